@@ -1,0 +1,1 @@
+"""Values and rules of identity: pure, frozen, without clock, SQL, Flask or I/O."""

@@ -1,0 +1,95 @@
+"""What happens next to an authorization request: one decision, taken anew after every page.
+
+OIDC Core 3.1.2.1 (prompt, max_age, id_token_hint), 3.1.2.3, 3.1.2.6 (errors). Steps never call each other.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from idp.domain.consent import Consent, Need, is_settled
+from idp.domain.sessions import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that the decision looks at. `session` is live or None; `asked_at` is when the request first came."""
+
+    prompts: frozenset[str]
+    max_age: int | None
+    asked_at: datetime
+    session: Session | None
+    hint_names_another: bool
+    account_chosen: bool
+    need: Need | None
+    consent: Consent | None
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """Show the sign-in page; `again` says that somebody is signed in but must prove it anew."""
+
+    again: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ChooseAccount:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class AskConsent:
+    need: Need
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    error: str
+    description: str
+
+
+Step = SignIn | ChooseAccount | AskConsent | Issue | Refuse
+
+
+def decide(facts: Facts, now: datetime) -> Step:
+    """The next step; with prompt=none every page becomes its error."""
+    step = _next_page(facts, now)
+    if "none" not in facts.prompts or isinstance(step, Issue):
+        return step
+    match step:
+        case SignIn():
+            return Refuse("login_required", "nobody is signed in, and prompt=none forbids asking (OIDC Core 3.1.2.6)")
+        case ChooseAccount():
+            return Refuse("account_selection_required", "the account must be chosen (OIDC Core 3.1.2.6)")
+        case _:
+            return Refuse("consent_required", "the release is not settled yet (OIDC Core 3.1.2.6)")
+
+
+def _next_page(facts: Facts, now: datetime) -> Step:
+    session = facts.session
+    if session is None:
+        return SignIn(again=False)
+    signed_in_for_this = session.auth_time >= facts.asked_at
+    if "login" in facts.prompts and not signed_in_for_this:
+        return SignIn(again=True)
+    if _is_too_old(session, facts.max_age, now) and not signed_in_for_this:
+        return SignIn(again=True)
+    if facts.hint_names_another:
+        # OIDC Core 3.1.2.2: nobody but the person of id_token_hint may come out of this request.
+        if signed_in_for_this:
+            return Refuse("login_required", "another person than the one of id_token_hint signed in")
+        return SignIn(again=True)
+    if "select_account" in facts.prompts and not (facts.account_chosen or signed_in_for_this):
+        return ChooseAccount()
+    asked_again_at = facts.asked_at if "consent" in facts.prompts else None
+    if facts.need is not None and not is_settled(facts.need, facts.consent, asked_again_at=asked_again_at):
+        return AskConsent(facts.need)
+    return Issue()
+
+
+def _is_too_old(session: Session, max_age: int | None, now: datetime) -> bool:
+    return max_age is not None and now - session.auth_time > timedelta(seconds=max_age)

@@ -1,0 +1,224 @@
+"""A relying service (hệ thống khai thác): what the province knows of a system that signs people in here.
+
+RFC 7591 2, OpenID Connect Dynamic Client Registration 2. `service_metadata` reads its metadata document and
+writes it back. Sector, legal basis and levels are set by agreement with the agency (Decree 69/2024 Art 18),
+never by the service itself. Checking a client secret is the protocol's matter: only digests are here.
+"""
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Final, Literal
+from urllib.parse import SplitResult, urlsplit
+from uuid import UUID
+
+from idp.domain.refusals import Refusal
+
+AuthMethod = Literal["client_secret_basic", "client_secret_post", "none"]
+SigningAlgorithm = Literal["RS256", "ES256"]
+ApplicationType = Literal["web", "native"]
+ServiceState = Literal["active", "suspended"]
+
+PKCE: Final = "pkce"
+EXCEPTION_RULES: Final = frozenset({PKCE})
+"""The rules from which a service may be exempted by name, with a reason and a last day."""
+
+LONGEST_URI: Final = 2000
+_LOOPBACK_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_DEFAULT_PORTS: Final = {"https": 443, "http": 80}
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceException:
+    """A service need not keep `rule` up to and including the day `until`, for a written reason."""
+
+    rule: str
+    reason: str
+    until: date
+
+
+@dataclass(frozen=True, slots=True)
+class RelyingService:
+    """One registered service. Texts for people are kept by language tag, '' being the one without a language.
+
+    `sector` names the group of services that see the same pairwise `sub`; it is fixed when the service is
+    made, because deriving it from hosts would rename every person on a change of domain. `legal_basis` is the
+    law by which identity facts are released (None: the person's consent), `personal_number_basis` the law by
+    which the personal number is (None: never). `system_security_level` is 1 to 5 (Decree 85/2016), None while
+    unknown; account and authentication levels are the least the service accepts (Decree 69/2024).
+    """
+
+    id: UUID
+    client_id: str
+    agency_id: UUID | None
+    sector: str
+    names: Mapping[str, str] = field(hash=False)
+    redirect_uris: tuple[str, ...]
+    created_at: datetime
+    updated_at: datetime
+    post_logout_redirect_uris: tuple[str, ...] = ()
+    backchannel_logout_uri: str | None = None
+    backchannel_logout_session_required: bool = False
+    token_endpoint_auth_method: AuthMethod = "client_secret_basic"
+    grant_types: tuple[str, ...] = ("authorization_code",)
+    response_types: tuple[str, ...] = ("code",)
+    scopes: tuple[str, ...] = ("openid",)
+    id_token_signed_response_alg: SigningAlgorithm = "RS256"
+    application_type: ApplicationType = "web"
+    subject_type: Literal["pairwise"] = "pairwise"
+    logo_uri: str | None = None
+    policy_uri: str | None = None
+    tos_uri: str | None = None
+    client_uri: str | None = None
+    contacts: tuple[str, ...] = ()
+    initiate_login_uri: str | None = None
+    default_max_age: int | None = None
+    require_auth_time: bool = False
+    require_pkce: bool = True
+    secret_digests: tuple[bytes, ...] = field(default=(), repr=False)
+    legal_basis: str | None = None
+    personal_number_basis: str | None = None
+    purpose: Mapping[str, str] = field(default_factory=dict, hash=False)
+    system_security_level: int | None = None
+    minimum_account_level: int = 0
+    minimum_auth_level: int = 1
+    state: ServiceState = "active"
+    exceptions: tuple[ServiceException, ...] = ()
+
+    def name(self, language: str) -> str:
+        """What people are told the service is called; the client_id if it never said (RFC 7591 2)."""
+        return _in_language(self.names, language) or self.client_id
+
+    def purpose_in(self, language: str) -> str:
+        """Why the service asks for what it asks; '' if it was not recorded."""
+        return _in_language(self.purpose, language)
+
+    def has_redirect_uri(self, uri: str) -> bool:
+        """Whether `uri` is registered, compared character by character (RFC 9700 2.1)."""
+        # Here, and nowhere else, is the place for the varying loopback ports of native apps (RFC 8252 7.3).
+        return uri in self.redirect_uris
+
+    def has_post_logout_redirect_uri(self, uri: str) -> bool:
+        """Whether `uri` is registered, compared character by character (RP-Initiated Logout 3)."""
+        return uri in self.post_logout_redirect_uris
+
+    def exempt_from(self, rule: str, today: date) -> bool:
+        return any(exception.rule == rule and today <= exception.until for exception in self.exceptions)
+
+    def must_use_pkce(self, today: date) -> bool:
+        """RFC 9700 2.1.1. When its exception ends, the duty is back without a change to the service."""
+        return self.require_pkce or not self.exempt_from(PKCE, today)
+
+    @property
+    def is_public(self) -> bool:
+        """Whether it holds no secret (RFC 6749 2.1)."""
+        return self.token_endpoint_auth_method == "none"
+
+    @property
+    def is_active(self) -> bool:
+        return self.state == "active"
+
+    def may_use_grant(self, grant_type: str) -> bool:
+        return grant_type in self.grant_types
+
+    def may_ask_for(self, scope: str) -> bool:
+        return scope in self.scopes
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """The web origins (RFC 6454) of its redirect URIs; private-use schemes have none."""
+        parts = (urlsplit(uri) for uri in self.redirect_uris)
+        return frozenset(_origin(uri) for uri in parts if uri.scheme in _DEFAULT_PORTS)
+
+
+def _origin(uri: SplitResult) -> str:
+    host = uri.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    port = "" if uri.port in (None, _DEFAULT_PORTS[uri.scheme]) else f":{uri.port}"
+    return f"{uri.scheme}://{host}{port}"
+
+
+def _in_language(texts: Mapping[str, str], language: str) -> str:
+    """The text in that language, else in a variant of it ('vi-vn'), else without one, else any, else ''."""
+    variants = (text for tag, text in texts.items() if tag.split("-")[0] == language)
+    return texts.get(language) or next(variants, "") or texts.get("") or next(iter(texts.values()), "")
+
+
+def check_redirect_uri(value: object, member: str, *, insecure_loopback: bool, native: bool) -> str:
+    """A URI that browsers are sent back to: https, or for native apps a private-use scheme (RFC 8252 7.1).
+
+    `member` names its place in the document ('redirect_uris[0]'). Raises Refusal('invalid_redirect_uri').
+    """
+    try:
+        uri = check_plain_uri(value, member)
+        if "*" in uri:
+            raise _refused(member, "has a wildcard; redirect URIs are compared as exact strings (RFC 9700 2.1)")
+        if "#" in uri:
+            raise _refused(member, "has a fragment (RFC 6749 3.1.2)")
+        parts = _split(uri, member)
+        if native and re.fullmatch(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+", parts.scheme):
+            if not uri.startswith("/", len(parts.scheme) + 1) or parts.netloc or parts.path.startswith("//"):
+                raise _refused(member, "needs exactly one slash after a private-use scheme (RFC 8252 7.1)")
+            return uri
+        _check_web_address(parts, member, insecure_loopback=insecure_loopback)
+        return uri
+    except Refusal as refusal:
+        raise Refusal("invalid_redirect_uri", refusal.detail, field=member.split("[")[0]) from None
+
+
+def check_web_uri(value: object, member: str, *, insecure_loopback: bool, fragment: bool = True) -> str:
+    """An absolute https URI (logo, policy, logout). Raises Refusal('invalid_client_metadata')."""
+    uri = check_plain_uri(value, member)
+    if not fragment and "#" in uri:
+        raise _refused(member, "has a fragment (OpenID Connect Back-Channel Logout 2.2)")
+    _check_web_address(_split(uri, member), member, insecure_loopback=insecure_loopback)
+    return uri
+
+
+def check_plain_uri(value: object, member: str) -> str:
+    """A string of the characters that RFC 3986 2 gives to URIs, and not too long."""
+    if not isinstance(value, str):
+        raise _refused(member, "must be a string (RFC 7591 2)")
+    if not value or len(value) > LONGEST_URI:
+        raise _refused(member, f"must have 1 to {LONGEST_URI} characters")
+    if not re.fullmatch(r"(?:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+", value):
+        raise _refused(member, "has a character that a URI cannot have (RFC 3986 2); percent-encode it")
+    return value
+
+
+def _split(uri: str, member: str) -> SplitResult:
+    try:
+        parts = urlsplit(uri)
+        _ = parts.port
+    except ValueError:
+        raise _refused(member, "is not a URI (RFC 3986 3.2)") from None
+    return parts
+
+
+def _check_web_address(parts: SplitResult, member: str, *, insecure_loopback: bool) -> None:
+    """https with a host and no user information; http only to this very machine, where that is allowed."""
+    loopback = insecure_loopback and parts.scheme == "http" and parts.hostname in _LOOPBACK_HOSTS
+    if parts.scheme != "https" and not loopback:
+        raise _refused(member, "must be an absolute https URI (OpenID Connect Registration 2)")
+    if "@" in parts.netloc:
+        raise _refused(member, "has user information before the host (RFC 3986 3.2.1)")
+    if not _is_host(parts.hostname or "") or parts.netloc.endswith(":"):
+        raise _refused(member, "has no valid host (RFC 3986 3.2.2)")
+
+
+def _is_host(host: str) -> bool:
+    if ":" in host:
+        try:
+            return ipaddress.ip_address(host).version == 6
+        except ValueError:
+            return False
+    return len(host) <= 253 and all(
+        re.fullmatch(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", label) for label in host.split(".")
+    )
+
+
+def _refused(member: str, requirement: str) -> Refusal:
+    name = member.split("[")[0]
+    return Refusal("invalid_client_metadata", f"{member} {requirement}", field=name)

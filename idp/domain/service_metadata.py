@@ -1,0 +1,372 @@
+"""Reads the metadata by which a relying service is registered, and writes back what was registered.
+
+RFC 7591 2 and 3.2.1, OpenID Connect Dynamic Client Registration 2, Back-Channel Logout 2.2, RP-Initiated
+Logout 3.1. Members it does not know are ignored (RFC 7591 2). What an agency agrees with the province
+(sector, legal basis, levels, exceptions) is read only from a trusted file: nobody grants himself rights.
+The file is long because every member is named where it is read, handed on and echoed.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
+from typing import Final, get_args
+from uuid import UUID
+
+from idp.domain.agencies import check_agency_code
+from idp.domain.metadata_members import Members, check_day, check_text, one_of, refuse
+from idp.domain.refusals import Refusal
+from idp.domain.relying_services import (
+    EXCEPTION_RULES,
+    PKCE,
+    ApplicationType,
+    AuthMethod,
+    RelyingService,
+    ServiceException,
+    SigningAlgorithm,
+    check_redirect_uri,
+    check_web_uri,
+)
+
+PERSONAL_NUMBER_SCOPE: Final = "personal_id_number"
+KNOWN_SCOPES: Final = (
+    "openid",
+    "profile",
+    "email",
+    "phone",
+    "address",
+    "offline_access",
+    PERSONAL_NUMBER_SCOPE,
+)
+KNOWN_GRANT_TYPES: Final = ("authorization_code", "refresh_token")
+MOST_URIS: Final = 50
+MOST_CONTACTS: Final = 10
+LONGEST_NAME: Final = 200
+LONGEST_TEXT: Final = 1000
+LONGEST_LEGAL_BASIS: Final = 200
+SHORTEST_SECRET: Final = 16
+LONGEST_AGE: Final = 366 * 24 * 3600
+
+# Every member of the registries that names a signing algorithm; most are otherwise ignored.
+_ALGORITHM_MEMBERS: Final = frozenset(
+    {
+        "id_token_signed_response_alg",
+        "userinfo_signed_response_alg",
+        "request_object_signing_alg",
+        "token_endpoint_auth_signing_alg",
+        "authorization_signed_response_alg",
+        "introspection_signed_response_alg",
+        "backchannel_authentication_request_signing_alg",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceMetadata:
+    """What a metadata document says once it has been checked; absent members have their defaults.
+
+    From `client_id` on, the members stand only in trusted files; see `RelyingService` for their meaning.
+    """
+
+    names: Mapping[str, str] = field(hash=False)
+    redirect_uris: tuple[str, ...]
+    post_logout_redirect_uris: tuple[str, ...]
+    backchannel_logout_uri: str | None
+    backchannel_logout_session_required: bool
+    token_endpoint_auth_method: AuthMethod
+    grant_types: tuple[str, ...]
+    response_types: tuple[str, ...]
+    scopes: tuple[str, ...]
+    id_token_signed_response_alg: SigningAlgorithm
+    application_type: ApplicationType
+    logo_uri: str | None
+    policy_uri: str | None
+    tos_uri: str | None
+    client_uri: str | None
+    contacts: tuple[str, ...]
+    initiate_login_uri: str | None
+    default_max_age: int | None
+    require_auth_time: bool
+    client_id: str | None = None
+    client_secret: str | None = field(default=None, repr=False)
+    sector: str | None = None
+    agency_code: str | None = None
+    legal_basis: str | None = None
+    personal_number_basis: str | None = None
+    purpose: Mapping[str, str] = field(default_factory=dict, hash=False)
+    system_security_level: int | None = None
+    minimum_account_level: int = 0
+    minimum_auth_level: int = 1
+    exceptions: tuple[ServiceException, ...] = ()
+
+    def to_service(
+        self,
+        *,
+        id: UUID,
+        client_id: str,
+        secret_digests: tuple[bytes, ...],
+        agency_id: UUID | None,
+        sector: str,
+        now: datetime,
+    ) -> RelyingService:
+        """The service as it comes into being at `now`, with what only the registry can decide about it."""
+        return RelyingService(
+            id=id,
+            client_id=client_id,
+            agency_id=agency_id,
+            sector=sector,
+            names=self.names,
+            redirect_uris=self.redirect_uris,
+            created_at=now,
+            updated_at=now,
+            post_logout_redirect_uris=self.post_logout_redirect_uris,
+            backchannel_logout_uri=self.backchannel_logout_uri,
+            backchannel_logout_session_required=self.backchannel_logout_session_required,
+            token_endpoint_auth_method=self.token_endpoint_auth_method,
+            grant_types=self.grant_types,
+            response_types=self.response_types,
+            scopes=self.scopes,
+            id_token_signed_response_alg=self.id_token_signed_response_alg,
+            application_type=self.application_type,
+            logo_uri=self.logo_uri,
+            policy_uri=self.policy_uri,
+            tos_uri=self.tos_uri,
+            client_uri=self.client_uri,
+            contacts=self.contacts,
+            initiate_login_uri=self.initiate_login_uri,
+            default_max_age=self.default_max_age,
+            require_auth_time=self.require_auth_time,
+            require_pkce=all(exception.rule != PKCE for exception in self.exceptions),
+            secret_digests=secret_digests,
+            legal_basis=self.legal_basis,
+            personal_number_basis=self.personal_number_basis,
+            purpose=self.purpose,
+            system_security_level=self.system_security_level,
+            minimum_account_level=self.minimum_account_level,
+            minimum_auth_level=self.minimum_auth_level,
+            exceptions=self.exceptions,
+        )
+
+
+def read_metadata(metadata: Mapping[str, object], *, insecure_loopback: bool, trusted: bool) -> ServiceMetadata:
+    """Check a metadata document, decoded from JSON.
+
+    `insecure_loopback` lets http URIs of this machine pass (development). `trusted` is for files an operator
+    imports. Raises Refusal('invalid_redirect_uri' | 'invalid_client_metadata') with the member in `field`.
+    """
+    if not isinstance(metadata, Mapping):
+        raise Refusal("invalid_client_metadata", "the metadata must be a JSON object (RFC 7591 3.1)")
+    members = Members(metadata)
+    _refuse_unsupported(members)
+    read = _read_standard(members, insecure_loopback)
+    if trusted:
+        read = _with_agreement(read, members)
+    _refuse_contradictions(read)
+    return read
+
+
+def to_registration_response(service: RelyingService) -> dict[str, object]:
+    """The registered metadata (RFC 7591 3.2.1); the secret and its end are added by whoever made it."""
+    document: dict[str, object] = {
+        "client_id": service.client_id,
+        "client_id_issued_at": int(service.created_at.timestamp()),
+        **{f"client_name#{tag}" if tag else "client_name": name for tag, name in service.names.items()},
+        "redirect_uris": list(service.redirect_uris),
+        "post_logout_redirect_uris": list(service.post_logout_redirect_uris),
+        "backchannel_logout_uri": service.backchannel_logout_uri,
+        "backchannel_logout_session_required": service.backchannel_logout_session_required,
+        "token_endpoint_auth_method": service.token_endpoint_auth_method,
+        "grant_types": list(service.grant_types),
+        "response_types": list(service.response_types),
+        "scope": " ".join(service.scopes),
+        "id_token_signed_response_alg": service.id_token_signed_response_alg,
+        "application_type": service.application_type,
+        "subject_type": service.subject_type,
+        "logo_uri": service.logo_uri,
+        "policy_uri": service.policy_uri,
+        "tos_uri": service.tos_uri,
+        "client_uri": service.client_uri,
+        "contacts": list(service.contacts),
+        "initiate_login_uri": service.initiate_login_uri,
+        "default_max_age": service.default_max_age,
+        "require_auth_time": service.require_auth_time,
+    }
+    return {member: value for member, value in document.items() if value is not None and value != []}
+
+
+def _read_standard(members: Members, insecure_loopback: bool) -> ServiceMetadata:
+    """The members that any service may register."""
+    registration = "OpenID Connect Registration 2"
+    application_type: ApplicationType = members.choice(
+        "application_type", get_args(ApplicationType), "web", registration
+    )
+    auth_method: AuthMethod = members.choice(
+        "token_endpoint_auth_method", get_args(AuthMethod), "client_secret_basic", "RFC 7591 2"
+    )
+    algorithm: SigningAlgorithm = members.choice(
+        "id_token_signed_response_alg", get_args(SigningAlgorithm), "RS256", registration
+    )
+
+    def redirect(value: object, member: str) -> str:
+        native = application_type == "native"
+        return check_redirect_uri(value, member, insecure_loopback=insecure_loopback, native=native)
+
+    def web(name: str, *, fragment: bool = True) -> str | None:
+        value = members.values.get(name)
+        if value is None:
+            return None
+        return check_web_uri(value, name, insecure_loopback=insecure_loopback, fragment=fragment)
+
+    grant_types = _grant_types(members)
+    return ServiceMetadata(
+        names=members.localised("client_name", LONGEST_NAME),
+        redirect_uris=_redirect_uris(members, redirect),
+        post_logout_redirect_uris=members.each("post_logout_redirect_uris", MOST_URIS, redirect),
+        backchannel_logout_uri=web("backchannel_logout_uri", fragment=False),
+        backchannel_logout_session_required=members.flag(
+            "backchannel_logout_session_required", "OpenID Connect Back-Channel Logout 2.2"
+        ),
+        token_endpoint_auth_method=auth_method,
+        grant_types=grant_types,
+        response_types=_response_types(members),
+        scopes=_scopes(members, grant_types),
+        id_token_signed_response_alg=algorithm,
+        application_type=application_type,
+        logo_uri=web("logo_uri"),
+        policy_uri=web("policy_uri"),
+        tos_uri=web("tos_uri"),
+        client_uri=web("client_uri"),
+        contacts=members.each("contacts", MOST_CONTACTS, partial(check_text, longest=254)),
+        initiate_login_uri=web("initiate_login_uri"),
+        default_max_age=members.whole("default_max_age", 0, LONGEST_AGE, registration),
+        require_auth_time=members.flag("require_auth_time", registration),
+    )
+
+
+def _with_agreement(read: ServiceMetadata, members: Members) -> ServiceMetadata:
+    """The members that the province and the agency have agreed, added from a trusted file."""
+    visible = r"[\x21-\x7e]"
+    return replace(
+        read,
+        client_id=members.pattern(
+            "client_id",
+            r"[A-Za-z0-9._~-]{1,64}",
+            "must have 1 to 64 unreserved URI characters (RFC 3986 2.3)",
+        ),
+        client_secret=members.pattern(
+            "client_secret",
+            f"{visible}{{{SHORTEST_SECRET},256}}",
+            f"must have {SHORTEST_SECRET} to 256 visible ASCII characters (RFC 6749 A.2)",
+        ),
+        sector=members.pattern("sector", f"{visible}{{1,253}}", "must have 1 to 253 visible ASCII characters"),
+        agency_code=_agency_code(members),
+        legal_basis=members.text("legal_basis", LONGEST_LEGAL_BASIS),
+        personal_number_basis=members.text("personal_number_basis", LONGEST_LEGAL_BASIS),
+        purpose=_purpose(members),
+        system_security_level=members.whole("system_security_level", 1, 5, "Decree 85/2016 Art 7"),
+        minimum_account_level=members.whole("minimum_account_level", 0, 2, "Decree 69/2024 Art 6") or 0,
+        minimum_auth_level=members.whole("minimum_auth_level", 1, 4, "Decree 69/2024") or 1,
+        exceptions=_exceptions(members),
+    )
+
+
+def _redirect_uris(members: Members, check: Callable[[object, str], str]) -> tuple[str, ...]:
+    """At least one: the code flow has nowhere else to answer to."""
+    try:
+        uris = members.each("redirect_uris", MOST_URIS, check)
+        if not uris:
+            refuse("redirect_uris", "must name at least one URI for the code flow (RFC 7591 2)")
+    except Refusal as refusal:
+        raise Refusal("invalid_redirect_uri", refusal.detail, field=refusal.field) from None
+    return uris
+
+
+def _grant_types(members: Members) -> tuple[str, ...]:
+    grant_types = members.each("grant_types", MOST_URIS, one_of(KNOWN_GRANT_TYPES, "RFC 7591 2"))
+    if not grant_types and "grant_types" not in members.values:
+        return ("authorization_code",)
+    if "authorization_code" not in grant_types:
+        refuse("grant_types", "must have authorization_code, which response type code needs (RFC 7591 2.1)")
+    return grant_types
+
+
+def _response_types(members: Members) -> tuple[str, ...]:
+    """Only the code flow: tokens in the front channel are not offered (RFC 9700 2.1.2)."""
+    check = one_of(("code",), "the implicit and hybrid flows are not offered, RFC 9700 2.1.2")
+    response_types = members.each("response_types", MOST_URIS, check)
+    if not response_types and "response_types" in members.values:
+        refuse("response_types", "must have code (RFC 7591 2)")
+    return ("code",)
+
+
+def _scopes(members: Members, grant_types: tuple[str, ...]) -> tuple[str, ...]:
+    """What the service may ask for; by default what needs neither a law nor a refresh token."""
+    value = members.text("scope", LONGEST_TEXT)
+    if value is None:
+        withheld = {PERSONAL_NUMBER_SCOPE}
+        if "refresh_token" not in grant_types:
+            withheld.add("offline_access")
+        return tuple(scope for scope in KNOWN_SCOPES if scope not in withheld)
+    scopes = tuple(dict.fromkeys(value.split(" ")))
+    if not set(scopes) <= set(KNOWN_SCOPES):
+        refuse("scope", f"may have, parted by single spaces: {' '.join(KNOWN_SCOPES)} (RFC 6749 3.3)")
+    return scopes
+
+
+def _agency_code(members: Members) -> str | None:
+    code = members.text("agency_code", LONGEST_NAME)
+    if code is None:
+        return None
+    try:
+        return check_agency_code(code)
+    except Refusal as refusal:
+        raise Refusal("invalid_client_metadata", f"agency_code: {refusal.detail}", field="agency_code") from None
+
+
+def _purpose(members: Members) -> dict[str, str]:
+    """Written as `purpose` and `purpose#vi`, or as one object by language tag."""
+    value = members.values.get("purpose")
+    if isinstance(value, dict):
+        members = Members({f"purpose#{tag}" if tag else "purpose": text for tag, text in value.items()})
+    return members.localised("purpose", LONGEST_TEXT)
+
+
+def _exceptions(members: Members) -> tuple[ServiceException, ...]:
+    values = members.values.get("exceptions", [])
+    if not isinstance(values, list):
+        refuse("exceptions", "must be a list")
+    exceptions = []
+    for place, value in enumerate(values):
+        member = f"exceptions[{place}]"
+        if not isinstance(value, dict):
+            refuse(member, "must be an object with rule, reason and until")
+        rule = one_of(tuple(sorted(EXCEPTION_RULES)), "named exceptions")(value.get("rule"), f"{member}.rule")
+        reason = check_text(value.get("reason"), f"{member}.reason", LONGEST_TEXT)
+        exceptions.append(ServiceException(rule, reason, check_day(value.get("until"), f"{member}.until")))
+    return tuple(exceptions)
+
+
+def _refuse_unsupported(members: Members) -> None:
+    """Members that would change what the service may rely on, so that ignoring them would mislead it."""
+    for name, value in members.values.items():
+        if name in _ALGORITHM_MEMBERS and isinstance(value, str) and value.lower() == "none":
+            refuse(name, "must not be none: everything is signed (RFC 8725 3.2)")
+    if members.values.get("subject_type", "pairwise") != "pairwise":
+        refuse("subject_type", "must be pairwise (OpenID Connect Core 8.1)")
+    if "sector_identifier_uri" in members.values:
+        refuse(
+            "sector_identifier_uri",
+            "is not supported; the province fixes the sector (OpenID Connect Core 8.1)",
+        )
+
+
+def _refuse_contradictions(read: ServiceMetadata) -> None:
+    if read.token_endpoint_auth_method == "none":
+        if read.client_secret is not None:
+            refuse("client_secret", "must be absent where token_endpoint_auth_method is none (RFC 7591 2)")
+        if any(exception.rule == PKCE for exception in read.exceptions):
+            refuse("exceptions", "cannot free a public service from PKCE (RFC 9700 2.1.1)")
+    if "offline_access" in read.scopes and "refresh_token" not in read.grant_types:
+        refuse("scope", "offline_access needs grant type refresh_token (OpenID Connect Core 11)")
+    if PERSONAL_NUMBER_SCOPE in read.scopes and read.personal_number_basis is None:
+        refuse("scope", f"{PERSONAL_NUMBER_SCOPE} needs a recorded personal_number_basis; ask the province")

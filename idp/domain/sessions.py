@@ -1,0 +1,40 @@
+"""A session: one sign-in of one person in one browser, until it is idle too long, too old, or ended."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+
+class EndReason(StrEnum):
+    """Why a session or a grant ended."""
+
+    SIGNED_OUT = "signed_out"
+    ANOTHER_PERSON = "another_person"
+    EXPIRED = "expired"
+    LOCKED = "locked"
+    CLOSED = "closed"
+    WITHDRAWN = "withdrawn"
+    CODE_REPLAYED = "code_replayed"
+    REFRESH_REUSED = "refresh_reused"
+    SERVICE_SUSPENDED = "service_suspended"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    id: UUID
+    subject_id: UUID
+    auth_time: datetime
+    amr: tuple[str, ...]
+    auth_level: int
+    created_at: datetime
+    seen_at: datetime
+    expires_at: datetime
+    ended_at: datetime | None
+
+    def is_live(self, now: datetime, idle_for: timedelta) -> bool:
+        return self.ended_at is None and now < self.expires_at and now < self.seen_at + idle_for
+
+    def wants_touch(self, now: datetime, every: timedelta) -> bool:
+        """Whether the time it was last seen is old enough to be written again."""
+        return now - self.seen_at >= every

@@ -1,0 +1,58 @@
+"""How wrong passwords are slowed down: by account and network, or by account and known device.
+
+Nobody can lock another person out: tries are counted for the network or device that made them. A person's known device has
+a count of its own, which strangers cannot spend; under a wide attack each unknown network still has a few tries.
+"""
+
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
+from typing import Final
+
+ACCOUNT_HERE: Final = "account+place"
+ACCOUNT_ANYWHERE: Final = "account"
+NETWORK: Final = "network"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    per_account: int
+    per_account_under_attack: int
+    wide_attack_from: int
+    per_network: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Tries in the window, this one included."""
+
+    account_here: int
+    account_anywhere: int
+    network: int
+
+
+def network_of(address: str) -> str:
+    """The network an address belongs to: its /24 (IPv4) or /48 (IPv6)."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return "unknown"
+    return str(ip_network((found, 24 if found.version == 4 else 48), strict=False))
+
+
+def keys(identifier: str, network: str, device: str | None) -> dict[str, str]:
+    """What is counted for a try, by name; a known device takes the network's place."""
+    place = f"device:{device}" if device else f"network:{network}"
+    return {
+        ACCOUNT_HERE: f"{identifier}\0{place}",
+        ACCOUNT_ANYWHERE: identifier,
+        NETWORK: network,
+    }
+
+
+def is_refused(counts: Counts, limits: Limits, *, known_device: bool) -> bool:
+    """Whether this try is one too many."""
+    if known_device:
+        return counts.account_here > limits.per_account
+    under_attack = counts.account_anywhere > limits.wide_attack_from
+    allowed = limits.per_account_under_attack if under_attack else limits.per_account
+    return counts.account_here > allowed or counts.network > limits.per_network

@@ -1,0 +1,282 @@
+"""Settings, typed, read once; a wrong or missing one refuses to start with one sentence that names it.
+
+Order: config/default.toml, config/<profile>.toml, the environment (IDP_…). config/default.toml is the manual.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+PROFILES = ("development", "testing", "production")
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class WrongSetting(Exception):
+    """A setting that cannot be used; the message is one sentence naming it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    url: str
+    pool_size: int
+    pool_timeout: int
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    master_key_file: str
+    previous_master_key_files: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    idle_for: int
+    absolute_for: int
+    touch_every: int
+    page_for: int
+    device_for: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    code_for: int
+    access_token_for: int
+    id_token_for: int
+    grant_for: int
+    offline_grant_for: int
+    refresh_grace: int
+
+
+@dataclass(frozen=True, slots=True)
+class Passwords:
+    memory_kib: int
+    passes: int
+    lanes: int
+    hash_slots: int
+    hash_queue: int
+
+
+@dataclass(frozen=True, slots=True)
+class Throttle:
+    enabled: bool
+    tries_per_account: int
+    tries_per_account_under_attack: int
+    wide_attack_from: int
+    tries_per_network: int
+    window: int
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Outbound:
+    allowed_hosts: tuple[str, ...]
+    ca_bundle: str
+    timeout: int
+    max_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    hops: int
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    poll_every: float
+    parallel: int
+    lease_for: int
+
+
+@dataclass(frozen=True, slots=True)
+class Province:
+    name_vi: str
+    name_en: str
+    service_name_vi: str
+    service_name_en: str
+    hotline: str
+    hotline_hours_vi: str
+    hotline_hours_en: str
+    authority_vi: str
+    authority_en: str
+    operator_vi: str
+    operator_en: str
+    time_zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Logging:
+    level: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    profile: str
+    port: int
+    issuer: str
+    database: Database
+    keys: Keys
+    sessions: Sessions
+    tokens: Tokens
+    passwords: Passwords
+    throttle: Throttle
+    registration: Registration
+    outbound: Outbound
+    proxy: Proxy
+    worker: Worker
+    province: Province
+    logging: Logging
+
+    @property
+    def is_production(self) -> bool:
+        return self.profile == "production"
+
+    @property
+    def insecure_loopback(self) -> bool:
+        """Whether the provider itself runs on plain http, which only a loopback address outside production may."""
+        return self.issuer.startswith("http://")
+
+
+def load_settings(environ: Mapping[str, str], *, folder: Path = ROOT / "config") -> Settings:
+    """Read, merge, type and check all settings; raises WrongSetting."""
+    profile = environ.get("IDP_PROFILE", "development")
+    if profile not in PROFILES:
+        raise WrongSetting(f"IDP_PROFILE must be one of {', '.join(PROFILES)}, not {profile!r}.")
+    values = _read(folder / "default.toml")
+    _lay_over(values, _read(folder / f"{profile}.toml"), where=f"config/{profile}.toml")
+    _lay_environment_over(values, environ)
+    values["profile"] = profile
+    settings = cast(Settings, _build(Settings, values, ""))
+    if not settings.issuer and not settings.is_production:
+        settings = cast(Settings, _build(Settings, {**values, "issuer": f"http://localhost:{settings.port}"}, ""))
+    _check(settings)
+    return settings
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise WrongSetting(f"The settings file config/{path.name} cannot be read: {error}.") from None
+
+
+def _lay_over(values: dict[str, Any], upper: Mapping[str, Any], *, where: str) -> None:
+    for key, value in upper.items():
+        if key not in values:
+            raise WrongSetting(f"{where} names an unknown setting: {key}.")
+        if not isinstance(value, Mapping):
+            values[key] = value
+            continue
+        for inner, inner_value in value.items():
+            if inner not in values[key]:
+                raise WrongSetting(f"{where} names an unknown setting: {key}.{inner}.")
+            values[key][inner] = inner_value
+
+
+def _lay_environment_over(values: dict[str, Any], environ: Mapping[str, str]) -> None:
+    names = {f"IDP_{key}".upper(): (key, None) for key, value in values.items() if not isinstance(value, dict)}
+    for table, inner in values.items():
+        if isinstance(inner, dict):
+            names |= {f"IDP_{table}_{key}".upper(): (table, key) for key in inner}
+    for name, text in environ.items():
+        if not name.startswith("IDP_") or name == "IDP_PROFILE":
+            continue
+        if name not in names:
+            raise WrongSetting(f"The environment variable {name} names no setting; config/default.toml lists all.")
+        table, key = names[name]
+        holder = values if key is None else values[table]
+        holder[key or table] = _from_text(name, text, holder[key or table])
+
+
+def _from_text(name: str, text: str, example: object) -> object:
+    try:
+        if isinstance(example, bool):
+            return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
+        if isinstance(example, int):
+            return int(text)
+        if isinstance(example, float):
+            return float(text)
+    except (ValueError, KeyError):
+        raise WrongSetting(f"{name} must be a {type(example).__name__}, not {text!r}.") from None
+    if isinstance(example, list):
+        return [part.strip() for part in text.split(",") if part.strip()]
+    return text
+
+
+def _build(cls: type, values: Mapping[str, Any], path: str) -> object:
+    """Make the frozen bundle `cls` from plain values, each held to the type its field declares."""
+    made: dict[str, object] = {}
+    for field in fields(cls):
+        name = f"{path}{field.name}"
+        if field.name not in values:
+            raise WrongSetting(f"The setting {name} is missing.")
+        value, kind = values[field.name], field.type
+        if isinstance(kind, type) and is_dataclass(kind):
+            made[field.name] = _build(kind, value, f"{name}.")
+        elif kind == tuple[str, ...]:
+            if not isinstance(value, list) or not all(isinstance(part, str) for part in value):
+                raise WrongSetting(f"The setting {name} must be a list of texts.")
+            made[field.name] = tuple(value)
+        elif kind is float and isinstance(value, int | float) and not isinstance(value, bool):
+            made[field.name] = float(value)
+        elif type(value) is not kind:
+            raise WrongSetting(f"The setting {name} must be of type {cast(type, kind).__name__}, not {value!r}.")
+        else:
+            made[field.name] = value
+    unknown = set(values) - {field.name for field in fields(cls)}
+    if unknown:
+        raise WrongSetting(f"Unknown setting: {path}{sorted(unknown)[0]}.")
+    return cls(**made)
+
+
+def _check(settings: Settings) -> None:
+    _check_issuer(settings)
+    for table in (settings.sessions, settings.tokens, settings.passwords, settings.throttle, settings.worker):
+        for field in fields(table):
+            if getattr(table, field.name) < 0:
+                raise WrongSetting(f"The setting {type(table).__name__.lower()}.{field.name} must not be negative.")
+    if settings.passwords.hash_slots < 1:
+        raise WrongSetting("The setting passwords.hash_slots must be at least 1.")
+    if settings.logging.level not in ("debug", "info", "warning", "error"):
+        raise WrongSetting("The setting logging.level must be debug, info, warning or error.")
+    try:
+        ZoneInfo(settings.province.time_zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise WrongSetting("The setting province.time_zone names no time zone.") from None
+    if not settings.database.url.startswith(("sqlite://", "postgresql+psycopg://")):
+        raise WrongSetting("The setting database.url must begin with sqlite:// or postgresql+psycopg://.")
+    if settings.is_production:
+        _check_production(settings)
+
+
+def _check_issuer(settings: Settings) -> None:
+    if not settings.issuer:
+        raise WrongSetting("The setting issuer is missing: set IDP_ISSUER to the provider's public https address.")
+    parts = urlsplit(settings.issuer)
+    if not parts.hostname or parts.query or parts.fragment or parts.path or settings.issuer.endswith("/"):
+        raise WrongSetting("The setting issuer must be an address without path, query or trailing slash.")
+    loopback = parts.hostname in ("localhost", "127.0.0.1", "::1")
+    if parts.scheme != "https" and not (parts.scheme == "http" and loopback):
+        raise WrongSetting("The setting issuer must be an https address (http only on localhost, for trying out).")
+
+
+def _check_production(settings: Settings) -> None:
+    if not settings.issuer.startswith("https://"):
+        raise WrongSetting("In production the setting issuer must be an https address.")
+    if not settings.database.url.startswith("postgresql+psycopg://"):
+        raise WrongSetting("In production the setting database.url must name a PostgreSQL database, which is durable.")
+    if not settings.keys.master_key_file:
+        raise WrongSetting("In production the setting keys.master_key_file must name the file with the master key.")
+    if settings.registration.open:
+        raise WrongSetting("In production the setting registration.open must be false.")
+    if not settings.throttle.enabled:
+        raise WrongSetting("In production the setting throttle.enabled must be true.")
+    if settings.passwords.memory_kib < 19456 or settings.passwords.passes < 2:
+        raise WrongSetting("In production passwords.memory_kib must be at least 19456 and passwords.passes at least 2.")

@@ -1,0 +1,84 @@
+"""Signing keys: ES256 and RS256 private keys, parsed once, and the JWTs they sign (RFC 7515, 7517, 7519)."""
+
+import json
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass, field
+from functools import lru_cache
+from hashlib import sha256
+from typing import Any, Final
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_der_private_key,
+)
+from jwt.algorithms import ECAlgorithm, RSAAlgorithm
+
+from idp.runtime.data_keys import Unsealable
+
+ALGORITHMS: Final = ("ES256", "RS256")
+STATES: Final = ("next", "current", "retired")
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+_decoder = jwt.PyJWT({"verify_exp": False, "verify_aud": False, "verify_iat": False, "verify_nbf": False})
+
+
+@dataclass(frozen=True)
+class SigningKey:
+    """A key pair: published from `next` on, signs while `current`, still verifies when `retired`."""
+
+    kid: str
+    alg: str
+    state: str
+    private: bytes = field(repr=False)
+
+    def sign(self, claims: dict[str, Any], typ: str) -> str:
+        headers = {"kid": self.kid, "typ": typ}
+        return jwt.encode(claims, _parse(self.private), algorithm=self.alg, headers=headers)
+
+    def verify(self, token: str) -> dict[str, Any]:
+        """The claims, if the signature is this key's; times and audience are for the caller to judge."""
+        try:
+            claims: dict[str, Any] = _decoder.decode(token, _parse(self.private).public_key(), algorithms=[self.alg])
+        except jwt.PyJWTError:
+            raise Unsealable from None
+        return claims
+
+    def public_jwk(self) -> dict[str, str]:
+        return _public_jwk(self.alg, self.private) | {"kid": self.kid, "use": "sig", "alg": self.alg}
+
+
+def generate(alg: str) -> tuple[str, bytes]:
+    """A new key pair for `alg`: its kid (the JWK thumbprint, RFC 7638) and its private part in PKCS#8 DER."""
+    key: PrivateKey
+    if alg == "ES256":
+        key = ec.generate_private_key(ec.SECP256R1())
+    elif alg == "RS256":
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    else:
+        raise ValueError(alg)
+    private = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    members = json.dumps(_public_jwk(alg, private), sort_keys=True, separators=(",", ":"))
+    return urlsafe_b64encode(sha256(members.encode()).digest()).rstrip(b"=").decode(), private
+
+
+def read_unverified_header(token: str) -> dict[str, Any]:
+    """The header of a JWT, unchecked: only for finding the key. Raises Unsealable when it is no JWT."""
+    try:
+        return jwt.get_unverified_header(token)
+    except jwt.PyJWTError:
+        raise Unsealable from None
+
+
+@lru_cache(maxsize=64)
+def _parse(private: bytes) -> Any:
+    # Parsing costs 50 ms of checks for RSA; a key is parsed once a process.
+    return load_der_private_key(private, password=None)
+
+
+def _public_jwk(alg: str, private: bytes) -> dict[str, str]:
+    public = _parse(private).public_key()
+    jwk = (ECAlgorithm if alg == "ES256" else RSAAlgorithm).to_jwk(public, as_dict=True)
+    return {name: jwk[name] for name in (("crv", "kty", "x", "y") if alg == "ES256" else ("e", "kty", "n"))}

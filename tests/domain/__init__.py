@@ -1,0 +1,1 @@
+"""Rules and values, tested without clock, SQL or Flask."""

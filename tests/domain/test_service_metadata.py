@@ -1,0 +1,549 @@
+"""Registration metadata: every member that is read, every refusal, and what is echoed."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from datetime import UTC, date, datetime
+from types import MappingProxyType
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from idp.domain.claims import SCOPES_SUPPORTED
+from idp.domain.refusals import Refusal
+from idp.domain.relying_services import RelyingService, ServiceException
+from idp.domain.service_metadata import (
+    KNOWN_SCOPES,
+    LONGEST_NAME,
+    MOST_CONTACTS,
+    MOST_URIS,
+    ServiceMetadata,
+    read_metadata,
+    to_registration_response,
+)
+
+NOW = datetime(2026, 3, 2, 1, 2, 3, tzinfo=UTC)
+CALLBACK = "https://portal.example.vn/callback"
+
+
+Document = Mapping[str, object]
+
+
+def read(
+    named: Document = MappingProxyType({}),
+    /,
+    *,
+    trusted: bool = False,
+    insecure_loopback: bool = False,
+    **members: object,
+) -> ServiceMetadata:
+    """Read a document of a good redirect URI and these members; `named` has those Python cannot name."""
+    document = {"redirect_uris": [CALLBACK], **members, **named}
+    return read_metadata(document, insecure_loopback=insecure_loopback, trusted=trusted)
+
+
+def refusal_of(named: Document = MappingProxyType({}), /, *, trusted: bool = False, **members: object) -> Refusal:
+    with pytest.raises(Refusal) as refused:
+        read({**members, **named}, trusted=trusted)
+    return refused.value
+
+
+def registered(metadata: ServiceMetadata) -> RelyingService:
+    return metadata.to_service(
+        id=UUID(int=1),
+        client_id="portal",
+        secret_digests=(b"d",),
+        agency_id=UUID(int=2),
+        sector="example",
+        now=NOW,
+    )
+
+
+# -- what is read --------------------------------------------------------------------------------------------
+
+
+def test_rfc7591_2_absent_members_have_their_defaults() -> None:
+    metadata = read()
+    assert metadata.token_endpoint_auth_method == "client_secret_basic"
+    assert metadata.grant_types == ("authorization_code",)
+    assert metadata.response_types == ("code",)
+    assert metadata.id_token_signed_response_alg == "RS256"
+    assert metadata.application_type == "web"
+    assert metadata.scopes == ("openid", "profile", "email", "phone", "address")
+    assert (metadata.minimum_account_level, metadata.minimum_auth_level) == (0, 1)
+
+
+def test_rfc7591_2_every_member_is_read() -> None:
+    metadata = read(
+        {"client_name": "Portal", "client_name#vi": "Cổng", "client_name#en": "Portal"},
+        post_logout_redirect_uris=["https://portal.example.vn/out"],
+        backchannel_logout_uri="https://portal.example.vn/backchannel?x=1",
+        backchannel_logout_session_required=True,
+        token_endpoint_auth_method="client_secret_post",
+        grant_types=["refresh_token", "authorization_code"],
+        response_types=["code"],
+        scope="openid offline_access",
+        id_token_signed_response_alg="ES256",
+        subject_type="pairwise",
+        logo_uri="https://portal.example.vn/logo.png",
+        policy_uri="https://portal.example.vn/policy#data",
+        tos_uri="https://portal.example.vn/terms",
+        client_uri="https://portal.example.vn/",
+        contacts=["it@example.vn"],
+        initiate_login_uri="https://portal.example.vn/sign-in",
+        default_max_age=3600,
+        require_auth_time=True,
+    )
+    assert metadata.names == {"": "Portal", "vi": "Cổng", "en": "Portal"}
+    assert metadata.post_logout_redirect_uris == ("https://portal.example.vn/out",)
+    assert metadata.backchannel_logout_uri == "https://portal.example.vn/backchannel?x=1"
+    assert metadata.backchannel_logout_session_required
+    assert metadata.token_endpoint_auth_method == "client_secret_post"
+    assert metadata.grant_types == ("refresh_token", "authorization_code")
+    assert metadata.scopes == ("openid", "offline_access")
+    assert metadata.id_token_signed_response_alg == "ES256"
+    assert metadata.logo_uri == "https://portal.example.vn/logo.png"
+    assert metadata.policy_uri == "https://portal.example.vn/policy#data"
+    assert metadata.tos_uri == "https://portal.example.vn/terms"
+    assert metadata.client_uri == "https://portal.example.vn/"
+    assert metadata.contacts == ("it@example.vn",)
+    assert metadata.initiate_login_uri == "https://portal.example.vn/sign-in"
+    assert (metadata.default_max_age, metadata.require_auth_time) == (3600, True)
+
+
+def test_rfc7591_2_unknown_members_are_ignored() -> None:
+    assert read({"": 1, "a b": 2}, software_id="x", jwks={"keys": []}, userinfo_signed_response_alg="RS256") == read()
+
+
+def test_json_null_and_repeated_entries_change_nothing() -> None:
+    assert (
+        read(redirect_uris=[CALLBACK, CALLBACK], scope=None, contacts=None, response_types=["code", "code"]) == read()
+    )
+
+
+def test_the_scopes_are_those_that_release_claims() -> None:
+    assert set(KNOWN_SCOPES) == set(SCOPES_SUPPORTED)
+
+
+def test_oidc_core_11_default_scopes_have_offline_access_only_with_refresh_tokens() -> None:
+    assert "offline_access" in read(grant_types=["authorization_code", "refresh_token"]).scopes
+
+
+def test_http_on_this_machine_is_read_in_development() -> None:
+    metadata = read(
+        insecure_loopback=True,
+        redirect_uris=["http://localhost:8001/callback"],
+        backchannel_logout_uri="http://localhost:8001/backchannel",
+    )
+    assert metadata.redirect_uris == ("http://localhost:8001/callback",)
+
+
+def test_rfc8252_7_1_native_app_registers_its_scheme() -> None:
+    metadata = read(application_type="native", token_endpoint_auth_method="none", redirect_uris=["com.example.app:/cb"])
+    assert registered(metadata).is_public
+
+
+# -- what an agency agrees with the province -----------------------------------------------------------------
+
+AGREED: dict[str, object] = {
+    "client_id": "portal",
+    "client_secret": "0123456789abcdef",
+    "sector": "portal.example.vn",
+    "agency_code": "h05.14",
+    "legal_basis": "Nghị định 118/2025/NĐ-CP",
+    "personal_number_basis": "Luật Căn cước",
+    "purpose": {"vi": "Điền hồ sơ", "en": "To fill in forms"},
+    "system_security_level": 3,
+    "minimum_account_level": 2,
+    "minimum_auth_level": 2,
+    "exceptions": [{"rule": "pkce", "reason": "old library", "until": "2026-06-30"}],
+}
+
+
+def test_a_trusted_file_carries_what_was_agreed() -> None:
+    metadata = read(AGREED, trusted=True, scope="openid personal_id_number")
+    assert (metadata.client_id, metadata.client_secret) == ("portal", "0123456789abcdef")
+    assert (metadata.sector, metadata.agency_code) == ("portal.example.vn", "H05.14")
+    assert metadata.legal_basis == "Nghị định 118/2025/NĐ-CP"
+    assert metadata.personal_number_basis == "Luật Căn cước"
+    assert metadata.purpose == {"vi": "Điền hồ sơ", "en": "To fill in forms"}
+    assert metadata.system_security_level == 3
+    assert (metadata.minimum_account_level, metadata.minimum_auth_level) == (2, 2)
+    assert metadata.exceptions == (ServiceException("pkce", "old library", date(2026, 6, 30)),)
+    service = registered(metadata)
+    assert not service.must_use_pkce(date(2026, 6, 30))
+    assert service.must_use_pkce(date(2026, 7, 1))
+
+
+def test_a_service_that_registers_itself_cannot_grant_itself_anything() -> None:
+    assert read(AGREED) == read()
+    assert read(client_id=7, exceptions="x", minimum_auth_level="x") == read()
+
+
+def test_purpose_is_also_read_as_localised_members() -> None:
+    assert read({"purpose": "a", "purpose#vi": "b"}, trusted=True).purpose == {"": "a", "vi": "b"}
+
+
+def test_a_secret_is_never_printed() -> None:
+    assert "0123456789abcdef" not in repr(read(AGREED, trusted=True))
+
+
+# -- refusals ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [None, [], {}, "https://portal.example.vn/callback", 1, True])
+def test_rfc7591_2_redirect_uris_missing_or_no_list_are_refused(value: object) -> None:
+    refusal = refusal_of(redirect_uris=value)
+    assert (refusal.code, refusal.field) == ("invalid_redirect_uri", "redirect_uris")
+
+
+def test_rfc7591_2_redirect_uri_with_fragment_is_refused() -> None:
+    refusal = refusal_of(redirect_uris=[CALLBACK, f"{CALLBACK}#x"])
+    assert (refusal.code, refusal.field) == ("invalid_redirect_uri", "redirect_uris")
+    assert refusal.detail == "redirect_uris[1] has a fragment (RFC 6749 3.1.2)"
+
+
+def test_rfc7591_2_more_than_fifty_redirect_uris_are_refused() -> None:
+    uris = [f"{CALLBACK}/{number}" for number in range(MOST_URIS + 1)]
+    assert len(read(redirect_uris=uris[:-1]).redirect_uris) == MOST_URIS
+    assert refusal_of(redirect_uris=uris).code == "invalid_redirect_uri"
+
+
+def test_rfc8252_7_1_private_use_scheme_of_a_web_service_is_refused() -> None:
+    assert refusal_of(redirect_uris=["com.example.app:/cb"]).code == "invalid_redirect_uri"
+
+
+@pytest.mark.parametrize("uri", ["http://portal.example.vn/out", "https://portal.example.vn/out#x", "/out", 1])
+def test_rp_initiated_logout_3_1_post_logout_redirect_uri_keeps_the_same_rules(uri: object) -> None:
+    refusal = refusal_of(post_logout_redirect_uris=[uri])
+    assert (refusal.code, refusal.field) == ("invalid_redirect_uri", "post_logout_redirect_uris")
+
+
+URI_MEMBERS = [
+    "logo_uri",
+    "policy_uri",
+    "tos_uri",
+    "client_uri",
+    "initiate_login_uri",
+    "backchannel_logout_uri",
+]
+
+
+@pytest.mark.parametrize("member", URI_MEMBERS)
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "http://portal.example.vn/x",
+        "http://localhost/x",
+        "javascript:alert(1)",
+        "data:,x",
+        "/x",
+        "",
+        1,
+        ["x"],
+    ],
+)
+def test_oidc_registration_2_uri_other_than_https_is_refused(member: str, uri: object) -> None:
+    refusal = refusal_of({member: uri})
+    assert (refusal.code, refusal.field) == ("invalid_client_metadata", member)
+
+
+@pytest.mark.parametrize("member", URI_MEMBERS)
+def test_http_uri_to_another_machine_is_refused_in_development(member: str) -> None:
+    with pytest.raises(Refusal, match="https"):
+        read({member: "http://portal.example.vn/x"}, insecure_loopback=True)
+
+
+def test_oidc_backchannel_logout_2_2_uri_with_fragment_is_refused() -> None:
+    assert "fragment" in refusal_of(backchannel_logout_uri="https://portal.example.vn/x#y").detail
+
+
+@pytest.mark.parametrize(
+    "value",
+    [[], ["token"], ["id_token"], ["code id_token"], ["code", "id_token"], ["none"], "code", [1], [["code"]]],
+)
+def test_rfc9700_2_1_2_response_type_other_than_code_is_refused(value: object) -> None:
+    refusal = refusal_of(response_types=value)
+    assert (refusal.code, refusal.field) == ("invalid_client_metadata", "response_types")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [],
+        ["refresh_token"],
+        ["authorization_code", "implicit"],
+        ["password"],
+        ["client_credentials"],
+        "authorization_code",
+        [None],
+        [{}],
+    ],
+)
+def test_rfc7591_2_1_grant_type_that_is_not_offered_is_refused(value: object) -> None:
+    refusal = refusal_of(grant_types=value)
+    assert (refusal.code, refusal.field) == ("invalid_client_metadata", "grant_types")
+
+
+@pytest.mark.parametrize("value", ["private_key_jwt", "client_secret_jwt", "tls_client_auth", "", 1, True, ["none"]])
+def test_rfc7591_2_unknown_token_endpoint_auth_method_is_refused(value: object) -> None:
+    refusal = refusal_of(token_endpoint_auth_method=value)
+    assert (refusal.code, refusal.field) == ("invalid_client_metadata", "token_endpoint_auth_method")
+
+
+@pytest.mark.parametrize("value", ["none", "HS256", "rs256", "", 1, ["RS256"]])
+def test_oidc_registration_2_id_token_algorithm_that_is_not_offered_is_refused(value: object) -> None:
+    refusal = refusal_of(id_token_signed_response_alg=value)
+    assert (refusal.code, refusal.field) == ("invalid_client_metadata", "id_token_signed_response_alg")
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        "id_token_signed_response_alg",
+        "userinfo_signed_response_alg",
+        "request_object_signing_alg",
+        "token_endpoint_auth_signing_alg",
+        "authorization_signed_response_alg",
+        "introspection_signed_response_alg",
+        "backchannel_authentication_request_signing_alg",
+    ],
+)
+@pytest.mark.parametrize("value", ["none", "None", "NONE"])
+def test_rfc8725_3_2_algorithm_none_is_refused_everywhere(member: str, value: str) -> None:
+    refusal = refusal_of({member: value})
+    assert (refusal.code, refusal.field) == ("invalid_client_metadata", member)
+
+
+@pytest.mark.parametrize("value", ["desktop", "", 1])
+def test_oidc_registration_2_unknown_application_type_is_refused(value: object) -> None:
+    assert refusal_of(application_type=value).field == "application_type"
+
+
+@pytest.mark.parametrize("value", ["public", "", 1])
+def test_oidc_core_8_1_subject_type_other_than_pairwise_is_refused(value: object) -> None:
+    assert refusal_of(subject_type=value).field == "subject_type"
+
+
+def test_oidc_core_8_1_sector_identifier_uri_is_refused() -> None:
+    assert refusal_of(sector_identifier_uri="https://portal.example.vn/sector").field == "sector_identifier_uri"
+
+
+@pytest.mark.parametrize("value", ["", " ", "openid  profile", "openid everything", "openid,profile", 1, ["openid"]])
+def test_rfc6749_3_3_unknown_scope_is_refused(value: object) -> None:
+    refusal = refusal_of(scope=value)
+    assert (refusal.code, refusal.field) == ("invalid_client_metadata", "scope")
+
+
+def test_oidc_core_11_offline_access_without_refresh_token_is_refused() -> None:
+    assert "offline_access" in refusal_of(scope="openid offline_access").detail
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_personal_number_scope_without_a_recorded_basis_is_refused(trusted: bool) -> None:
+    assert refusal_of(scope="openid personal_id_number", trusted=trusted).field == "scope"
+
+
+def test_personal_number_basis_of_a_service_that_registers_itself_counts_for_nothing() -> None:
+    assert refusal_of(scope="openid personal_id_number", personal_number_basis="mine").field == "scope"
+
+
+@pytest.mark.parametrize("value", [1, "", " ", "a" * (LONGEST_NAME + 1), "a\nb", "a\u202eb", "a\x00", ["a"], {}])
+@pytest.mark.parametrize("member", ["client_name", "client_name#vi"])
+def test_rfc7591_2_client_name_that_cannot_be_shown_is_refused(member: str, value: object) -> None:
+    refusal = refusal_of({member: value})
+    assert (refusal.code, refusal.field) == ("invalid_client_metadata", member)
+
+
+@pytest.mark.parametrize("value", ["it@example.vn", [1], [""], ["a" * 255], ["it@example.vn\n2"], {"a": 1}])
+def test_rfc7591_2_contacts_that_are_no_list_of_texts_are_refused(value: object) -> None:
+    assert refusal_of(contacts=value).field == "contacts"
+
+
+def test_rfc7591_2_too_many_contacts_are_refused() -> None:
+    assert refusal_of(contacts=[f"{number}@example.vn" for number in range(MOST_CONTACTS + 1)]).field == "contacts"
+
+
+@pytest.mark.parametrize("value", [-1, 1.5, 60.0, "60", True, 10**12, []])
+def test_oidc_registration_2_default_max_age_that_is_no_whole_number_is_refused(value: object) -> None:
+    assert refusal_of(default_max_age=value).field == "default_max_age"
+
+
+@pytest.mark.parametrize("value", ["true", 1, 0, []])
+@pytest.mark.parametrize("member", ["require_auth_time", "backchannel_logout_session_required"])
+def test_oidc_registration_2_flag_that_is_no_boolean_is_refused(member: str, value: object) -> None:
+    assert refusal_of({member: value}).field == member
+
+
+@pytest.mark.parametrize("document", [None, [], "x", 1, [CALLBACK]])
+def test_rfc7591_3_1_metadata_other_than_an_object_is_refused(document: object) -> None:
+    with pytest.raises(Refusal) as refused:
+        read_metadata(document, insecure_loopback=True, trusted=True)  # type: ignore[arg-type]
+    assert refused.value.code == "invalid_client_metadata"
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        *(("client_id", value) for value in ("", "a b", "a:b", "cổng", "a" * 65, 1)),
+        *(("client_secret", value) for value in ("short", "0123456789abcde\n", "a" * 257, 1)),
+        *(("sector", value) for value in ("", "a b", "cổng", "a" * 254, 1)),
+        *(("agency_code", value) for value in ("", "05", "H05/1", 1)),
+        *(("legal_basis", value) for value in ("", "a" * 201, "a\nb", 1)),
+        *(("personal_number_basis", value) for value in ("", "a" * 201, "a\nb", 1)),
+        *(("purpose", value) for value in ("", 1, ["a"])),
+        ("purpose#vi", 1),
+        *(("system_security_level", value) for value in (0, 6, "3", True, 2.0)),
+        *(("minimum_account_level", value) for value in (-1, 3, "1", False)),
+        *(("minimum_auth_level", value) for value in (0, 5, "1", True)),
+        *(("exceptions", value) for value in ("pkce", ["pkce"], [None])),
+        ("exceptions", {}),
+        ("exceptions", [{}]),
+        ("exceptions", [{"rule": "everything", "reason": "a", "until": "2026-06-30"}]),
+        ("exceptions", [{"rule": "pkce", "reason": "", "until": "2026-06-30"}]),
+        ("exceptions", [{"rule": "pkce", "until": "2026-06-30"}]),
+        ("exceptions", [{"rule": "pkce", "reason": "a", "until": "2026-02-30"}]),
+        ("exceptions", [{"rule": "pkce", "reason": "a"}]),
+    ],
+)
+def test_decree69_18_agreed_member_of_another_form_is_refused(member: str, value: object) -> None:
+    refusal = refusal_of({member: value}, trusted=True)
+    assert (refusal.code, refusal.field) == ("invalid_client_metadata", member)
+
+
+def test_purpose_object_with_another_type_is_refused() -> None:
+    assert refusal_of(trusted=True, purpose={"vi": 1}).field == "purpose#vi"
+
+
+def test_rfc7591_2_secret_of_a_public_service_is_refused() -> None:
+    refusal = refusal_of(trusted=True, token_endpoint_auth_method="none", client_secret="0123456789abcdef")
+    assert refusal.field == "client_secret"
+
+
+def test_rfc9700_2_1_1_public_service_is_not_freed_from_pkce() -> None:
+    refusal = refusal_of(trusted=True, token_endpoint_auth_method="none", exceptions=AGREED["exceptions"])
+    assert refusal.field == "exceptions"
+
+
+# -- registration and its answer -----------------------------------------------------------------------------
+
+
+def test_every_member_that_was_read_reaches_the_service() -> None:
+    metadata = read(
+        {**AGREED, **{member: f"https://portal.example.vn/{member}" for member in URI_MEMBERS}},
+        trusted=True,
+        insecure_loopback=True,
+        post_logout_redirect_uris=["https://portal.example.vn/out"],
+        backchannel_logout_session_required=True,
+        token_endpoint_auth_method="client_secret_post",
+        grant_types=["authorization_code", "refresh_token"],
+        scope="openid offline_access personal_id_number",
+        id_token_signed_response_alg="ES256",
+        application_type="native",
+        client_name="Portal",
+        contacts=["it@example.vn"],
+        default_max_age=60,
+        require_auth_time=True,
+    )
+    service = registered(metadata)
+    shared = {field.name for field in fields(ServiceMetadata)} & {field.name for field in fields(RelyingService)}
+    decided_by_the_registry = {"client_id", "sector"}
+    for name in shared - decided_by_the_registry:
+        assert getattr(service, name) == getattr(metadata, name), name
+    unused = {field.name for field in fields(ServiceMetadata)} - shared
+    assert unused == {"client_secret", "agency_code"}
+    assert (service.id, service.client_id, service.agency_id) == (UUID(int=1), "portal", UUID(int=2))
+    assert (service.sector, service.secret_digests, service.state) == ("example", (b"d",), "active")
+    assert service.created_at == service.updated_at == NOW
+
+
+def test_rfc7591_3_2_1_answer_echoes_what_was_registered() -> None:
+    service = registered(read({"client_name": "Portal", "client_name#vi": "Cổng"}, contacts=["it@example.vn"]))
+    assert to_registration_response(service) == {
+        "client_id": "portal",
+        "client_id_issued_at": int(NOW.timestamp()),
+        "client_name": "Portal",
+        "client_name#vi": "Cổng",
+        "redirect_uris": [CALLBACK],
+        "backchannel_logout_session_required": False,
+        "token_endpoint_auth_method": "client_secret_basic",
+        "grant_types": ["authorization_code"],
+        "response_types": ["code"],
+        "scope": "openid profile email phone address",
+        "id_token_signed_response_alg": "RS256",
+        "application_type": "web",
+        "subject_type": "pairwise",
+        "contacts": ["it@example.vn"],
+        "require_auth_time": False,
+    }
+
+
+def test_rfc7591_3_2_1_answer_tells_nothing_of_the_agreement_or_the_secret() -> None:
+    service = registered(read(AGREED, trusted=True, scope="openid personal_id_number"))
+    answer = to_registration_response(service)
+    assert not set(answer) & (set(AGREED) - {"client_id"})
+    assert "secret" not in json.dumps(
+        {key: value for key, value in answer.items() if key != "token_endpoint_auth_method"}
+    )
+
+
+def test_rfc7591_3_2_1_answer_can_be_registered_again() -> None:
+    metadata = read({"client_name#vi": "Cổng"}, default_max_age=0, logo_uri="https://portal.example.vn/logo.png")
+    again = read_metadata(to_registration_response(registered(metadata)), insecure_loopback=False, trusted=False)
+    assert again == metadata
+    assert to_registration_response(replace(registered(again))) == to_registration_response(registered(metadata))
+
+
+# -- anything else -------------------------------------------------------------------------------------------
+
+NAMES = [
+    *to_registration_response(registered(read())),
+    *AGREED,
+    *URI_MEMBERS,
+    "post_logout_redirect_uris",
+    "default_max_age",
+    "client_name#vi",
+    "client_name#\u212a\u212a",
+    "purpose#en",
+    "userinfo_signed_response_alg",
+    "sector_identifier_uri",
+]
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters(), max_size=20)
+    | st.sampled_from([CALLBACK, "code", "openid", "none", "native", "authorization_code", "pkce", "2026-06-30", "vi"])
+)
+JSON = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["rule", "reason", "until", "vi"]) | st.text(max_size=5), inner, max_size=4)
+    ),
+    max_leaves=8,
+)
+
+
+@given(
+    JSON | st.dictionaries(st.sampled_from(NAMES) | st.text(st.characters(), max_size=8), JSON),
+    st.booleans(),
+    st.booleans(),
+)
+def test_any_json_is_read_or_refused(document: object, trusted: bool, with_uri: bool) -> None:
+    if with_uri and isinstance(document, dict):
+        document["redirect_uris"] = [CALLBACK]
+    try:
+        metadata = read_metadata(document, insecure_loopback=False, trusted=trusted)  # type: ignore[arg-type]
+    except Refusal as refusal:
+        refused = refusal
+    else:
+        json.dumps(to_registration_response(registered(metadata)))
+        return
+    assert refused.code in ("invalid_redirect_uri", "invalid_client_metadata")
+    # RFC 6749 5.2: what an error_description may hold.
+    assert all(" " <= character <= "~" and character not in '"\\' for character in refused.detail)
+    assert 0 < len(refused.detail) <= 300
