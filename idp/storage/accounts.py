@@ -1,0 +1,306 @@
+"""Subjects with their identifiers, contacts, sign-in names, facts and the one-row profile."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import and_, insert, literal, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from idp.domain.accounts import AccountState, Fact, Profile, Subject, SubjectKind
+from idp.domain.levels import AccountLevel, ProofSource
+from idp.runtime import chance
+from idp.runtime.data_keys import DataKey
+from idp.runtime.keyring import Keyring
+from idp.storage import data_keys as data_key_rows
+from idp.storage.database import Tx
+from idp.storage.tables import (
+    contacts,
+    credentials,
+    data_keys,
+    devices,
+    facts,
+    identifiers,
+    name_words,
+    profiles,
+    sign_in_names,
+    subjects,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Whom a typed sign-in name may mean, with what the check needs, in one row."""
+
+    subject: Subject
+    password_hash: str | None
+    credential_id: UUID | None
+    data_key: DataKey
+    device_id: UUID | None
+
+
+def find_candidate(
+    tx: Tx, keyring: Keyring, *, space: SubjectKind, kind: str, value: str, device_digest: bytes
+) -> Candidate | None:
+    """The subject a sign-in name belongs to; `device_id` is set when this browser is a known device of it."""
+    device = and_(
+        devices.c.subject_id == subjects.c.id,
+        devices.c.token_digest == device_digest,
+        devices.c.ended_at.is_(None),
+    )
+    password = and_(
+        credentials.c.subject_id == subjects.c.id,
+        credentials.c.kind == "password",
+        credentials.c.ended_at.is_(None),
+    )
+    statement = (
+        select(
+            *subject_columns(),
+            credentials.c.id.label("credential_id"),
+            credentials.c.secret_hash,
+            data_keys.c.wrapped,
+            devices.c.id.label("device_id"),
+        )
+        .select_from(sign_in_names)
+        .join(subjects, subjects.c.id == sign_in_names.c.subject_id)
+        .join(data_keys, data_keys.c.subject_id == subjects.c.id)
+        .outerjoin(credentials, password)
+        .outerjoin(devices, device)
+        .where(
+            sign_in_names.c.space == space,
+            sign_in_names.c.kind == kind,
+            sign_in_names.c.value_index.in_(keyring.indexes(f"sign-in/{space}/{kind}", value)),
+        )
+        .limit(1)
+    )
+    row = tx.execute(statement).one_or_none()
+    if row is None:
+        return None
+    return Candidate(
+        subject=subject_of(row),
+        password_hash=row.secret_hash,
+        credential_id=row.credential_id,
+        data_key=keyring.unwrap(row.wrapped, row.subject_id),
+        device_id=row.device_id,
+    )
+
+
+def insert_subject(tx: Tx, keyring: Keyring, subject: Subject, now: datetime) -> DataKey:
+    """A new subject and its data key, under which all its values are sealed."""
+    tx.execute(
+        insert(subjects).values(
+            id=subject.id,
+            kind=subject.kind,
+            state=subject.state,
+            account_level=subject.account_level,
+            proof_source=subject.proof_source,
+            created_at=now,
+            updated_at=now,
+        )
+    )
+    return data_key_rows.insert_data_key(tx, keyring, subject.id, now)
+
+
+def insert_identifier(
+    tx: Tx,
+    keyring: Keyring,
+    key: DataKey,
+    subject: Subject,
+    *,
+    kind: str,
+    country: str,
+    value: str,
+    source: ProofSource,
+    verified_by: str | None,
+    valid_from: date | None,
+    valid_until: date | None,
+    now: datetime,
+) -> None:
+    id_ = chance.new_id(now)
+    tx.execute(
+        insert(identifiers).values(
+            id=id_,
+            subject_id=subject.id,
+            space=subject.kind,
+            kind=kind,
+            country=country,
+            value_sealed=key.seal("identifiers.value_sealed", id_, value),
+            value_index=keyring.index(f"identifier/{kind}", value),
+            source=source,
+            verified_at=now if verified_by else None,
+            verified_by=verified_by,
+            valid_from=valid_from,
+            valid_until=valid_until,
+            created_at=now,
+        )
+    )
+
+
+def insert_contact(
+    tx: Tx, keyring: Keyring, key: DataKey, subject_id: UUID, *, kind: str, value: str, is_verified: bool, now: datetime
+) -> None:
+    """A phone or e-mail address; one contact may serve many accounts."""
+    id_ = chance.new_id(now)
+    tx.execute(
+        insert(contacts).values(
+            id=id_,
+            subject_id=subject_id,
+            kind=kind,
+            value_sealed=key.seal("contacts.value_sealed", id_, value),
+            value_index=keyring.index(f"contact/{kind}", value),
+            last_four_index=keyring.index("contact/last-four", value[-4:]) if kind == "phone" else None,
+            verified_at=now if is_verified else None,
+            is_shared=False,
+            created_at=now,
+        )
+    )
+
+
+def insert_sign_in_name(
+    tx: Tx, keyring: Keyring, key: DataKey, subject: Subject, *, kind: str, value: str, proof: str, now: datetime
+) -> bool:
+    """Make a value the name to sign in with; False when it is another subject's already."""
+    id_ = chance.new_id(now)
+    dialect = postgresql if tx.dialect.name == "postgresql" else sqlite
+    statement = (
+        dialect.insert(sign_in_names)
+        .values(
+            id=id_,
+            subject_id=subject.id,
+            space=subject.kind,
+            kind=kind,
+            value_sealed=key.seal("sign_in_names.value_sealed", id_, value),
+            value_index=keyring.index(f"sign-in/{subject.kind}/{kind}", value),
+            proof=proof,
+            created_at=now,
+        )
+        .on_conflict_do_nothing()
+    )
+    return tx.execute(statement).rowcount == 1
+
+
+def insert_fact(tx: Tx, key: DataKey, fact: Fact) -> None:
+    tx.execute(
+        insert(facts).values(
+            id=fact.id,
+            subject_id=fact.subject_id,
+            name=fact.name,
+            value_sealed=key.seal("facts.value_sealed", fact.id, fact.value),
+            source=fact.source,
+            method=fact.method,
+            verified_by=fact.verified_by,
+            verified_at=fact.verified_at,
+            evidence_sealed=key.seal("facts.evidence_sealed", fact.id, fact.evidence) if fact.evidence else None,
+            valid_from=fact.valid_from,
+            valid_until=fact.valid_until,
+        )
+    )
+
+
+def list_facts(tx: Tx, key: DataKey, subject_id: UUID) -> list[Fact]:
+    """The facts in force of a person, in the order they were recorded."""
+    where = (facts.c.subject_id == subject_id, facts.c.superseded_at.is_(None))
+    return [
+        Fact(
+            id=row.id,
+            subject_id=row.subject_id,
+            name=row.name,
+            value=key.open("facts.value_sealed", row.id, row.value_sealed),
+            source=ProofSource(row.source),
+            method=row.method,
+            verified_by=row.verified_by,
+            verified_at=row.verified_at,
+            evidence=key.open("facts.evidence_sealed", row.id, row.evidence_sealed) if row.evidence_sealed else "",
+            valid_from=row.valid_from,
+            valid_until=row.valid_until,
+        )
+        for row in tx.execute(select(facts).where(*where).order_by(facts.c.id))
+    ]
+
+
+def save_profile(tx: Tx, key: DataKey, profile: Profile, now: datetime) -> None:
+    """Write the projection of a person's facts that the hot path reads."""
+    values = {
+        "claims_sealed": key.seal(
+            "profiles.claims_sealed", profile.subject_id, orjson.dumps(dict(profile.claims)).decode()
+        ),
+        "updated_at": now,
+    }
+    dialect = postgresql if tx.dialect.name == "postgresql" else sqlite
+    tx.execute(
+        dialect.insert(profiles)
+        .values(subject_id=profile.subject_id, **values)
+        .on_conflict_do_update(index_elements=["subject_id"], set_=values)
+    )
+
+
+def insert_name_words(tx: Tx, keyring: Keyring, key: DataKey, subject_id: UUID, words: Iterable[str]) -> None:
+    """The keyed digests by which a person is found by folded words of the name and their beginnings."""
+    tx.execute(
+        insert(name_words),
+        [
+            {
+                "subject_id": subject_id,
+                "word_index": keyring.index("name", word),
+                "word_sealed": key.seal("name_words.word_sealed", subject_id, word),
+            }
+            for word in sorted(set(words))
+        ],
+    )
+
+
+def list_subjects_by_name(tx: Tx, keyring: Keyring, words: Iterable[str], *, limit: int = 50) -> list[UUID]:
+    """Subjects whose name has all these folded words (or beginnings of words)."""
+    statement = select(subjects.c.id)
+    for word in words:
+        found = select(literal(1)).where(
+            name_words.c.subject_id == subjects.c.id, name_words.c.word_index.in_(keyring.indexes("name", word))
+        )
+        statement = statement.where(found.exists())
+    return list(tx.scalars(statement.order_by(subjects.c.id).limit(limit)))
+
+
+def find_subject(tx: Tx, subject_id: UUID) -> Subject | None:
+    row = tx.execute(select(*subject_columns()).where(subjects.c.id == subject_id)).one_or_none()
+    return subject_of(row) if row else None
+
+
+def subject_of(row: Any) -> Subject:
+    """A Subject from a row that carries the columns of `subject_columns`."""
+    return Subject(
+        id=row.subject_id,
+        kind=SubjectKind(row.subject_kind),
+        state=AccountState(row.subject_state),
+        account_level=AccountLevel(row.account_level),
+        proof_source=ProofSource(row.proof_source),
+    )
+
+
+def profile_of(keyring: Keyring, row: Any) -> Profile:
+    """A Profile from a row that carries the columns of `profile_columns`."""
+    key = keyring.unwrap(row.wrapped, row.subject_id)
+    text = key.open("profiles.claims_sealed", row.subject_id, row.claims_sealed)
+    claims: Mapping[str, object] = orjson.loads(text)
+    return Profile(subject_id=row.subject_id, claims=claims, proof_source=ProofSource(row.proof_source))
+
+
+def as_text(value: object) -> str:
+    """A fact's value as it is sealed: texts as they are, anything else as JSON."""
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+def profile_columns() -> tuple[Any, ...]:
+    return (data_keys.c.wrapped, profiles.c.claims_sealed)
+
+
+def subject_columns() -> tuple[Any, ...]:
+    return (
+        subjects.c.id.label("subject_id"),
+        subjects.c.kind.label("subject_kind"),
+        subjects.c.state.label("subject_state"),
+        subjects.c.account_level,
+        subjects.c.proof_source,
+    )

@@ -1,0 +1,65 @@
+"""The audit and the releases: rows are only ever added; each carries the hash a later proof stands on."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import insert
+
+from idp.domain.audit import Entry, leaf_hash
+from idp.runtime.data_keys import DataKey
+from idp.storage.database import Tx
+from idp.storage.tables import audit
+
+
+def insert_entry(tx: Tx, entry: Entry, key: DataKey) -> None:
+    """Write one line; `key` is the data key of the person concerned, or the house's where nobody is."""
+    sealed = key.seal("audit.details_sealed", entry.id, entry.details) if entry.details else None
+    tx.execute(
+        insert(audit).values(
+            id=entry.id,
+            at=entry.at,
+            event=entry.event,
+            subject_id=entry.subject_id,
+            service_id=entry.service_id,
+            session_id=entry.session_id,
+            actor=entry.actor,
+            details_sealed=sealed,
+            leaf_hash=leaf_hash(
+                "audit",
+                entry.id,
+                entry.at.isoformat(),
+                entry.event,
+                entry.subject_id,
+                entry.service_id,
+                entry.session_id,
+                entry.actor,
+                sealed,
+            ),
+        )
+    )
+
+
+def release_values(
+    *,
+    id: UUID,
+    at: datetime,
+    subject_id: UUID,
+    service_id: UUID,
+    grant_id: UUID,
+    name_bits: int,
+    basis_kind: str,
+    basis_id: UUID | None,
+) -> dict[str, object]:
+    """The columns of one release: which service may read which facts of whom, from when, on what basis."""
+    parts = (id, at.isoformat(), subject_id, service_id, grant_id, name_bits, basis_kind, basis_id)
+    return {
+        "id": id,
+        "at": at,
+        "subject_id": subject_id,
+        "service_id": service_id,
+        "grant_id": grant_id,
+        "name_bits": name_bits,
+        "basis_kind": basis_kind,
+        "basis_id": basis_id,
+        "leaf_hash": leaf_hash("release", *parts),
+    }

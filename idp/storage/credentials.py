@@ -1,0 +1,52 @@
+"""What a person proves oneself with: password hashes, and the browsers known as one's devices."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import insert, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from idp.runtime import chance
+from idp.runtime.data_keys import DataKey
+from idp.storage.database import Tx
+from idp.storage.tables import credentials, devices
+
+
+def insert_password(tx: Tx, subject_id: UUID, secret_hash: str, now: datetime) -> None:
+    tx.execute(
+        insert(credentials).values(
+            id=chance.new_id(now),
+            subject_id=subject_id,
+            kind="password",
+            secret_hash=secret_hash,
+            created_at=now,
+            changed_at=now,
+        )
+    )
+
+
+def save_password(tx: Tx, credential_id: UUID, old_hash: str, new_hash: str, now: datetime) -> bool:
+    """Renew a hash in place; False when the password was changed meanwhile."""
+    where = (credentials.c.id == credential_id, credentials.c.secret_hash == old_hash)
+    return tx.execute(update(credentials).where(*where).values(secret_hash=new_hash, changed_at=now)).rowcount == 1
+
+
+def save_device(tx: Tx, key: DataKey, subject_id: UUID, token_digest: bytes, agent: str, now: datetime) -> UUID:
+    """Remember this browser as a known device of the person; gives its id."""
+    id_ = chance.new_id(now)
+    dialect = postgresql if tx.dialect.name == "postgresql" else sqlite
+    statement = (
+        dialect.insert(devices)
+        .values(
+            id=id_,
+            subject_id=subject_id,
+            token_digest=token_digest,
+            agent_sealed=key.seal("devices.agent_sealed", id_, agent),
+            first_seen_at=now,
+            seen_at=now,
+        )
+        .on_conflict_do_update(index_elements=["subject_id", "token_digest"], set_={"seen_at": now, "ended_at": None})
+        .returning(devices.c.id)
+    )
+    found: UUID = tx.execute(statement).scalar_one()
+    return found

@@ -1,0 +1,109 @@
+"""The two doors to the database: `begin()` for a transaction, `once()` for one statement in autocommit.
+
+Who is called from outside (a view, a command, the worker) opens the door; below it `tx` is the first argument, and nobody
+below commits. A refusal that is raised undoes; a result that is returned is kept.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import Connection, Engine, MetaData, event, make_url, text
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from idp.runtime.settings import ROOT, Database
+
+Tx = Connection
+
+db = SQLAlchemy(
+    metadata=MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+)
+
+
+class Unavailable(Exception):
+    """The database did not answer, or no connection was free in time: try again in a moment."""
+
+
+def engine_config(settings: Database) -> dict[str, Any]:
+    """What Flask-SQLAlchemy is configured with: a bounded pool, a file below the project folder on SQLite."""
+    url = make_url(settings.url)
+    options: dict[str, Any] = {
+        "pool_size": settings.pool_size,
+        "pool_timeout": settings.pool_timeout,
+        "max_overflow": 0,
+    }
+    if url.get_backend_name() == "sqlite":
+        if url.database and not Path(url.database).is_absolute():
+            url = url.set(database=str(ROOT / url.database))
+        Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+        options["connect_args"] = {"timeout": 15}
+    return {"SQLALCHEMY_DATABASE_URI": url, "SQLALCHEMY_ENGINE_OPTIONS": options}
+
+
+def prepare_engine() -> None:
+    """WAL, full durability and our own BEGIN on SQLite; nothing on PostgreSQL."""
+    if db.engine.dialect.name == "sqlite":
+        _prepare_sqlite(db.engine)
+
+
+@contextmanager
+def begin() -> Iterator[Tx]:
+    """A transaction: committed at the end of the block, undone by any exception."""
+    with _answering(), db.engine.begin() as tx:
+        yield tx
+
+
+@contextmanager
+def once(*, writes: bool = False) -> Iterator[Tx]:
+    """A connection in autocommit, for a single statement.
+
+    With `writes`, SQLite gets a transaction instead: what is one statement on PostgreSQL may be up to three there.
+    """
+    if writes and db.engine.dialect.name == "sqlite":
+        with begin() as tx:
+            yield tx
+        return
+    with _answering(), db.engine.connect() as connection:
+        yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeout) as error:
+        raise Unavailable(type(error).__name__) from error
+
+
+def check_durable() -> str | None:
+    """What makes the database lose committed work on a power cut, in one sentence, or None."""
+    with once() as tx:
+        for name in ("fsync", "synchronous_commit", "full_page_writes"):
+            if str(tx.scalar(text(f"SHOW {name}"))) == "off":
+                return f"The PostgreSQL setting {name} is off, so committed work could be lost."
+    return None
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def connect(connection: sqlite3.Connection, _record: object) -> None:
+        # The driver's own BEGIN is switched off; ours takes the write lock at once, so that no upgrade can fail later.
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin_immediate(connection: Connection) -> None:
+        if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,44 @@
+"""The one way out for every ending of a session: session, grants and what the services must be told, in one transaction."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+
+from idp.domain.sessions import EndReason, Session
+from idp.runtime.keyring import Keyring
+from idp.storage import grants, outbox, sessions
+from idp.storage.database import Tx
+from idp.storage.tables import relying_services
+
+
+def end_session(
+    tx: Tx, keyring: Keyring, session: Session, reason: EndReason, now: datetime, *, offline_too: bool
+) -> list[UUID]:
+    """End a session with its grants and queue a logout token for each visited service that takes one.
+
+    Gives all services it had visited; an empty list when it had ended before. `offline_too` for locks, closures and
+    withdrawals, which no grant outlives.
+    """
+    if not sessions.end_session(tx, session.id, reason, now):
+        return []
+    visited = grants.end_of_session(tx, session.id, reason, now, offline_too=offline_too)
+    for service_id in _with_logout_address(tx, visited):
+        outbox.insert_parcel(
+            tx,
+            keyring,
+            outbox.BACKCHANNEL_LOGOUT,
+            {"session": session.id.hex, "subject": session.subject_id.hex},
+            now=now,
+            service_id=service_id,
+            subject_id=session.subject_id,
+            session_id=session.id,
+        )
+    return visited
+
+
+def _with_logout_address(tx: Tx, service_ids: list[UUID]) -> list[UUID]:
+    if not service_ids:
+        return []
+    statement = select(relying_services.c.id, relying_services.c.metadata).where(relying_services.c.id.in_(service_ids))
+    return [row.id for row in tx.execute(statement) if row.metadata.get("backchannel_logout_uri")]

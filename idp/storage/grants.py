@@ -1,0 +1,378 @@
+"""Grants: spent codes become rows here, refreshes count in them, and every use of a token asks them whether it lives.
+
+The INSERT at the exchange is the single use of a code: its grant's id was minted with it, so a second use finds the id
+taken. Liveness is joined from session and subject at every use, never copied and never cached. On PostgreSQL each of
+`exchange`, `refresh` and `find_live` is one statement; SQLite, which can write in one place a statement, takes up to three
+inside the transaction that `once(writes=True)` opens for it.
+
+Rows are locked in one order, session before grant, so that a logout that races an exchange or a refresh wins or waits.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Integer, Uuid, and_, bindparam, exists, func, not_, or_, select, true, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from idp.domain.accounts import Profile
+from idp.domain.grants import Code, Grant
+from idp.domain.sessions import EndReason
+from idp.runtime import chance
+from idp.runtime.keyring import Keyring
+from idp.storage import accounts, audit
+from idp.storage.database import Tx
+from idp.storage.tables import Moment, data_keys, grants, profiles, releases, sessions, subjects, subs
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A live grant with what its tokens and claims are made of. `sub` is set only where an override table says so."""
+
+    grant: Grant
+    profile: Profile
+    sub: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """The moments that liveness is judged by."""
+
+    now: datetime
+    idle_for: timedelta
+    touch_every: timedelta
+
+    def values(self) -> dict[str, datetime]:
+        return {"now": self.now, "idle_since": self.now - self.idle_for, "touch_before": self.now - self.touch_every}
+
+
+class AlreadySpent(Exception):
+    """The code's grant exists: this is a second use."""
+
+
+def _moment(name: str) -> Any:
+    return bindparam(name, type_=Moment)
+
+
+def _uuid(name: str) -> Any:
+    return bindparam(name, type_=Uuid)
+
+
+_SESSION_LIVES: Final = and_(
+    sessions.c.ended_at.is_(None),
+    sessions.c.expires_at > _moment("now"),
+    sessions.c.seen_at > _moment("idle_since"),
+)
+_SUBJECT_LIVES: Final = subjects.c.state == "active"
+_GRANT_LIVES: Final = and_(
+    grants.c.ended_at.is_(None),
+    grants.c.expires_at > _moment("now"),
+    _SUBJECT_LIVES,
+    or_(grants.c.offline, _SESSION_LIVES),
+)
+_FACTS: Final = (*accounts.profile_columns(), subjects.c.proof_source, subs.c.sub)
+_GRANT_COLUMNS: Final = tuple(grants.c)
+
+
+# -- exchange ------------------------------------------------------------------------------------------------------
+
+
+def exchange(tx: Tx, keyring: Keyring, code: Code, *, sector: str, expires_at: datetime, times: Times) -> Held | None:
+    """Spend a code: the grant and its release are written if the session still lives, else None.
+
+    Raises AlreadySpent when the grant is there already; the caller ends it then, in a transaction of its own.
+    """
+    release_id = chance.new_id(times.now)
+    values = {
+        **times.values(),
+        "grant_id": code.grant_id,
+        "session_id": code.session_id,
+        "service_id": code.service_id,
+        "sector": sector,
+    }
+    grant_values = {
+        "id": code.grant_id,
+        "session_id": code.session_id,
+        "subject_id": code.subject_id,
+        "service_id": code.service_id,
+        "scopes": " ".join(code.scopes),
+        "userinfo_bits": code.userinfo_bits,
+        "id_token_bits": code.id_token_bits,
+        "offline": code.offline,
+        "generation": 0,
+        "created_at": times.now,
+        "expires_at": expires_at,
+    }
+    release = audit.release_values(
+        id=release_id,
+        at=times.now,
+        subject_id=code.subject_id,
+        service_id=code.service_id,
+        grant_id=code.grant_id,
+        name_bits=code.userinfo_bits | code.id_token_bits,
+        basis_kind=code.basis_kind,
+        basis_id=code.basis_id,
+    )
+    if tx.dialect.name == "postgresql":
+        prefixed = {f"g_{name}": value for name, value in grant_values.items()}
+        prefixed |= {f"r_{name}": value for name, value in release.items()}
+        row = tx.execute(_EXCHANGE, values | prefixed).one_or_none()
+        if row is not None and not row.inserted:
+            raise AlreadySpent
+    else:
+        row = _exchange_on_sqlite(tx, values, grant_values, release, times)
+    if row is None:
+        return None
+    facts = {"auth_time": row.auth_time, "amr": row.amr, "auth_level": row.auth_level}
+    return Held(
+        grant=_grant({**grant_values, **facts, "refreshed_at": None, "ended_at": None, "end_reason": None}),
+        profile=accounts.profile_of(keyring, row),
+        sub=row.sub,
+    )
+
+
+def _live_session() -> Any:
+    """The session of a code while it and its person live, locked so that a logout waits for the exchange.
+
+    Not FOR SHARE: the touch that may follow would need a stronger lock, and two exchanges would deadlock.
+    """
+    return (
+        select(sessions.c.auth_time, sessions.c.amr, sessions.c.auth_level, sessions.c.subject_id, *_FACTS)
+        .select_from(sessions)
+        .join(subjects, subjects.c.id == sessions.c.subject_id)
+        .join(data_keys, data_keys.c.subject_id == subjects.c.id)
+        .join(profiles, profiles.c.subject_id == subjects.c.id)
+        .outerjoin(subs, and_(subs.c.subject_id == subjects.c.id, subs.c.sector == bindparam("sector")))
+        .where(sessions.c.id == _uuid("session_id"), _SESSION_LIVES, _SUBJECT_LIVES)
+        .with_for_update(of=sessions, key_share=True)
+    )
+
+
+def _bound(table: Any, prefix: str, name: str) -> Any:
+    return bindparam(f"{prefix}_{name}", type_=table.c[name].type).label(name)
+
+
+def _exchange_statement() -> Any:
+    live = _live_session().cte("live")
+    from_session = ("auth_time", "amr", "auth_level")
+    names = [column.name for column in grants.c if column.name not in ("refreshed_at", "ended_at", "end_reason")]
+    source = select(
+        *(live.c[name] if name in from_session else _bound(grants, "g", name) for name in names)
+    ).select_from(live)
+    inserted = (
+        postgresql.insert(grants)
+        .from_select(names, source)
+        .on_conflict_do_nothing()
+        .returning(grants.c.id)
+        .cte("inserted")
+    )
+    release_names = [column.name for column in releases.c]
+    released = (
+        postgresql.insert(releases)
+        .from_select(
+            release_names, select(*(_bound(releases, "r", name) for name in release_names)).select_from(inserted)
+        )
+        .returning(releases.c.id)
+        .cte("released")
+    )
+    touched = (
+        update(sessions)
+        .where(
+            sessions.c.id == _uuid("session_id"),
+            sessions.c.seen_at <= _moment("touch_before"),
+            exists(select(inserted.c.id)),
+        )
+        .values(seen_at=_moment("now"))
+        .returning(sessions.c.id)
+        .cte("touched")
+    )
+    count = select(func.count()).select_from(inserted).scalar_subquery()
+    return select(live, count.label("inserted")).add_cte(released, touched)
+
+
+_EXCHANGE: Final = _exchange_statement()
+_LIVE_SESSION: Final = _live_session()
+
+
+def _exchange_on_sqlite(
+    tx: Tx,
+    values: Mapping[str, Any],
+    grant_values: Mapping[str, Any],
+    release: Mapping[str, Any],
+    times: Times,
+) -> Any:
+    row = tx.execute(_LIVE_SESSION.add_columns(sessions.c.seen_at), values).one_or_none()
+    if row is None:
+        return None
+    facts = {"auth_time": row.auth_time, "amr": row.amr, "auth_level": row.auth_level}
+    statement = sqlite.insert(grants).values({**grant_values, **facts}).on_conflict_do_nothing()
+    if tx.execute(statement).rowcount == 0:
+        raise AlreadySpent
+    tx.execute(sqlite.insert(releases).values(dict(release)))
+    if row.seen_at <= times.now - times.touch_every:
+        tx.execute(update(sessions).where(sessions.c.id == values["session_id"]).values(seen_at=times.now))
+    return row
+
+
+# -- refresh -------------------------------------------------------------------------------------------------------
+
+
+def refresh(
+    tx: Tx, keyring: Keyring, grant_id: UUID, service_id: UUID, generation: int, *, sector: str, times: Times
+) -> Held | None:
+    """Spend the refresh token of `generation`: the grant counts one up if it lives and none was spent since."""
+    values = {
+        **times.values(),
+        "grant_id": grant_id,
+        "service_id": service_id,
+        "generation": generation,
+        "sector": sector,
+    }
+    if tx.dialect.name == "postgresql":
+        return _held(keyring, tx.execute(_REFRESH, values).one_or_none())
+    if tx.execute(_COUNT_UP_ON_SQLITE, values).rowcount == 0:
+        return None
+    tx.execute(_TOUCH_OF_GRANT, values)
+    return _held(keyring, tx.execute(_FIND_LIVE, values).one_or_none())
+
+
+def _count_up() -> Any:
+    return (
+        update(grants)
+        .where(
+            grants.c.id == _uuid("grant_id"),
+            grants.c.service_id == _uuid("service_id"),
+            grants.c.generation == bindparam("generation", type_=Integer),
+            grants.c.session_id == sessions.c.id,
+            grants.c.subject_id == subjects.c.id,
+            _GRANT_LIVES,
+        )
+        .values(generation=grants.c.generation + 1, refreshed_at=_moment("now"))
+    )
+
+
+def _touch_of_grant() -> Any:
+    session_id = select(grants.c.session_id).where(grants.c.id == _uuid("grant_id")).scalar_subquery()
+    return (
+        update(sessions)
+        .where(sessions.c.id == session_id, sessions.c.seen_at <= _moment("touch_before"), _SESSION_LIVES)
+        .values(seen_at=_moment("now"))
+    )
+
+
+def _refresh_statement() -> Any:
+    # The count of touched rows is always >= 0: asking for it makes PostgreSQL lock the session before the grant.
+    touched = _touch_of_grant().returning(sessions.c.id).cte("touched")
+    first = select(func.count()).select_from(touched).scalar_subquery() >= 0
+    spent = _count_up().where(first).returning(*_GRANT_COLUMNS).cte("spent")
+    return _with_facts(spent)
+
+
+def _with_facts(source: Any) -> Any:
+    """The columns of grants, from the table or from what was just written, with the facts of their person."""
+    own_sub = and_(subs.c.subject_id == source.c.subject_id, subs.c.sector == bindparam("sector"))
+    return (
+        select(*source.c, *_FACTS)
+        .select_from(source)
+        .join(subjects, subjects.c.id == source.c.subject_id)
+        .join(data_keys, data_keys.c.subject_id == source.c.subject_id)
+        .join(profiles, profiles.c.subject_id == source.c.subject_id)
+        .outerjoin(subs, own_sub)
+    )
+
+
+_REFRESH: Final = _refresh_statement()
+_COUNT_UP_ON_SQLITE: Final = _count_up()
+_TOUCH_OF_GRANT: Final = _touch_of_grant()
+_FIND_LIVE: Final = (
+    _with_facts(grants)
+    .join(sessions, sessions.c.id == grants.c.session_id, isouter=True)
+    .where(grants.c.id == _uuid("grant_id"), _GRANT_LIVES)
+)
+
+
+# -- use and end ---------------------------------------------------------------------------------------------------
+
+
+def find_live(tx: Tx, keyring: Keyring, grant_id: UUID, *, sector: str, times: Times) -> Held | None:
+    """A grant with its person's facts, if grant, session and person live at this moment."""
+    values = {**times.values(), "grant_id": grant_id, "sector": sector}
+    return _held(keyring, tx.execute(_FIND_LIVE, values).one_or_none())
+
+
+def find_grant(tx: Tx, grant_id: UUID) -> Grant | None:
+    """A grant, living or not."""
+    row = tx.execute(select(*_GRANT_COLUMNS).where(grants.c.id == grant_id)).one_or_none()
+    return _grant(row._mapping) if row else None
+
+
+def end_grant(tx: Tx, grant_id: UUID, reason: EndReason, now: datetime) -> Grant | None:
+    """End one grant with all its tokens; None when there was none to end."""
+    statement = (
+        update(grants)
+        .where(grants.c.id == grant_id, grants.c.ended_at.is_(None))
+        .values(ended_at=now, end_reason=reason)
+        .returning(*_GRANT_COLUMNS)
+    )
+    row = tx.execute(statement).one_or_none()
+    return _grant(row._mapping) if row else None
+
+
+def end_of_session(tx: Tx, session_id: UUID, reason: EndReason, now: datetime, *, offline_too: bool) -> list[UUID]:
+    """End the grants of a session; gives the services it had visited, each once.
+
+    Grants with offline_access outlive a logout (OIDC Back-Channel Logout 2.7), never a lock, closure or withdrawal.
+    """
+    visited = list(tx.scalars(select(grants.c.service_id).where(grants.c.session_id == session_id).distinct()))
+    where = and_(
+        grants.c.session_id == session_id,
+        grants.c.ended_at.is_(None),
+        true() if offline_too else not_(grants.c.offline),
+    )
+    tx.execute(update(grants).where(where).values(ended_at=now, end_reason=reason))
+    return visited
+
+
+def list_visited_services(tx: Tx, subject_id: UUID) -> list[tuple[UUID, datetime]]:
+    """The services a person has signed in to, with the last time."""
+    statement = (
+        select(grants.c.service_id, func.max(grants.c.created_at, type_=Moment))
+        .where(grants.c.subject_id == subject_id)
+        .group_by(grants.c.service_id)
+    )
+    return [(row[0], row[1]) for row in tx.execute(statement)]
+
+
+def find_sub_override(tx: Tx, sector: str, subject_id: UUID) -> str | None:
+    found: str | None = tx.scalar(select(subs.c.sub).where(subs.c.sector == sector, subs.c.subject_id == subject_id))
+    return found
+
+
+def _held(keyring: Keyring, row: Any) -> Held | None:
+    if row is None:
+        return None
+    return Held(grant=_grant(row._mapping), profile=accounts.profile_of(keyring, row), sub=row.sub)
+
+
+def _grant(row: Mapping[str, Any]) -> Grant:
+    return Grant(
+        id=row["id"],
+        session_id=row["session_id"],
+        subject_id=row["subject_id"],
+        service_id=row["service_id"],
+        scopes=tuple(row["scopes"].split()),
+        userinfo_bits=row["userinfo_bits"],
+        id_token_bits=row["id_token_bits"],
+        auth_time=row["auth_time"],
+        amr=tuple(row["amr"].split()),
+        auth_level=row["auth_level"],
+        offline=row["offline"],
+        generation=row["generation"],
+        created_at=row["created_at"],
+        refreshed_at=row["refreshed_at"],
+        expires_at=row["expires_at"],
+        ended_at=row["ended_at"],
+        end_reason=EndReason(row["end_reason"]) if row["end_reason"] else None,
+    )

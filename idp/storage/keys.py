@@ -1,0 +1,73 @@
+"""Signing keys and the pairwise key, their private parts sealed under the master key."""
+
+from datetime import datetime
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from idp.runtime.keyring import Keyring, StoredKeys
+from idp.runtime.signing import SigningKey
+from idp.storage import data_keys
+from idp.storage.database import Tx
+from idp.storage.tables import keys
+
+SIGNING = "signing"
+PAIRWISE = "pairwise"
+
+
+def find_stored_keys(tx: Tx, keyring: Keyring) -> StoredKeys | None:
+    """All keys as the keyring uses them, or None when some are still to be made."""
+    signing, pairwise = [], b""
+    for row in tx.execute(select(keys).order_by(keys.c.created_at, keys.c.kid)):
+        private = keyring.open("wrap", row.private_sealed, _context(row.kid))
+        if row.purpose == PAIRWISE:
+            pairwise = private
+        elif row.state != "gone":
+            signing.append(SigningKey(kid=row.kid, alg=row.alg, state=row.state, private=private))
+    house = data_keys.list_house_keys(tx, keyring)
+    current = {key.alg for key in signing if key.state == "current"}
+    if not pairwise or not house or not current >= {"ES256", "RS256"}:
+        return None
+    return StoredKeys(signing=tuple(signing), pairwise=pairwise, house=house)
+
+
+def list_signing_keys(tx: Tx, alg: str, state: str) -> list[str]:
+    """The kids of the signing keys for `alg` in `state`, oldest first."""
+    where = (keys.c.purpose == SIGNING, keys.c.alg == alg, keys.c.state == state)
+    return list(tx.scalars(select(keys.c.kid).where(*where).order_by(keys.c.created_at)))
+
+
+def insert_key(
+    tx: Tx, keyring: Keyring, *, kid: str, purpose: str, alg: str, state: str, private: bytes, now: datetime
+) -> bool:
+    """Keep a new key; False when another worker made the current one at the same moment."""
+    try:
+        with tx.begin_nested():
+            tx.execute(
+                insert(keys).values(
+                    kid=kid,
+                    purpose=purpose,
+                    alg=alg,
+                    state=state,
+                    private_sealed=keyring.seal("wrap", private, _context(kid)),
+                    created_at=now,
+                    activated_at=now if state == "current" else None,
+                )
+            )
+    except IntegrityError:
+        return False
+    return True
+
+
+def set_state(tx: Tx, kid: str, state: str, now: datetime) -> None:
+    moment = {"current": "activated_at", "retired": "retired_at"}.get(state)
+    tx.execute(update(keys).where(keys.c.kid == kid).values({"state": state} | ({moment: now} if moment else {})))
+
+
+def list_retired_before(tx: Tx, moment: datetime) -> list[str]:
+    where = (keys.c.purpose == SIGNING, keys.c.state == "retired", keys.c.retired_at < moment)
+    return list(tx.scalars(select(keys.c.kid).where(*where)))
+
+
+def _context(kid: str) -> bytes:
+    return f"keys.private_sealed:{kid}".encode()

@@ -1,0 +1,117 @@
+"""What leaves the house: rows written with the change they tell of, taken by a worker, delivered at least once."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import insert, or_, select, update
+
+from idp.runtime import chance
+from idp.runtime.keyring import Keyring
+from idp.storage.database import Tx
+from idp.storage.tables import outbox
+
+BACKCHANNEL_LOGOUT = "backchannel_logout"
+FETCH_LOGO = "fetch_logo"
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One thing to deliver. `tries` counts the attempts before this one."""
+
+    id: UUID
+    kind: str
+    service_id: UUID | None
+    body: dict[str, Any]
+    tries: int
+    created_at: datetime
+
+
+def insert_parcel(
+    tx: Tx,
+    keyring: Keyring,
+    kind: str,
+    body: dict[str, Any],
+    *,
+    now: datetime,
+    service_id: UUID | None = None,
+    subject_id: UUID | None = None,
+    session_id: UUID | None = None,
+) -> UUID:
+    """Queue a delivery in the transaction of the change it tells of."""
+    id_ = chance.new_id(now)
+    sealed = keyring.house_key().seal("outbox.body_sealed", id_, orjson.dumps(body).decode())
+    tx.execute(
+        insert(outbox).values(
+            id=id_,
+            kind=kind,
+            service_id=service_id,
+            subject_id=subject_id,
+            session_id=session_id,
+            body_sealed=sealed,
+            state="queued",
+            tries=0,
+            created_at=now,
+            next_try_at=now,
+        )
+    )
+    return id_
+
+
+def use_due(tx: Tx, keyring: Keyring, *, now: datetime, lease_for: timedelta, limit: int) -> list[Parcel]:
+    """Take what is due under a lease; what another worker holds is passed over."""
+    due = (
+        select(outbox.c.id)
+        .where(
+            outbox.c.state == "queued",
+            outbox.c.next_try_at <= now,
+            or_(outbox.c.leased_until.is_(None), outbox.c.leased_until <= now),
+        )
+        .order_by(outbox.c.next_try_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    ids = list(tx.scalars(due))
+    if not ids:
+        return []
+    tx.execute(update(outbox).where(outbox.c.id.in_(ids)).values(leased_until=now + lease_for))
+    return [
+        Parcel(
+            id=row.id,
+            kind=row.kind,
+            service_id=row.service_id,
+            body=orjson.loads(
+                keyring.house_key_of(row.body_sealed).open("outbox.body_sealed", row.id, row.body_sealed)
+            ),
+            tries=row.tries,
+            created_at=row.created_at,
+        )
+        for row in tx.execute(select(outbox).where(outbox.c.id.in_(ids)).order_by(outbox.c.id))
+    ]
+
+
+def end_delivered(tx: Tx, parcel_id: UUID, now: datetime) -> None:
+    tx.execute(
+        update(outbox)
+        .where(outbox.c.id == parcel_id)
+        .values(state="delivered", delivered_at=now, leased_until=None, tries=outbox.c.tries + 1)
+    )
+
+
+def end_failed_try(tx: Tx, parcel_id: UUID, failure: str, *, next_try_at: datetime | None) -> None:
+    """Note a failed try; without a next one the parcel is given up and stays in the ledger as `failed`."""
+    values: dict[str, Any] = {"tries": outbox.c.tries + 1, "last_failure": failure[:120], "leased_until": None}
+    values |= {"next_try_at": next_try_at} if next_try_at else {"state": "failed"}
+    tx.execute(update(outbox).where(outbox.c.id == parcel_id).values(**values))
+
+
+def list_of_session(tx: Tx, session_id: UUID) -> list[tuple[UUID | None, str, int]]:
+    """The ledger of a session's ending: service, state, tries."""
+    statement = (
+        select(outbox.c.service_id, outbox.c.state, outbox.c.tries)
+        .where(outbox.c.session_id == session_id)
+        .order_by(outbox.c.id)
+    )
+    return [(row.service_id, row.state, row.tries) for row in tx.execute(statement)]

@@ -1,0 +1,150 @@
+"""Sessions: found by the digest of their cookie, ended once, listed when they ran out."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import insert, or_, select, update
+
+from idp.domain.accounts import Profile, Subject
+from idp.domain.sessions import EndReason, Session
+from idp.runtime import chance
+from idp.runtime.data_keys import DataKey
+from idp.runtime.keyring import Keyring
+from idp.storage import accounts
+from idp.storage.database import Tx
+from idp.storage.tables import authentications, data_keys, profiles, sessions, subjects
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A live session with whose it is, in one row."""
+
+    session: Session
+    subject: Subject
+    profile: Profile
+
+
+def find_signed_in(
+    tx: Tx, keyring: Keyring, token_digest: bytes, *, now: datetime, idle_for: timedelta
+) -> SignedIn | None:
+    """The live session of this cookie, of a person who may sign in; None for any other."""
+    statement = (
+        select(*_columns(), *accounts.subject_columns(), *accounts.profile_columns())
+        .select_from(sessions)
+        .join(subjects, subjects.c.id == sessions.c.subject_id)
+        .join(data_keys, data_keys.c.subject_id == subjects.c.id)
+        .join(profiles, profiles.c.subject_id == subjects.c.id)
+        .where(sessions.c.token_digest == token_digest)
+    )
+    row = tx.execute(statement).one_or_none()
+    if row is None:
+        return None
+    session, subject = _session(row), accounts.subject_of(row)
+    if not session.is_live(now, idle_for) or not subject.may_sign_in:
+        return None
+    return SignedIn(session=session, subject=subject, profile=accounts.profile_of(keyring, row))
+
+
+def insert_session(
+    tx: Tx, key: DataKey, session: Session, *, token_digest: bytes, device_id: UUID | None, address: str, agent: str
+) -> None:
+    tx.execute(
+        insert(sessions).values(
+            id=session.id,
+            subject_id=session.subject_id,
+            token_digest=token_digest,
+            auth_time=session.auth_time,
+            amr=" ".join(session.amr),
+            auth_level=session.auth_level,
+            device_id=device_id,
+            address_sealed=key.seal("sessions.address_sealed", session.id, address),
+            agent_sealed=key.seal("sessions.agent_sealed", session.id, agent),
+            created_at=session.created_at,
+            seen_at=session.seen_at,
+            expires_at=session.expires_at,
+        )
+    )
+
+
+def renew_session(tx: Tx, session: Session, token_digest: bytes) -> bool:
+    """Write a new proof of the same person into a live session, under a new cookie; False when it ended meanwhile."""
+    where = (sessions.c.id == session.id, sessions.c.ended_at.is_(None))
+    values = {
+        "token_digest": token_digest,
+        "auth_time": session.auth_time,
+        "amr": " ".join(session.amr),
+        "auth_level": session.auth_level,
+        "seen_at": session.seen_at,
+        "expires_at": session.expires_at,
+    }
+    return tx.execute(update(sessions).where(*where).values(values)).rowcount == 1
+
+
+def insert_authentication(tx: Tx, key: DataKey, session: Session, *, source: str, address: str, now: datetime) -> None:
+    """One proof of who somebody is: from which source, by which methods, at which level."""
+    id_ = chance.new_id(now)
+    tx.execute(
+        insert(authentications).values(
+            id=id_,
+            subject_id=session.subject_id,
+            session_id=session.id,
+            source=source,
+            amr=" ".join(session.amr),
+            auth_level=session.auth_level,
+            at=now,
+            address_sealed=key.seal("authentications.address_sealed", id_, address),
+        )
+    )
+
+
+def end_session(tx: Tx, session_id: UUID, reason: EndReason, now: datetime) -> bool:
+    """End a session; waits for an exchange that holds it. False when it had ended before."""
+    where = (sessions.c.id == session_id, sessions.c.ended_at.is_(None))
+    return tx.execute(update(sessions).where(*where).values(ended_at=now, end_reason=reason)).rowcount == 1
+
+
+def touch(tx: Tx, session_id: UUID, now: datetime) -> None:
+    """Write when a session was last used."""
+    tx.execute(update(sessions).where(sessions.c.id == session_id, sessions.c.ended_at.is_(None)).values(seen_at=now))
+
+
+def list_live(tx: Tx, subject_id: UUID) -> list[Session]:
+    where = (sessions.c.subject_id == subject_id, sessions.c.ended_at.is_(None))
+    return [_session(row) for row in tx.execute(select(*_columns()).where(*where).order_by(sessions.c.id))]
+
+
+def list_run_out(tx: Tx, *, now: datetime, idle_for: timedelta, limit: int) -> list[Session]:
+    """Sessions that nobody ended but time did."""
+    run_out = or_(sessions.c.seen_at <= now - idle_for, sessions.c.expires_at <= now)
+    statement = select(*_columns()).where(sessions.c.ended_at.is_(None), run_out).order_by(sessions.c.id).limit(limit)
+    return [_session(row) for row in tx.execute(statement)]
+
+
+def _columns() -> tuple[Any, ...]:
+    return (
+        sessions.c.id.label("session_id"),
+        sessions.c.subject_id.label("session_subject_id"),
+        sessions.c.auth_time,
+        sessions.c.amr,
+        sessions.c.auth_level,
+        sessions.c.created_at.label("session_created_at"),
+        sessions.c.seen_at,
+        sessions.c.expires_at,
+        sessions.c.ended_at,
+    )
+
+
+def _session(row: Any) -> Session:
+    return Session(
+        id=row.session_id,
+        subject_id=row.session_subject_id,
+        auth_time=row.auth_time,
+        amr=tuple(row.amr.split()),
+        auth_level=row.auth_level,
+        created_at=row.session_created_at,
+        seen_at=row.seen_at,
+        expires_at=row.expires_at,
+        ended_at=row.ended_at,
+    )
