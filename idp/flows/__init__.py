@@ -1,0 +1,23 @@
+"""What people (and operators, and the worker) do: one function per deed; flows never call flows."""
+
+from idp.flows import (
+    consent,
+    delivery,
+    housekeeping,
+    key_care,
+    registration,
+    service_registry,
+    sign_in,
+    sign_out,
+)
+
+__all__ = [
+    "consent",
+    "delivery",
+    "housekeeping",
+    "key_care",
+    "registration",
+    "service_registry",
+    "sign_in",
+    "sign_out",
+]

@@ -1,0 +1,54 @@
+"""The person's answer about a release: agreed, told of by notice, or refused."""
+
+from idp import storage
+from idp.domain.audit import Entry, Event
+from idp.domain.consent import BasisKind, Consent, Need
+from idp.domain.relying_services import RelyingService
+from idp.runtime import chance
+from idp.runtime.runtime import Runtime
+from idp.storage.sessions import SignedIn
+
+
+def give(tx: storage.Tx, runtime: Runtime, signed_in: SignedIn, service: RelyingService, need: Need) -> Consent:
+    """Keep that the person agreed, or that the notice was shown; what was agreed before goes on being agreed."""
+    now = runtime.clock.now()
+    before = storage.consents.find_latest(tx, signed_in.subject.id, service.id)
+    same = before is not None and before.withdrawn_at is None and before.kind is need.kind
+    consent = Consent(
+        id=chance.new_id(now),
+        subject_id=signed_in.subject.id,
+        service_id=service.id,
+        kind=need.kind,
+        names=need.names | before.names if same and before else need.names,
+        offline=need.offline or (same and before is not None and before.offline),
+        legal_basis=need.legal_basis if need.kind is BasisKind.NOTICE else None,
+        given_at=now,
+        withdrawn_at=None,
+    )
+    storage.consents.insert_consent(tx, consent)
+    event = Event.CONSENT_GIVEN if need.kind is BasisKind.CONSENT else Event.NOTICE_SHOWN
+    _note(tx, runtime, signed_in, service, event, need)
+    return consent
+
+
+def refuse(tx: storage.Tx, runtime: Runtime, signed_in: SignedIn, service: RelyingService, need: Need) -> None:
+    """Keep that the person said no."""
+    _note(tx, runtime, signed_in, service, Event.CONSENT_REFUSED, need)
+
+
+def _note(
+    tx: storage.Tx, runtime: Runtime, signed_in: SignedIn, service: RelyingService, event: Event, need: Need
+) -> None:
+    now = runtime.clock.now()
+    key = storage.data_keys.find_data_key(tx, runtime.keyring, signed_in.subject.id)
+    entry = Entry(
+        id=chance.new_id(now),
+        at=now,
+        event=event,
+        subject_id=signed_in.subject.id,
+        service_id=service.id,
+        session_id=signed_in.session.id,
+        actor="the person",
+        details=" ".join(sorted(need.names)),
+    )
+    storage.audit.insert_entry(tx, entry, key or runtime.keyring.house_key())

@@ -1,0 +1,80 @@
+"""Delivering what waits in the outbox: logout tokens to services, and logos from them.
+
+At least once: a token that a service took but whose answer was lost is sent again with the same `jti`.
+"""
+
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from idp import storage
+from idp.domain import logout_token
+from idp.domain.relying_services import RelyingService
+from idp.runtime import chance
+from idp.runtime.outbound import OutboundFailure
+from idp.runtime.runtime import Runtime
+from idp.storage.outbox import Parcel
+
+# First retries within seconds, so that a service that comes back is told within a minute; a day in all.
+RETRY_AFTER: Final = (1, 2, 5, 10, 15, 20, 30)
+GIVE_UP_AFTER: Final = timedelta(hours=24)
+IMAGE_TYPES: Final = {"image/png", "image/jpeg", "image/webp", "image/gif"}
+
+
+def deliver(runtime: Runtime, parcel: Parcel) -> str | None:
+    """Try one delivery; None when it is done, else what failed, without any personal value. Opens its own doors."""
+    with storage.once() as tx:
+        service = storage.relying_services.find_service(tx, parcel.service_id) if parcel.service_id else None
+    if service is None:
+        return None  # nobody is left to be told
+    try:
+        if parcel.kind == storage.outbox.BACKCHANNEL_LOGOUT:
+            return _send_logout_token(runtime, parcel, service)
+        return _fetch_logo(runtime, service)
+    except OutboundFailure as failure:
+        return str(failure)
+
+
+def note(tx: storage.Tx, runtime: Runtime, parcel: Parcel, failure: str | None) -> None:
+    """Write the outcome of a try into the ledger."""
+    now = runtime.clock.now()
+    if failure is None:
+        storage.outbox.end_delivered(tx, parcel.id, now)
+        return
+    wait = RETRY_AFTER[min(parcel.tries, len(RETRY_AFTER) - 1)]
+    next_try_at = now + timedelta(seconds=wait)
+    is_over = next_try_at - parcel.created_at > GIVE_UP_AFTER
+    storage.outbox.end_failed_try(tx, parcel.id, failure, next_try_at=None if is_over else next_try_at)
+
+
+def _send_logout_token(runtime: Runtime, parcel: Parcel, service: RelyingService) -> str | None:
+    if not service.backchannel_logout_uri:
+        return None
+    subject_id, session_id = UUID(parcel.body["subject"]), UUID(parcel.body["session"])
+    with storage.once() as tx:
+        sub = storage.grants.find_sub_override(tx, service.sector, subject_id)
+    claims = logout_token.claims(
+        runtime.settings.issuer,
+        service.client_id,
+        sub=sub or runtime.keyring.pairwise_sub(service.sector, subject_id),
+        sid=runtime.keyring.pairwise_sid(service.sector, session_id),
+        jti=parcel.id,
+        now=runtime.clock.now(),
+    )
+    token = runtime.keyring.sign(service.id_token_signed_response_alg, claims, typ=logout_token.TYPE)
+    answer = runtime.outbound.post(service.backchannel_logout_uri, {"logout_token": token})
+    return None if answer.status in (200, 204) else f"answered {answer.status}"
+
+
+def _fetch_logo(runtime: Runtime, service: RelyingService) -> str | None:
+    if not service.logo_uri:
+        return None
+    answer = runtime.outbound.get(service.logo_uri)
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if answer.status != 200 or media_type not in IMAGE_TYPES:
+        return f"answered {answer.status} with no picture"
+    with storage.begin() as tx:
+        digest = chance.digest(answer.body.hex())
+        storage.logos.save_logo(tx, service.id, media_type, answer.body, digest, runtime.clock.now())
+    return None

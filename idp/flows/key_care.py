@@ -1,0 +1,121 @@
+"""Caring for keys: made on first use, rotated next -> current -> retired, moved to a new master key."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from idp import storage
+from idp.domain.audit import Entry, Event
+from idp.runtime import chance, signing
+from idp.runtime.keyring import Keyring, StoredKeys
+from idp.runtime.runtime import Runtime
+from idp.runtime.settings import Settings
+
+# A retired key is published this long after the last token it signed may have been handed out.
+CACHES_FOR: Final = timedelta(hours=24)
+
+
+def ensure_keys(tx: storage.Tx, keyring: Keyring, now: datetime) -> StoredKeys:
+    """The stored keys; on an empty database they are made, by whichever process comes first."""
+    stored = storage.keys.find_stored_keys(tx, keyring)
+    if stored is not None:
+        return stored
+    if not storage.data_keys.list_house_keys(tx, keyring):
+        storage.data_keys.insert_data_key(tx, keyring, None, now)
+    storage.keys.insert_key(
+        tx,
+        keyring,
+        kid="pairwise",
+        purpose=storage.keys.PAIRWISE,
+        alg="HS256",
+        state="current",
+        private=chance.new_bytes(32),
+        now=now,
+    )
+    for alg in signing.ALGORITHMS:
+        for state in ("current", "next"):
+            _make(tx, keyring, alg, state, now)
+    made = storage.keys.find_stored_keys(tx, keyring)
+    if made is None:
+        raise LookupError("the keys could not be made")
+    for key in made.signing:
+        _note(tx, made, Event.KEY_MADE, f"{key.alg} {key.state} {key.kid}", "the first start", now)
+    return made
+
+
+def rotate(tx: storage.Tx, runtime: Runtime, actor: str) -> list[str]:
+    """Each algorithm's next key becomes current, the current one retires, a new next one is published.
+
+    A retired key leaves the public set when no token it signed and no cache can still need it. The house gets a new
+    data key too. Gives what was done, a line each.
+    """
+    now, keyring = runtime.clock.now(), runtime.keyring
+    stored = ensure_keys(tx, keyring, now)
+    done = []
+    for alg in signing.ALGORITHMS:
+        for kid in storage.keys.list_signing_keys(tx, alg, "current"):
+            storage.keys.set_state(tx, kid, "retired", now)
+            done.append(f"{alg} {kid} retired")
+        for kid in storage.keys.list_signing_keys(tx, alg, "next")[:1]:
+            storage.keys.set_state(tx, kid, "current", now)
+            done.append(f"{alg} {kid} current")
+        done.append(f"{alg} {_make(tx, keyring, alg, 'next', now)} next")
+    for kid in storage.keys.list_retired_before(tx, now - published_for(runtime.settings)):
+        storage.keys.set_state(tx, kid, "gone", now)
+        done.append(f"{kid} gone")
+    storage.data_keys.insert_data_key(tx, keyring, None, now)
+    for line in done:
+        _note(tx, stored, Event.KEY_STATE_CHANGED, line, actor, now)
+    return done
+
+
+def published_for(settings: Settings) -> timedelta:
+    """How long a key is published after it retired: the longest token it signs, and the longest cache."""
+    return timedelta(seconds=settings.tokens.id_token_for) + CACHES_FOR
+
+
+def rewrap(
+    begin: Callable[[], AbstractContextManager[storage.Tx]],
+    runtime: Runtime,
+    actor: str,
+    progress: Callable[[str, int], None],
+) -> int:
+    """Move everything to the current master key, a batch a transaction; may be stopped and run again.
+
+    Opens its own doors, since it is called by the command alone and is too long for one transaction.
+    """
+    keyring = runtime.keyring
+    steps: dict[str, Callable[[storage.Tx], int]] = {
+        "data_keys": lambda tx: storage.rewrap.rewrap_data_keys(tx, keyring),
+        "keys": lambda tx: storage.rewrap.rewrap_keys(tx, keyring),
+    }
+    for name in storage.rewrap.INDEXED_TABLES:
+        steps[name] = lambda tx, name=name: storage.rewrap.reindex(tx, keyring, name)  # type: ignore[misc]
+    total = 0
+    for name, step in steps.items():
+        renewed = 1
+        while renewed:
+            with begin() as tx:
+                renewed = step(tx)
+            total += renewed
+            progress(name, renewed)
+    with begin() as tx:
+        stored = ensure_keys(tx, keyring, runtime.clock.now())
+        _note(tx, stored, Event.KEYS_REWRAPPED, f"{total} rows", actor, runtime.clock.now())
+    return total
+
+
+def _make(tx: storage.Tx, keyring: Keyring, alg: str, state: str, now: datetime) -> str:
+    kid, private = signing.generate(alg)
+    storage.keys.insert_key(
+        tx, keyring, kid=kid, purpose=storage.keys.SIGNING, alg=alg, state=state, private=private, now=now
+    )
+    return kid
+
+
+def _note(tx: storage.Tx, stored: StoredKeys, event: Event, details: str, actor: str, now: datetime) -> None:
+    id_: UUID = chance.new_id(now)
+    entry = Entry(id=id_, at=now, event=event, actor=actor, details=details)
+    storage.audit.insert_entry(tx, entry, stored.house[0])

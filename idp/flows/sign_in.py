@@ -1,0 +1,222 @@
+"""Signing in with a password, in three steps: `find_candidate` counts the try, `check` hashes, `complete` keeps the result.
+
+The hash is computed between two transactions, so that no connection waits for it. An unknown name runs the same
+statements, rows and hash as a known one. A wrong password is counted and kept; it is returned, not raised.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from enum import StrEnum
+from functools import lru_cache
+from uuid import UUID
+
+from idp import storage
+from idp.domain import identifiers, throttles
+from idp.domain.accounts import SubjectKind
+from idp.domain.audit import Entry, Event
+from idp.domain.levels import auth_level
+from idp.domain.passwords import Hasher
+from idp.domain.refusals import Refusal
+from idp.domain.sessions import EndReason, Session
+from idp.runtime import chance
+from idp.runtime.hash_slots import NoSlot
+from idp.runtime.runtime import Runtime
+from idp.runtime.settings import Passwords
+from idp.storage.accounts import Candidate
+from idp.storage.sessions import SignedIn
+
+PASSWORD_METHODS = ("pwd",)
+
+
+@dataclass(frozen=True, slots=True)
+class Browser:
+    """Where a sign-in comes from. `device` is the secret of the device cookie, `address` the network address."""
+
+    device: str
+    address: str
+    agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try to sign in. `candidate` is None for a name that nobody has; nothing else shows the difference."""
+
+    candidate: Candidate | None
+    counted: dict[str, str]
+    is_throttled: bool
+    browser: Browser
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    attempt: Attempt
+    matches: bool
+    renewed_hash: str | None
+
+
+class Failure(StrEnum):
+    """Why nobody is signed in; the page says the same for all of WRONG."""
+
+    WRONG = "wrong"
+    THROTTLED = "throttled"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedInNow:
+    """A sign-in that succeeded: the session, and the secret for its cookie."""
+
+    session: Session
+    secret: str
+
+
+def find_candidate(tx: storage.Tx, runtime: Runtime, identifier: str, browser: Browser) -> Attempt:
+    """Look up whom the typed name means and count the try, before any password is looked at."""
+    settings, now = runtime.settings.throttle, runtime.clock.now()
+    kind, value = identifiers.recognise(identifier) or (identifiers.SignInKind.PERSONAL_NUMBER, identifier[:254])
+    candidate = storage.accounts.find_candidate(
+        tx,
+        runtime.keyring,
+        space=SubjectKind.PERSON,
+        kind=kind,
+        value=value,
+        device_digest=chance.digest(browser.device),
+    )
+    known_device = candidate is not None and candidate.device_id is not None
+    counted = throttles.keys(
+        f"{kind}\0{value}", throttles.network_of(browser.address), browser.device if known_device else None
+    )
+    if not settings.enabled:
+        return Attempt(candidate, counted, is_throttled=False, browser=browser)
+    counts = storage.throttles.use_tries(
+        tx, runtime.keyring, counted, now=now, window_ends_at=now + timedelta(seconds=settings.window)
+    )
+    refused = throttles.is_refused(
+        throttles.Counts(
+            account_here=counts[throttles.ACCOUNT_HERE],
+            account_anywhere=counts[throttles.ACCOUNT_ANYWHERE],
+            network=counts[throttles.NETWORK],
+        ),
+        throttles.Limits(
+            per_account=settings.tries_per_account,
+            per_account_under_attack=settings.tries_per_account_under_attack,
+            wide_attack_from=settings.wide_attack_from,
+            per_network=settings.tries_per_network,
+        ),
+        known_device=known_device,
+    )
+    return Attempt(candidate, counted, is_throttled=refused, browser=browser)
+
+
+def check(runtime: Runtime, attempt: Attempt, password: str) -> Checked:
+    """Compare the password, in a hash slot and outside any transaction; raises Refusal('busy') when none is free."""
+    if attempt.is_throttled:
+        return Checked(attempt, matches=False, renewed_hash=None)
+    hasher = _hasher(runtime.settings.passwords)
+    stored = attempt.candidate.password_hash if attempt.candidate else None
+    try:
+        with runtime.hash_slots.take():
+            matches = hasher.verify(password, stored or hasher.decoy)
+            renew = matches and stored is not None and hasher.is_stale(stored)
+            renewed = hasher.hash(password) if renew else None
+    except NoSlot:
+        raise Refusal("busy", "all slots for hashing are taken") from None
+    may_sign_in = attempt.candidate is not None and attempt.candidate.subject.may_sign_in
+    return Checked(attempt, matches=matches and stored is not None and may_sign_in, renewed_hash=renewed)
+
+
+def complete(tx: storage.Tx, runtime: Runtime, checked: Checked, *, before: SignedIn | None) -> SignedInNow | Failure:
+    """Keep the outcome: a session and its proof, or the failed try in the audit.
+
+    `before` is who was signed in in this browser: the same person's session is renewed under a new cookie, another
+    person's ends, with all services told.
+    """
+    attempt = checked.attempt
+    if attempt.is_throttled or not checked.matches or attempt.candidate is None:
+        failure = Failure.THROTTLED if attempt.is_throttled else Failure.WRONG
+        _note_failure(tx, runtime, attempt, failure)
+        return failure
+    now, candidate = runtime.clock.now(), attempt.candidate
+    if checked.renewed_hash and candidate.credential_id and candidate.password_hash:
+        storage.credentials.save_password(
+            tx, candidate.credential_id, candidate.password_hash, checked.renewed_hash, now
+        )
+    storage.throttles.end_tries(
+        tx, runtime.keyring, {name: value for name, value in attempt.counted.items() if name != throttles.NETWORK}
+    )
+    if before is not None and before.subject.id != candidate.subject.id:
+        storage.endings.end_session(
+            tx, runtime.keyring, before.session, EndReason.ANOTHER_PERSON, now, offline_too=False
+        )
+        before = None
+    device_id = storage.credentials.save_device(
+        tx, candidate.data_key, candidate.subject.id, chance.digest(attempt.browser.device), attempt.browser.agent, now
+    )
+    session, secret = _start(tx, runtime, attempt, candidate, before, device_id)
+    storage.sessions.insert_authentication(
+        tx,
+        candidate.data_key,
+        session,
+        source=runtime.settings.issuer,
+        address=attempt.browser.address,
+        now=now,
+    )
+    _note(tx, runtime, attempt, Event.SIGNED_IN, session_id=session.id)
+    return SignedInNow(session=session, secret=secret)
+
+
+def _start(
+    tx: storage.Tx,
+    runtime: Runtime,
+    attempt: Attempt,
+    candidate: Candidate,
+    before: SignedIn | None,
+    device_id: UUID,
+) -> tuple[Session, str]:
+    now, secret = runtime.clock.now(), chance.new_secret()
+    session = Session(
+        id=before.session.id if before else chance.new_id(now),
+        subject_id=candidate.subject.id,
+        auth_time=now,
+        amr=PASSWORD_METHODS,
+        auth_level=auth_level(PASSWORD_METHODS),
+        created_at=before.session.created_at if before else now,
+        seen_at=now,
+        expires_at=now + timedelta(seconds=runtime.settings.sessions.absolute_for),
+        ended_at=None,
+    )
+    if before is None or not storage.sessions.renew_session(tx, session, chance.digest(secret)):
+        if before is not None:  # it ended in the meantime: the same proof makes a session of its own
+            session = replace(session, id=chance.new_id(now), created_at=now)
+        storage.sessions.insert_session(
+            tx,
+            candidate.data_key,
+            session,
+            token_digest=chance.digest(secret),
+            device_id=device_id,
+            address=attempt.browser.address,
+            agent=attempt.browser.agent,
+        )
+    return session, secret
+
+
+def _note_failure(tx: storage.Tx, runtime: Runtime, attempt: Attempt, failure: Failure) -> None:
+    _note(tx, runtime, attempt, Event.SIGN_IN_THROTTLED if failure is Failure.THROTTLED else Event.SIGN_IN_FAILED)
+
+
+def _note(tx: storage.Tx, runtime: Runtime, attempt: Attempt, event: Event, *, session_id: UUID | None = None) -> None:
+    now, candidate = runtime.clock.now(), attempt.candidate
+    entry = Entry(
+        id=chance.new_id(now),
+        at=now,
+        event=event,
+        subject_id=candidate.subject.id if candidate else None,
+        session_id=session_id,
+        actor="the person",
+        details=f"{attempt.browser.address} {attempt.browser.agent}",
+    )
+    storage.audit.insert_entry(tx, entry, candidate.data_key if candidate else runtime.keyring.house_key())
+
+
+@lru_cache(maxsize=8)
+def _hasher(settings: Passwords) -> Hasher:
+    return Hasher(settings.memory_kib, settings.passes, settings.lanes)

@@ -1,0 +1,44 @@
+"""Plain requests and answers: what goes between the web floor and this one."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+Pairs = Sequence[tuple[str, str]]
+
+NO_STORE: Mapping[str, str] = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request as it came in: its method, its parameters in order, and the headers that matter."""
+
+    method: str
+    pairs: Pairs
+    authorization: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer to a machine: status, headers and body, ready to send."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def json_answer(status: int, document: Mapping[str, Any], headers: Mapping[str, str] = NO_STORE) -> Answer:
+    return Answer(status, orjson.dumps(document), {"Content-Type": "application/json", **headers})
+
+
+def error_answer(status: int, error: str, description: str, headers: Mapping[str, str] = NO_STORE) -> Answer:
+    """An OAuth error (RFC 6749 5.2). `description` is ASCII English for the service's developer."""
+    return json_answer(status, {"error": error, "error_description": description}, headers)
+
+
+def repeated(pairs: Pairs, *, but: frozenset[str] = frozenset({"resource"})) -> list[str]:
+    """Names that stand more than once (RFC 6749 3.1, 3.2: parameters MUST NOT); `resource` may (RFC 8707 2)."""
+    names = [name for name, _ in pairs]
+    return sorted({name for name in names if name not in but and names.count(name) > 1})

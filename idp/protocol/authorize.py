@@ -1,0 +1,267 @@
+"""What an authorization request asks, and the code that answers it.
+
+RFC 6749 4.1.1, RFC 7636 (S256 only), RFC 9207, RFC 9700; OIDC Core 3.1.2.1 and 3.1.2.2. Who is asked what, and when, is
+domain/next_step.py; this file reads the request, and writes the address that the browser is sent back to.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+from urllib.parse import urlencode
+from uuid import UUID
+
+from authlib.oauth2.rfc6749.errors import OAuth2Error
+
+from idp import storage
+from idp.domain import claims
+from idp.domain.claims import ClaimsRequest, Release
+from idp.domain.grants import LARGEST_CODE, Code, Unreadable
+from idp.domain.refusals import Refusal
+from idp.domain.relying_services import RelyingService
+from idp.protocol.answers import Pairs, repeated
+from idp.protocol.answers import Asked
+from idp.protocol.server import Request, Server
+from idp.runtime import chance
+from idp.runtime.data_keys import Unsealable
+from idp.storage.sessions import SignedIn
+
+LONGEST_STATE: Final = 2048
+LONGEST_NONCE: Final = 1024
+PROMPTS: Final = frozenset({"none", "login", "consent", "select_account"})
+RESPONSE_TYPES: Final = ("code",)
+RESPONSE_MODES: Final = ("query",)
+# The code endpoint holds these by reference to another part of the specification that is not offered here.
+NOT_OFFERED: Final[Mapping[str, tuple[str, str]]] = {
+    "request": ("request_not_supported", "request objects are not offered (OIDC Core 6.1)"),
+    "request_uri": ("request_uri_not_supported", "request objects are not offered (OIDC Core 6.2)"),
+    "registration": ("registration_not_supported", "the registration parameter is not offered (OIDC Core 7.2.1)"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationRequest:
+    """A request that may be answered: its service is known, its redirect URI is registered, its parts are sound."""
+
+    service: RelyingService
+    redirect_uri: str
+    state: str | None = field(repr=False)
+    nonce: str | None = field(repr=False)
+    scopes: tuple[str, ...]
+    code_challenge: str | None
+    prompts: frozenset[str]
+    max_age: int | None
+    login_hint: str | None = field(repr=False)
+    hinted_sub: str | None
+    claims: ClaimsRequest
+    offline: bool
+
+
+class RefusedAtService(Exception):
+    """A refusal that the service is told by redirect; its address was checked before."""
+
+    def __init__(self, redirect_uri: str, state: str | None, error: str, description: str) -> None:
+        super().__init__(f"{error}: {description}")
+        self.redirect_uri, self.state, self.error, self.description = redirect_uri, state, error, description
+
+
+def read(server: Server, pairs: Pairs) -> AuthorizationRequest:
+    """Check an authorization request.
+
+    Raises Refusal (a page: nobody may be redirected) or RefusedAtService.
+    """
+    service, redirect_uri = _find_service(server, pairs)
+    given = dict(pairs)
+    state = given.get("state") if "state" not in repeated(pairs) else None
+    try:
+        return _read_checked(server, service, redirect_uri, pairs)
+    except OAuth2Error as error:
+        raise RefusedAtService(redirect_uri, state, error.error, error.description or "") from None
+    except Refusal as refusal:
+        raise RefusedAtService(redirect_uri, state, "invalid_request", refusal.detail) from None
+
+
+def _find_service(server: Server, pairs: Pairs) -> tuple[RelyingService, str]:
+    """The service and its exact redirect URI; without both nobody is redirected anywhere (RFC 6749 4.1.2.1)."""
+    again = repeated(pairs)
+    for name in ("client_id", "redirect_uri"):
+        if name in again:
+            raise Refusal("request_malformed", f"{name} stands more than once (RFC 6749 3.1)")
+    given = dict(pairs)
+    service = server.registry.find_by_client_id(given.get("client_id", ""))
+    if service is None:
+        raise Refusal("unknown_service", "client_id is missing or not registered (RFC 6749 4.1.2.1)")
+    if not service.is_active:
+        raise Refusal("service_suspended", "the service is suspended")
+    redirect_uri = given.get("redirect_uri", "")
+    if not redirect_uri or not service.has_redirect_uri(redirect_uri):
+        raise Refusal(
+            "redirect_uri_not_registered",
+            "redirect_uri is missing or not one of the registered ones, character by character (OIDC Core 3.1.2.1)",
+        )
+    return service, redirect_uri
+
+
+def _read_checked(server: Server, service: RelyingService, redirect_uri: str, pairs: Pairs) -> AuthorizationRequest:
+    again = repeated(pairs)
+    if again:
+        raise _invalid(f"{_plain(again[0])} stands more than once (RFC 6749 3.1)")
+    given = {name: value for name, value in pairs if value != ""}  # an empty value counts as absent (RFC 6749 3.1)
+    _check_offered(given)
+    request = Request(Asked("GET", list(given.items())), server.runtime.settings.issuer, None)
+    grant = server.get_authorization_grant(request)
+    grant.validate_consent_request()
+    scopes = tuple(request.scope.split())
+    if "openid" not in scopes:
+        raise OAuth2Error(error="invalid_scope", description="scope must contain openid (OIDC Core 3.1.2.1)")
+    offline = "offline_access" in scopes and service.may_use_grant("refresh_token")
+    if not offline:
+        scopes = tuple(scope for scope in scopes if scope != "offline_access")
+    return AuthorizationRequest(
+        service=service,
+        redirect_uri=redirect_uri,
+        state=given.get("state"),
+        nonce=given.get("nonce"),
+        scopes=scopes,
+        code_challenge=given.get("code_challenge"),
+        prompts=_read_prompts(given.get("prompt", "")),
+        max_age=_read_max_age(given.get("max_age"), service.default_max_age),
+        login_hint=given.get("login_hint"),
+        hinted_sub=_read_hint(server, service, given.get("id_token_hint")),
+        claims=claims.read_claims_request(given.get("claims")),
+        offline=offline,
+    )
+
+
+def _check_offered(given: Mapping[str, str]) -> None:
+    for name, (error, description) in NOT_OFFERED.items():
+        if name in given:
+            raise OAuth2Error(error=error, description=description)
+    if "response_type" not in given:
+        raise _invalid("response_type is missing (RFC 6749 4.1.1)")
+    if given["response_type"] not in RESPONSE_TYPES:
+        raise OAuth2Error(error="unsupported_response_type", description="response_type must be code (RFC 6749 4.1.1)")
+    if given.get("response_mode", "query") not in RESPONSE_MODES:
+        raise _invalid("response_mode must be query (OAuth 2.0 Multiple Response Types 2.1)")
+    if len(given.get("state", "")) > LONGEST_STATE:
+        raise _invalid(f"state is longer than {LONGEST_STATE} characters")
+    if len(given.get("nonce", "")) > LONGEST_NONCE:
+        raise _invalid(f"nonce is longer than {LONGEST_NONCE} characters")
+
+
+def _read_prompts(text: str) -> frozenset[str]:
+    prompts = frozenset(text.split())
+    if prompts - PROMPTS:
+        raise _invalid("prompt holds a value that is not offered (OIDC Core 3.1.2.1)")
+    if "none" in prompts and len(prompts) > 1:
+        raise _invalid("prompt=none stands with another value (OIDC Core 3.1.2.1)")
+    return prompts
+
+
+def _read_max_age(text: str | None, default: int | None) -> int | None:
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) <= 10):
+        raise _invalid("max_age is not a whole number of seconds (OIDC Core 3.1.2.1)")
+    return int(text)
+
+
+def _read_hint(server: Server, service: RelyingService, token: str | None) -> str | None:
+    """The `sub` of an ID token that this provider made for this service, expired or not (OIDC Core 3.1.2.1)."""
+    if token is None:
+        return None
+    try:
+        said = server.runtime.keyring.read_own(token)
+    except Unsealable:
+        said = {}
+    if said.get("iss") != server.runtime.settings.issuer or said.get("aud") != service.client_id:
+        raise _invalid("id_token_hint is not an ID token that was made here for this service (OIDC Core 3.1.2.2)")
+    return str(said["sub"])
+
+
+def _invalid(description: str) -> OAuth2Error:
+    return OAuth2Error(error="invalid_request", description=description)
+
+
+def _plain(name: str) -> str:
+    """A parameter's name as an error may carry it."""
+    return name if name.isascii() and name.replace("_", "").isalnum() and len(name) <= 40 else "a parameter"
+
+
+def sub_of(server: Server, service: RelyingService, subject_id: UUID, override: str | None = None) -> str:
+    """The person's identifier at this service (OIDC Core 8.1)."""
+    return override or server.runtime.keyring.pairwise_sub(service.sector, subject_id)
+
+
+# -- the answer ----------------------------------------------------------------------------------------------------
+
+
+def make_code(
+    server: Server,
+    asked: AuthorizationRequest,
+    signed_in: SignedIn,
+    release: Release,
+    *,
+    basis_kind: str,
+    basis_id: UUID | None,
+    now: datetime,
+) -> Code:
+    """The code that answers the request; the grant's id is minted here and spent at the exchange."""
+    return Code(
+        grant_id=chance.new_id(now),
+        service_id=asked.service.id,
+        session_id=signed_in.session.id,
+        subject_id=signed_in.subject.id,
+        redirect_uri=asked.redirect_uri,
+        code_challenge=asked.code_challenge,
+        nonce=asked.nonce,
+        scopes=asked.scopes,
+        userinfo_bits=claims.to_bits(release.userinfo),
+        id_token_bits=claims.to_bits(release.id_token),
+        basis_kind=basis_kind,
+        basis_id=basis_id,
+        offline=asked.offline,
+        issued_at=now,
+        expires_at=now + timedelta(seconds=server.runtime.settings.tokens.code_for),
+    )
+
+
+def seal_code(server: Server, code: Code) -> str | None:
+    """The code as the service gets it; None when it would be too long, and must be kept as a row."""
+    text = server.runtime.keyring.seal_text("code", code.pack())
+    return text if len(text) <= LARGEST_CODE else None
+
+
+def keep_large_code(tx: storage.Tx, server: Server, code: Code) -> str:
+    """Keep a large code as a row, and give a code that names the row."""
+    storage.large_requests.insert_body(tx, server.runtime.keyring, code.grant_id, code.pack(), code.expires_at)
+    return server.runtime.keyring.seal_text("code", code.grant_id.bytes)
+
+
+def open_code(tx: storage.Tx, server: Server, text: str) -> Code | None:
+    """What a code says, or None when it is not one of ours."""
+    keyring = server.runtime.keyring
+    try:
+        opened = keyring.open_text("code", text) if len(text) <= LARGEST_CODE else b""
+        if len(opened) == 16:
+            opened = storage.large_requests.find_body(tx, keyring, UUID(bytes=opened)) or b""
+        return Code.unpack(opened)
+    except (Unsealable, Unreadable):
+        return None
+
+
+def success_location(server: Server, asked: AuthorizationRequest, code: str) -> str:
+    """Where the browser takes the code, with `iss` (RFC 9207 2)."""
+    return _location(server, asked.redirect_uri, {"code": code, "state": asked.state})
+
+
+def error_location(server: Server, refused: RefusedAtService) -> str:
+    """Where the browser takes a refusal (RFC 6749 4.1.2.1), with `iss` (RFC 9207 2)."""
+    said = {"error": refused.error, "error_description": refused.description, "state": refused.state}
+    return _location(server, refused.redirect_uri, said)
+
+
+def _location(server: Server, redirect_uri: str, said: Mapping[str, Any]) -> str:
+    present = {name: value for name, value in said.items() if value is not None}
+    query = urlencode({**present, "iss": server.runtime.settings.issuer})
+    return f"{redirect_uri}{'&' if '?' in redirect_uri else '?'}{query}"

@@ -1,0 +1,66 @@
+"""The provider's metadata, made from what is mounted (OpenID Connect Discovery 1.0 3, RFC 8414 2)."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from idp.domain import claims, levels
+from idp.protocol import authorize, client_auth
+from idp.runtime.runtime import Runtime
+
+# The metadata name of each endpoint, by the name under which the web floor mounts it.
+ENDPOINTS: Final = {
+    "authorize": "authorization_endpoint",
+    "token": "token_endpoint",
+    "userinfo": "userinfo_endpoint",
+    "jwks": "jwks_uri",
+    "logout": "end_session_endpoint",
+    "register": "registration_endpoint",
+}
+
+
+def metadata(runtime: Runtime, mounted: Mapping[str, str]) -> dict[str, Any]:
+    """The document; `mounted` gives the path of each endpoint that is really there."""
+    issuer = runtime.settings.issuer
+    document: dict[str, Any] = {"issuer": issuer}
+    document |= {ENDPOINTS[name]: issuer + path for name, path in mounted.items() if name in ENDPOINTS}
+    if not runtime.settings.registration.open:
+        document.pop("registration_endpoint", None)
+    document |= {
+        "scopes_supported": list(claims.SCOPES_SUPPORTED),
+        "response_types_supported": list(authorize.RESPONSE_TYPES),
+        "response_modes_supported": list(authorize.RESPONSE_MODES),
+        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "acr_values_supported": levels.acr_values_supported(),
+        "subject_types_supported": ["pairwise"],
+        "id_token_signing_alg_values_supported": runtime.keyring.signing_algorithms(),
+        "token_endpoint_auth_methods_supported": list(client_auth.METHODS),
+        "display_values_supported": ["page"],
+        "claim_types_supported": ["normal"],
+        "claims_supported": [
+            "iss",
+            "sub",
+            "aud",
+            "exp",
+            "iat",
+            "auth_time",
+            "nonce",
+            "acr",
+            "amr",
+            "sid",
+            "at_hash",
+            *claims.CLAIM_NAMES,
+        ],
+        "claims_parameter_supported": True,
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,
+        "require_request_uri_registration": False,
+        "ui_locales_supported": ["vi", "en"],
+        "prompt_values_supported": sorted(authorize.PROMPTS),
+        "code_challenge_methods_supported": ["S256"],
+        "authorization_response_iss_parameter_supported": True,
+        "backchannel_logout_supported": True,
+        "backchannel_logout_session_supported": True,
+        "service_documentation": f"{issuer}/help",
+        "op_policy_uri": f"{issuer}/privacy",
+    }
+    return document

@@ -1,0 +1,46 @@
+"""Relying services and the protocol server as the hot path sees them: from memory, at most five seconds old."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from threading import Lock
+from typing import Final
+from uuid import UUID
+
+from idp import storage
+from idp.domain.relying_services import RelyingService
+from idp.runtime.runtime import Runtime
+
+FRESH_FOR: Final = 5.0
+# Strangers can ask for any client_id: what is remembered of them is bounded.
+ROOM: Final = 2000
+
+
+class Registry:
+    """Finds relying services by client_id or id; a suspension reaches every worker within FRESH_FOR seconds."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._lock = Lock()
+        self._seen: OrderedDict[str | UUID, tuple[float, RelyingService | None]] = OrderedDict()
+
+    def find_by_client_id(self, client_id: str) -> RelyingService | None:
+        """The service, suspended or not; None for one that is not registered."""
+        return self._find(client_id, lambda tx: storage.relying_services.find_by_client_id(tx, client_id))
+
+    def find(self, service_id: UUID) -> RelyingService | None:
+        return self._find(service_id, lambda tx: storage.relying_services.find_service(tx, service_id))
+
+    def _find(self, key: str | UUID, read: Callable[[storage.Tx], RelyingService | None]) -> RelyingService | None:
+        now = self._runtime.clock.now().timestamp()
+        with self._lock:
+            at, service = self._seen.get(key, (0.0, None))
+        if 0 <= now - at < FRESH_FOR:
+            return service
+        with storage.once() as tx:
+            service = read(tx)
+        with self._lock:
+            self._seen[key] = (now, service)
+            self._seen.move_to_end(key)
+            while len(self._seen) > ROOM:
+                self._seen.popitem(last=False)
+        return service

@@ -1,0 +1,87 @@
+"""Authlib's framework-free authorization server, given our request, our client check and our answers.
+
+The request is one parsed dict and carries the open transaction; nothing is global. Tokens are not saved by Authlib: the
+grants spend codes and refresh tokens in storage, then seal and sign what they hand out.
+"""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+from authlib.oauth2.rfc6749 import AuthorizationServer, OAuth2Payload, OAuth2Request
+from authlib.oauth2.rfc6749.errors import OAuth2Error
+
+from idp import storage
+from idp.protocol import client_auth
+from idp.protocol.adapters import Client
+from idp.protocol.answers import NO_STORE, Answer, Asked, Pairs, json_answer
+from idp.protocol.registry import Registry
+from idp.runtime.runtime import Runtime
+
+
+class Payload(OAuth2Payload):  # type: ignore[misc]
+    """One dict, read once; a name that stands twice was refused before."""
+
+    def __init__(self, pairs: Pairs) -> None:
+        self._data = dict(pairs)
+
+    @property
+    def data(self) -> Mapping[str, str]:
+        return self._data
+
+    @cached_property
+    def datalist(self) -> Mapping[str, list[str]]:
+        return {name: [value] for name, value in self._data.items()}
+
+
+class Request(OAuth2Request):  # type: ignore[misc]
+    """Authlib's request with ours inside: `tx` is the open transaction (None at authorize, which writes nothing)."""
+
+    def __init__(self, asked: Asked, issuer: str, tx: storage.Tx | None) -> None:
+        # The address is only looked at for https, which the settings have checked already.
+        super().__init__(asked.method, "https://" + issuer.partition("://")[2], headers={})
+        self.payload = Payload(asked.pairs)
+        self.asked = asked
+        self.tx = tx
+
+    @property
+    def form(self) -> Mapping[str, str]:
+        data: Mapping[str, str] = self.payload.data
+        return data
+
+    @property
+    def args(self) -> Mapping[str, str]:
+        return self.form
+
+
+class Server(AuthorizationServer):  # type: ignore[misc]
+    """One a process. Authlib asks it for clients, requests and answers."""
+
+    def __init__(self, runtime: Runtime, registry: Registry) -> None:
+        super().__init__()
+        self.runtime = runtime
+        self.registry = registry
+
+    def query_client(self, client_id: str) -> Client | None:
+        service = self.registry.find_by_client_id(client_id)
+        return Client(service) if service is not None and service.is_active else None
+
+    def authenticate_client(self, request: Request, methods: list[str], endpoint: str = "token") -> Client:
+        client, request.auth_method = client_auth.authenticate(self.query_client, request.asked)
+        return client
+
+    def create_oauth2_request(self, request: Request) -> Request:
+        return request
+
+    def handle_response(self, status: int, body: Any, headers: Any) -> Answer:
+        return json_answer(status, body)
+
+    def handle_error_response(self, request: Request, error: OAuth2Error) -> Answer:
+        status, body, _ = error(self.get_error_uri(request, error))
+        headers = dict(NO_STORE)
+        if status == 401:
+            headers["WWW-Authenticate"] = f'Basic realm="{self.runtime.settings.issuer}"'
+        return json_answer(status, body, headers)
+
+    def send_signal(self, name: str, *args: object, **kwargs: object) -> None:
+        """Authlib's signals have no listeners here."""

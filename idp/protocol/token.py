@@ -1,0 +1,80 @@
+"""The token endpoint: who asks, which grant, and the answer; plus what must be kept of a refused second use.
+
+RFC 6749 3.2, 4.1.3, 5 and 6; OIDC Core 3.1.3 and 12. `answer` runs in the door of the hot path (one statement on
+PostgreSQL); a second use of a code or a refresh token raises out of it, and `settle` keeps the consequence in a
+transaction of its own.
+"""
+
+from authlib.oauth2.rfc6749.errors import OAuth2Error
+
+from idp import storage
+from idp.domain.audit import Entry, Event
+from idp.domain.sessions import EndReason
+from idp.protocol.answers import Answer, error_answer, repeated
+from idp.protocol.code_grant import CodeGrant, CodeSpentBefore, S256Challenge
+from idp.protocol.refresh_grant import RefreshFailed, RefreshGrant
+from idp.protocol.registry import Registry
+from idp.protocol.answers import Asked
+from idp.protocol.server import Request, Server
+from idp.runtime import chance
+from idp.runtime.runtime import Runtime
+
+SecondUse = CodeSpentBefore | RefreshFailed
+
+
+def build_server(runtime: Runtime, registry: Registry) -> Server:
+    """The protocol server with every grant it offers."""
+    server = Server(runtime, registry)
+    server.register_grant(CodeGrant, [S256Challenge()])
+    server.register_grant(RefreshGrant)
+    return server
+
+
+def answer(tx: storage.Tx, server: Server, asked: Asked) -> Answer:
+    """Answer a token request; raises CodeSpentBefore or RefreshFailed for `settle`."""
+    again = repeated(asked.pairs)
+    if again:
+        return error_answer(400, "invalid_request", "a parameter stands more than once (RFC 6749 3.2)")
+    given = [(name, value) for name, value in asked.pairs if value != ""]
+    if not any(name == "grant_type" for name, _ in given):
+        return error_answer(400, "invalid_request", "grant_type is missing (RFC 6749 4.1.3)")
+    request = Request(Asked(asked.method, given, asked.authorization), server.runtime.settings.issuer, tx)
+    try:
+        made: Answer = server.create_token_response(request)
+    except OAuth2Error as error:
+        made = server.handle_error_response(request, error)
+    return made
+
+
+def settle(tx: storage.Tx, server: Server, second: SecondUse) -> Answer:
+    """Keep what a second use means: a retry within the grace window is answered, anything else ends the grant."""
+    now = server.runtime.clock.now()
+    grant = storage.grants.find_grant(tx, second.grant_id)
+    if grant is None or grant.ended_at is not None or grant.service_id != second.client.service.id:
+        return error_answer(400, "invalid_grant", second.description)
+    if isinstance(second, RefreshFailed):
+        retried = second.retry(tx, server, grant, now)
+        if retried is not None:
+            return retried
+        if grant.generation == second.token.generation:
+            # Nothing was spent twice: session or person ended, or the grant is too old.
+            return error_answer(400, "invalid_grant", second.description)
+        event, reason = Event.REFRESH_REUSED, EndReason.REFRESH_REUSED
+    else:
+        event, reason = Event.CODE_REPLAYED, EndReason.CODE_REPLAYED
+    storage.grants.end_grant(tx, grant.id, reason, now)
+    key = storage.data_keys.find_data_key(tx, server.runtime.keyring, grant.subject_id)
+    entry = Entry(
+        id=chance.new_id(now),
+        at=now,
+        event=event,
+        subject_id=grant.subject_id,
+        service_id=grant.service_id,
+        session_id=grant.session_id,
+        actor=second.client.service.client_id[:64],
+    )
+    storage.audit.insert_entry(tx, entry, key or server.runtime.keyring.house_key())
+    return error_answer(400, "invalid_grant", second.description)
+
+
+__all__ = ["Asked", "SecondUse", "answer", "build_server", "settle"]

@@ -1,0 +1,60 @@
+"""The userinfo endpoint: the facts a service may read, as they stand now (OIDC Core 5.3; RFC 6750)."""
+
+from idp import storage
+from idp.domain import claims
+from idp.domain.grants import TokenKind
+from idp.protocol import issuing
+from idp.protocol.answers import NO_STORE, Answer, error_answer, json_answer, repeated
+from idp.protocol.answers import Asked
+from idp.protocol.server import Server
+
+
+def answer(tx: storage.Tx, server: Server, asked: Asked) -> Answer:
+    """Answer a userinfo request: the token in the Authorization header, or alone in a form body (RFC 6750 2)."""
+    runtime = server.runtime
+    try:
+        text = _bearer(asked)
+    except _Malformed as malformed:
+        return _refused(server, 400, "invalid_request", str(malformed))
+    if text is None:
+        # RFC 6750 3.1: a request without any authentication is told nothing but how to authenticate.
+        challenge = {"WWW-Authenticate": f'Bearer realm="{runtime.settings.issuer}"'}
+        return Answer(401, b"", {**NO_STORE, **challenge})
+    token = issuing.open_token(runtime, text, TokenKind.ACCESS)
+    service = server.registry.find(token.service_id) if token else None
+    held = None
+    if token is not None and service is not None and service.is_active:
+        held = storage.grants.find_live(
+            tx, runtime.keyring, token.grant_id, sector=service.sector, times=issuing.times(runtime)
+        )
+    if token is None or service is None or held is None:
+        return _refused(server, 401, "invalid_token", "the access token is not good, or its sign-in has ended")
+    permitted = {name for scope in token.scopes for name in claims.SCOPE_CLAIMS.get(scope, ())}
+    by_scope_before = {name for scope in held.grant.scopes for name in claims.SCOPE_CLAIMS.get(scope, ())}
+    names = claims.from_bits(held.grant.userinfo_bits) - (by_scope_before - permitted)
+    sub = held.sub or runtime.keyring.pairwise_sub(service.sector, held.grant.subject_id)
+    return json_answer(200, {**claims.release(held.profile, names, service), "sub": sub})
+
+
+class _Malformed(Exception):
+    pass
+
+
+def _bearer(asked: Asked) -> str | None:
+    form = dict(asked.pairs)
+    if repeated(asked.pairs):
+        raise _Malformed("a parameter stands more than once (RFC 6750 2.2)")
+    in_header = None
+    if asked.authorization is not None:
+        scheme, _, in_header = asked.authorization.partition(" ")
+        if scheme.lower() != "bearer" or not in_header.strip():
+            raise _Malformed("the Authorization header carries no bearer token (RFC 6750 2.1)")
+    in_form = form.get("access_token")
+    if in_header is not None and in_form is not None:
+        raise _Malformed("the token was sent in more than one way (RFC 6750 2)")
+    return in_header.strip() if in_header is not None else in_form
+
+
+def _refused(server: Server, status: int, error: str, description: str) -> Answer:
+    challenge = f'Bearer realm="{server.runtime.settings.issuer}", error="{error}", error_description="{description}"'
+    return error_answer(status, error, description, {**NO_STORE, "WWW-Authenticate": challenge})
