@@ -1,0 +1,65 @@
+"""The provider put together: the only file that knows everything."""
+
+from flask import Flask
+from flask_migrate import Migrate
+
+from idp import cli, storage, web
+from idp.flows import key_care
+from idp.protocol.registry import Registry
+from idp.runtime import keyring, log
+from idp.runtime.clock import Clock, SystemClock
+from idp.runtime.hash_slots import HashSlots
+from idp.runtime.keyring import Keyring, StoredKeys
+from idp.runtime.outbound import Outbound
+from idp.runtime.runtime import Runtime
+from idp.runtime.settings import ROOT, Settings, WrongSetting
+
+
+def create_app(settings: Settings, *, clock: Clock | None = None, outbound: Outbound | None = None) -> Flask:
+    """Build the application; raises WrongSetting when the settings or what they name cannot be used."""
+    log.configure(settings.logging.level)
+    app = Flask("idp", root_path=str(ROOT / "idp"), static_folder=None, template_folder="web/templates")
+    app.config.update(storage.engine_config(settings.database))
+    storage.db.init_app(app)
+    with app.app_context():
+        storage.prepare_engine()
+    Migrate(app, storage.db, directory=str(ROOT / "migrations"), compare_type=True)
+    runtime = _runtime(settings, clock or SystemClock(), outbound)
+    app.extensions["idp"] = runtime
+    if settings.is_production:
+        with app.app_context():
+            _refuse_unsafe_store()
+    web.mount(app, runtime, Registry(runtime))
+    cli.add_commands(app, runtime)
+    return app
+
+
+def _runtime(settings: Settings, clock: Clock, outbound: Outbound | None) -> Runtime:
+    masters = keyring.read_masters(
+        settings.keys.master_key_file,
+        settings.keys.previous_master_key_files,
+        root=ROOT,
+        development=not settings.is_production,
+    )
+
+    def load(ring: Keyring) -> StoredKeys:
+        with storage.once() as tx:
+            stored = storage.keys.find_stored_keys(tx, ring)
+        if stored is not None:
+            return stored
+        with storage.begin() as tx:
+            return key_care.ensure_keys(tx, ring, clock.now())
+
+    return Runtime(
+        settings=settings,
+        clock=clock,
+        keyring=Keyring(masters, clock, load),
+        outbound=outbound or Outbound(settings.outbound, log_exemptions=settings.is_production),
+        hash_slots=HashSlots(settings.passwords.hash_slots, settings.passwords.hash_queue),
+    )
+
+
+def _refuse_unsafe_store() -> None:
+    fault = storage.check_durable()
+    if fault:
+        raise WrongSetting(fault)

@@ -1,0 +1,13 @@
+"""What operators type: `flask --app wsgi <command>`."""
+
+from flask import Flask
+
+from idp.cli import accounts, demo, keys, services, worker
+from idp.runtime.runtime import Runtime
+
+
+def add_commands(app: Flask, runtime: Runtime) -> None:
+    """Put every command on the application."""
+    for group in (accounts.group(runtime), services.group(runtime), keys.group(runtime), demo.group(runtime)):
+        app.cli.add_command(group)
+    app.cli.add_command(worker.command(app, runtime))

@@ -1,0 +1,50 @@
+"""`flask accounts`: making accounts by hand."""
+
+import click
+from flask.cli import AppGroup
+
+from idp import flows, storage
+from idp.cli.refusing import refusals_as_sentences
+from idp.domain import birth_dates, names
+from idp.flows.registration import NewAccount
+from idp.runtime.runtime import Runtime
+
+
+def group(runtime: Runtime) -> AppGroup:
+    accounts = AppGroup("accounts", help="People's accounts.")
+
+    @accounts.command("create")
+    @click.option("--number", required=True, help="The 12-digit personal number.")
+    @click.option("--name", required=True, help="The full name, as on the card.")
+    @click.option("--birth-date", help="dd/mm/yyyy, mm/yyyy or yyyy.")
+    @click.option("--phone", help="A phone number.")
+    @click.option("--email", help="An e-mail address.")
+    @click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking.")
+    @refusals_as_sentences
+    def create(
+        number: str, name: str, birth_date: str | None, phone: str | None, email: str | None, password_stdin: bool
+    ) -> None:
+        """Make an account that signs in with its number and a password. Nothing said here counts as verified."""
+        stdin = click.get_text_stream("stdin")
+        password = stdin.readline().rstrip("\n") if password_stdin else _ask_password()
+        parts = names.name_parts(names.clean_name(name))
+        claims: dict[str, object] = {"name": names.clean_name(name), "given_name": parts.given}
+        claims |= {"family_name": parts.family} if parts.family else {}
+        claims |= {"middle_name": parts.middle} if parts.middle else {}
+        if birth_date:
+            claims["birthdate"] = birth_dates.parse_birth_date(birth_date, today=runtime.clock.now().date()).iso
+        for claim, value in (("phone_number", phone), ("email", email)):
+            claims |= {claim: value, f"{claim}_verified": False} if value else {}
+        hashed = flows.registration.hash_new_password(runtime, password, number)
+        with storage.begin() as tx:
+            subject = flows.registration.create_account(
+                tx, runtime, NewAccount(number, claims, hashed), actor="the command line"
+            )
+        click.echo(f"Made the account {subject.id}.")
+
+    return accounts
+
+
+def _ask_password() -> str:
+    password: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    return password

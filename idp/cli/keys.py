@@ -1,0 +1,45 @@
+"""`flask keys`: rotating signing keys, and moving to a new master key."""
+
+import click
+from flask.cli import AppGroup
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from idp import flows, storage
+from idp.cli.refusing import refusals_as_sentences
+from idp.runtime.runtime import Runtime
+
+
+def group(runtime: Runtime) -> AppGroup:
+    keys = AppGroup("keys", help="Signing keys and the master key.")
+
+    @keys.command("rotate")
+    @refusals_as_sentences
+    def rotate() -> None:
+        """Next becomes current, current retires, a new next is published; running workers follow within seconds."""
+        with storage.begin() as tx:
+            lines = flows.key_care.rotate(tx, runtime, actor="the command line")
+        for line in lines:
+            click.echo(line)
+
+    @keys.command("rewrap")
+    @refusals_as_sentences
+    def rewrap() -> None:
+        """Move everything to the current master key. May be stopped and run again; services stay up meanwhile.
+
+        Before: the new key in keys.master_key_file, the old one in keys.previous_master_key_files, workers restarted.
+        After: the old file may go.
+        """
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        with Progress(*columns) as bar:
+            with storage.once() as tx:
+                counts = storage.rewrap.count_stale(tx, runtime.keyring)
+            tasks = {name: bar.add_task(name, total=count) for name, count in counts.items()}
+            total = flows.key_care.rewrap(
+                storage.begin,
+                runtime,
+                actor="the command line",
+                progress=lambda name, renewed: bar.advance(tasks[name], renewed),
+            )
+        click.echo(f"{total} rows now stand under the current master key.")
+
+    return keys

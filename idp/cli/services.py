@@ -1,0 +1,58 @@
+"""`flask services`: relying services by hand."""
+
+from pathlib import Path
+
+import click
+import orjson
+from flask.cli import AppGroup
+from rich.console import Console
+from rich.table import Table
+
+from idp import flows, storage
+from idp.cli.refusing import refusals_as_sentences
+from idp.domain.refusals import Refusal
+from idp.runtime.runtime import Runtime
+
+
+def group(runtime: Runtime) -> AppGroup:
+    services = AppGroup("services", help="Relying services.")
+
+    @services.command("import")
+    @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+    @refusals_as_sentences
+    def import_file(file: Path) -> None:
+        """Register or renew the services of FILE: RFC 7591 metadata objects in a list, or under `clients`.
+
+        All or nothing. A secret that was made here is printed this once.
+        """
+        try:
+            document = orjson.loads(file.read_bytes())
+        except orjson.JSONDecodeError as error:
+            raise Refusal("invalid_file", f"the file is not JSON: {error.msg} at line {error.lineno}") from None
+        with storage.begin() as tx:
+            done = flows.service_registry.import_services(tx, runtime, document, actor="the command line")
+        for registered in done:
+            verb = "registered" if registered.is_new else "renewed"
+            click.echo(f"{verb} {registered.service.client_id}")
+            if registered.secret:
+                click.echo(f"  client_secret (shown once): {registered.secret}")
+
+    @services.command("list")
+    @refusals_as_sentences
+    def list_services() -> None:
+        """Every registered service."""
+        with storage.once() as tx:
+            found = storage.relying_services.list_services(tx)
+        table = Table("client_id", "name", "state", "sector", "basis", "redirect URIs", box=None)
+        for service in found:
+            table.add_row(
+                service.client_id,
+                service.name("vi"),
+                service.state,
+                service.sector,
+                service.legal_basis or "consent",
+                "\n".join(service.redirect_uris),
+            )
+        Console().print(table if found else "No service is registered.")
+
+    return services

@@ -1,0 +1,88 @@
+"""`flask worker`: delivers the outbox, ends what time ended, tidies. Any number may run; each row goes to one."""
+
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Event
+
+import click
+from flask import Flask
+
+from idp import flows, storage
+from idp.runtime import log
+from idp.runtime.runtime import Runtime
+from idp.storage.outbox import Parcel
+
+TIDY_EVERY = 600.0
+_log = log.get(__name__)
+
+
+def command(app: Flask, runtime: Runtime) -> click.Command:
+    @click.command("worker")
+    @click.option("--once", is_flag=True, help="Do what is due now, then stop.")
+    def worker(once: bool) -> None:
+        """Deliver the outbox, end sessions that ran out, tidy. Stops on SIGTERM after the deliveries under way."""
+        stop = Event()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, lambda *_: stop.set())
+        Worker(app, runtime).run(stop, once=once)
+
+    return worker
+
+
+class Worker:
+    def __init__(self, app: Flask, runtime: Runtime) -> None:
+        self._app, self._runtime = app, runtime
+        self._tidied_at: float | None = None
+
+    def run(self, stop: Event, *, once: bool = False) -> None:
+        settings = self._runtime.settings.worker
+        with ThreadPoolExecutor(settings.parallel, thread_name_prefix="delivery") as pool:
+            while not stop.is_set():
+                try:
+                    busy = self.round(pool)
+                except storage.Unavailable as error:
+                    _log.error("the database did not answer", fault=str(error))
+                    busy = False
+                if once and not busy:
+                    return
+                if not busy:
+                    stop.wait(settings.poll_every)
+
+    def round(self, pool: ThreadPoolExecutor) -> bool:
+        """One look at everything that is due; True when there was something, so that there may be more."""
+        runtime = self._runtime
+        with self._app.app_context():
+            with storage.begin() as tx:
+                ended = flows.housekeeping.end_run_out_sessions(tx, runtime)
+            self._tidy()
+            with storage.begin() as tx:
+                parcels = storage.outbox.use_due(
+                    tx,
+                    runtime.keyring,
+                    now=runtime.clock.now(),
+                    lease_for=timedelta(seconds=runtime.settings.worker.lease_for),
+                    limit=runtime.settings.worker.parallel,
+                )
+        list(pool.map(self._deliver, parcels))
+        return bool(ended or parcels)
+
+    def _deliver(self, parcel: Parcel) -> None:
+        with self._app.app_context():
+            try:
+                failure = flows.delivery.deliver(self._runtime, parcel)
+            except Exception as error:
+                # Whatever went wrong with one parcel, the others go on and this one is tried again.
+                _log.exception("a delivery failed", parcel=str(parcel.id), fault=type(error).__name__)
+                failure = type(error).__name__
+            with storage.begin() as tx:
+                flows.delivery.note(tx, self._runtime, parcel, failure)
+            _log.info("delivery", parcel=str(parcel.id), kind=parcel.kind, failure=failure)
+
+    def _tidy(self) -> None:
+        now = self._runtime.clock.now().timestamp()
+        if self._tidied_at is not None and now - self._tidied_at < TIDY_EVERY:
+            return
+        self._tidied_at = now
+        with storage.begin() as tx:
+            flows.housekeeping.tidy(tx, self._runtime)

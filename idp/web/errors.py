@@ -1,0 +1,87 @@
+"""Every refusal and fault as an answer: a page with a reference for people, an OAuth error for machines."""
+
+from typing import Final
+
+from flask import Flask, Response, g, request
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException
+
+from idp import storage
+from idp.domain.refusals import Refusal
+from idp.protocol.answers import Answer, error_answer
+from idp.runtime import log
+from idp.web.pages import page
+from idp.web.texts import refusal_text
+
+STATUS: Final = {
+    "not_found": 404,
+    "method_not_allowed": 405,
+    "request_too_large": 413,
+    "server_error": 500,
+    "busy": 503,
+    "unavailable": 503,
+}
+_BY_STATUS: Final = {404: "not_found", 405: "method_not_allowed", 413: "request_too_large"}
+_log = log.get(__name__)
+
+
+def install(app: Flask) -> None:
+    app.register_error_handler(Refusal, refused)
+    app.register_error_handler(HTTPException, http_refused)
+    app.register_error_handler(storage.Unavailable, unavailable)
+    app.register_error_handler(Exception, failed)
+
+
+def send(answer: Answer) -> Response:
+    """A machine's answer as Flask sends it."""
+    return Response(answer.body, status=answer.status, headers=dict(answer.headers))
+
+
+def refused(refusal: Refusal) -> ResponseReturnValue:
+    status = STATUS.get(refusal.code, 400)
+    _log.info("refused", code=refusal.code, detail=refusal.detail, status=status)
+    if g.get("is_machine"):
+        return send(error_answer(status, "invalid_request", refusal.detail or refusal.code))
+    response = page(
+        "refusal.html",
+        status=status,
+        text=refusal_text(refusal.code),
+        reference=g.request_id,
+        back=None,
+        detail=refusal.detail or None,
+    )
+    if status == 503:
+        response.headers["Retry-After"] = "5"
+    return response
+
+
+def http_refused(error: HTTPException) -> ResponseReturnValue:
+    status = error.code or 500
+    if status < 400:
+        return error.get_response()
+    if g.get("is_machine") or request.path.startswith("/oauth2/token"):
+        headers = {"Allow": ", ".join(error.valid_methods)} if getattr(error, "valid_methods", None) else {}
+        answer = error_answer(status, "invalid_request", f"HTTP {status}")
+        return send(Answer(answer.status, answer.body, {**answer.headers, **headers}))
+    response = refused(Refusal(_BY_STATUS.get(status, "request_malformed")))
+    assert isinstance(response, Response)
+    response.status_code = status
+    if getattr(error, "valid_methods", None):
+        response.headers["Allow"] = ", ".join(error.valid_methods)  # type: ignore[attr-defined]
+    return response
+
+
+def unavailable(error: storage.Unavailable) -> ResponseReturnValue:
+    _log.error("the database did not answer", fault=str(error))
+    if g.get("is_machine"):
+        answer = error_answer(503, "temporarily_unavailable", "try again in a moment")
+        return send(Answer(answer.status, answer.body, {**answer.headers, "Retry-After": "5"}))
+    return refused(Refusal("unavailable"))
+
+
+def failed(error: Exception) -> ResponseReturnValue:
+    """A fault of ours: logged with its trace, answered without."""
+    _log.exception("a request failed", fault=type(error).__name__)
+    if g.get("is_machine"):
+        return send(error_answer(500, "server_error", "the provider failed; quote the X-Request-Id header"))
+    return refused(Refusal("server_error"))

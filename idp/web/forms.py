@@ -1,0 +1,116 @@
+"""Pages that wait for a person: the request they stand for is sealed into the page and bound to the browser.
+
+No row is written before something is proved. The sealed text is also what makes a form ours: a forged post has none that is
+bound to the victim's page cookie. A page that is too old, or whose cookie is gone, restarts and remembers its service.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import orjson
+from flask import Response, make_response, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+
+from idp.domain.refusals import Refusal
+from idp.protocol.answers import Pairs
+from idp.runtime import chance
+from idp.runtime.data_keys import Unsealable
+from idp.web import cookies, given
+
+LARGEST: Final = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A request that waits behind a page.
+
+    `door` names the view that takes it up again; `at` is when it first came; `chosen` is the session the person chose, and
+    `session` the one the page was shown to. Unbound (`binding` empty) it counts as new wherever it is taken up.
+    """
+
+    door: str
+    pairs: Pairs = ()
+    at: datetime = datetime.min.replace(tzinfo=UTC)
+    binding: str = ""
+    chosen: str = ""
+    session: str = ""
+
+    @property
+    def language_wanted(self) -> str:
+        return next((value for name, value in self.pairs if name == "ui_locales"), "")
+
+
+def seal(parked: Parked) -> str:
+    """The parked request as one text; raises Refusal('request_too_large')."""
+    packed = orjson.dumps(
+        [parked.door, parked.pairs, parked.at.timestamp(), parked.binding, parked.chosen, parked.session]
+    )
+    sealed = given.runtime().keyring.seal_text("page", packed)
+    if len(sealed) > LARGEST:
+        raise Refusal("request_too_large", f"the request takes more than {LARGEST} characters when it is kept")
+    return sealed
+
+
+def unseal(text: str) -> Parked | None:
+    """What was parked, whoever's and however old; None when it is not ours."""
+    if not text or len(text) > LARGEST:
+        return None
+    try:
+        packed = orjson.loads(given.runtime().keyring.open_text("page", text))
+        door, pairs, at, binding, chosen, session = packed
+    except (Unsealable, ValueError):
+        return None
+    return Parked(
+        door=door,
+        pairs=tuple((name, value) for name, value in pairs),
+        at=datetime.fromtimestamp(at, UTC),
+        binding=binding,
+        chosen=chosen,
+        session=session,
+    )
+
+
+def is_ours(parked: Parked) -> bool:
+    """Whether the page was shown to this browser, not too long ago."""
+    runtime = given.runtime()
+    age = runtime.clock.now() - parked.at
+    binding = _binding(cookies.read(cookies.PAGE))
+    is_bound = bool(parked.binding) and chance.equal(parked.binding.encode(), binding.encode())
+    return is_bound and timedelta() <= age <= timedelta(seconds=runtime.settings.sessions.page_for)
+
+
+def afresh(parked: Parked) -> Parked:
+    """The same request as if it came now."""
+    return replace(parked, at=given.runtime().clock.now(), binding="", chosen="", session="")
+
+
+def go(endpoint: str, parked: Parked) -> Response:
+    """Send the browser to a page with its request parked; sets the page cookie where there is none."""
+    secret, is_new = cookies.page_secret()
+    sealed = seal(replace(parked, binding=_binding(secret)))
+    response = redirect(url_for(endpoint, parked=sealed), 303)
+    assert isinstance(response, Response)
+    if is_new:
+        cookies.write(response, cookies.PAGE, secret)
+    return response
+
+
+def here(parked: Parked, show: Callable[[Parked], ResponseReturnValue]) -> ResponseReturnValue:
+    """Show a page in place, bound to this browser; sets the page cookie where there is none."""
+    secret, is_new = cookies.page_secret()
+    response = make_response(show(replace(parked, binding=_binding(secret))))
+    if is_new:
+        cookies.write(response, cookies.PAGE, secret)
+    return response
+
+
+def parked_of_page() -> Parked | None:
+    """What stands behind the page that is asked for or posted."""
+    text = request.form.get("parked", "") if request.method == "POST" else request.args.get("parked", "")
+    return unseal(text)
+
+
+def _binding(secret: str) -> str:
+    return chance.digest(secret).hex()[:32] if secret else ""

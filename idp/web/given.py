@@ -1,0 +1,38 @@
+"""What a view is given: the runtime and the protocol server of its application, and who is signed in."""
+
+from datetime import timedelta
+
+from flask import current_app
+
+from idp import storage
+from idp.protocol.server import Server
+from idp.runtime import chance
+from idp.runtime.runtime import Runtime
+from idp.storage.sessions import SignedIn
+from idp.web import cookies
+
+
+def runtime() -> Runtime:
+    given: Runtime = current_app.extensions["idp"]
+    return given
+
+
+def server() -> Server:
+    given: Server = current_app.extensions["idp.server"]
+    return given
+
+
+def signed_in() -> SignedIn | None:
+    """Who is signed in in this browser: one read."""
+    secret = cookies.read(cookies.SESSION)
+    if not secret:
+        return None
+    given = runtime()
+    with storage.once() as tx:
+        return storage.sessions.find_signed_in(
+            tx,
+            given.keyring,
+            chance.digest(secret),
+            now=given.clock.now(),
+            idle_for=timedelta(seconds=given.settings.sessions.idle_for),
+        )

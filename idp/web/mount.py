@@ -1,0 +1,83 @@
+"""The list of doors: each blueprint with its guard. Read it to know what is there and who may pass."""
+
+import time
+
+from flask import Blueprint, Flask, Response, g, request
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from idp.protocol.registry import Registry
+from idp.protocol.token import build_server
+from idp.runtime import chance, log
+from idp.runtime.runtime import Runtime
+from idp.web import errors, guards, headers, language, pages
+from idp.web.assets import Assets
+from idp.web.citizen import account, home, information
+from idp.web.guards import Guard
+from idp.web.oidc import authorize, discovery, logout, registration, token, userinfo
+from idp.web.sign_in import choose_account, consent, sign_in, sign_out
+from idp.web.site import language as language_view
+from idp.web.site import logos, static
+
+DOORS: tuple[tuple[Blueprint, Guard], ...] = (
+    (discovery.blueprint, guards.services),
+    (authorize.blueprint, guards.anyone),
+    (token.blueprint, guards.services),
+    (userinfo.blueprint, guards.services),
+    (registration.blueprint, guards.services),
+    (logout.blueprint, guards.anyone),
+    (sign_in.blueprint, guards.anyone),
+    (consent.blueprint, guards.anyone),
+    (choose_account.blueprint, guards.anyone),
+    (sign_out.blueprint, guards.anyone),
+    (home.blueprint, guards.anyone),
+    (account.blueprint, guards.signed_in_person),
+    (information.blueprint, guards.anyone),
+    (language_view.blueprint, guards.anyone),
+    (logos.blueprint, guards.anyone),
+    (static.blueprint, guards.anyone),
+)
+LARGEST_BODY = 65_536
+_log = log.get(__name__)
+
+
+def mount(app: Flask, runtime: Runtime, registry: Registry) -> None:
+    """Put every door on the application."""
+    assets = Assets()
+    app.extensions["idp.server"] = build_server(runtime, registry)
+    app.extensions["idp.assets"] = assets
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+    app.config["MAX_FORM_MEMORY_SIZE"] = LARGEST_BODY
+    app.config["MAX_FORM_PARTS"] = 100
+    app.jinja_env.auto_reload = False
+    language.install(app, runtime.settings.province.time_zone)
+    _watch_requests(app)
+    headers.install(app, is_https=not runtime.settings.insecure_loopback)
+    errors.install(app)
+    app.context_processor(lambda: pages.page_values(runtime, assets))
+    for blueprint, guard in DOORS:
+        app.register_blueprint(blueprint)
+        app.before_request_funcs.setdefault(blueprint.name, []).append(guard)
+    if runtime.settings.proxy.hops:
+        hops = runtime.settings.proxy.hops
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
+
+
+def _watch_requests(app: Flask) -> None:
+    """Give each request an id, and write one line for it when it is answered: path without its query."""
+
+    @app.before_request
+    def begin() -> None:
+        g.request_id = chance.new_bytes(8).hex()
+        g.began = time.perf_counter()
+
+    @app.after_request
+    def note(response: Response) -> Response:
+        _log.info(
+            "answered",
+            request=g.request_id,
+            method=request.method,
+            path=request.path,
+            status=response.status_code,
+            ms=round((time.perf_counter() - g.began) * 1000, 1),
+        )
+        return response

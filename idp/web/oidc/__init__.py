@@ -1,0 +1,1 @@
+"""What relying services call: the OpenID Connect endpoints."""

@@ -1,0 +1,119 @@
+"""The authorization endpoint: the spine that every page comes back to.
+
+Read it from top to bottom: what was asked (protocol/authorize.py), who is signed in, what was agreed, what happens next
+(domain/next_step.py). Steps never call each other; each answer is one redirect.
+"""
+
+from datetime import datetime
+
+from flask import Blueprint, redirect, request
+from flask.typing import ResponseReturnValue
+
+from idp import protocol, storage
+from idp.domain import claims, next_step
+from idp.domain import consent as consent_rules
+from idp.domain.claims import Release
+from idp.domain.consent import Consent
+from idp.domain.refusals import Refusal
+from idp.domain.relying_services import RelyingService
+from idp.protocol.authorize import AuthorizationRequest, RefusedAtService
+from idp.storage.sessions import SignedIn
+from idp.web import forms, given
+from idp.web.forms import Parked
+from idp.web.oidc import asked as asked_pairs
+
+blueprint = Blueprint("authorize", __name__)
+DOOR = "authorize.authorize"
+
+
+@blueprint.route("/oauth2/authorize", methods=["GET", "POST"])
+def authorize() -> ResponseReturnValue:
+    if request.method == "POST":
+        # A cross-site post brings no cookies: it is parked, and taken up by a GET that does (OIDC Core 3.1.2.1).
+        return redirect(f"{request.path}?parked={forms.seal(Parked(DOOR, asked_pairs.form_pairs()))}", 303)
+    parked = _taken_up()
+    server = given.server()
+    try:
+        asked = protocol.authorize.read(server, parked.pairs)
+        return _next(asked, parked)
+    except RefusedAtService as refused:
+        return redirect(protocol.authorize.error_location(server, refused), 303)
+
+
+def _taken_up() -> Parked:
+    """The request of this GET: new, or parked behind a page and bound to this browser; anything else starts anew."""
+    if "parked" not in request.args:
+        return forms.afresh(Parked(DOOR, asked_pairs.query_pairs()))
+    parked = forms.parked_of_page()
+    if parked is None or parked.door != DOOR:
+        raise Refusal("page_expired", "the parked request cannot be read")
+    return parked if forms.is_ours(parked) else forms.afresh(parked)
+
+
+def _next(asked: AuthorizationRequest, parked: Parked) -> ResponseReturnValue:
+    now = given.runtime().clock.now()
+    signed_in = given.signed_in()
+    facts, release = look(asked, parked, signed_in)
+    match next_step.decide(facts, now):
+        case next_step.SignIn():
+            return forms.go("sign_in.sign_in", parked)
+        case next_step.ChooseAccount():
+            return forms.go("choose_account.choose_account", parked)
+        case next_step.AskConsent():
+            return forms.go("consent.consent", parked)
+        case next_step.Refuse(error, description):
+            raise RefusedAtService(asked.redirect_uri, asked.state, error, description)
+        case next_step.Issue():
+            assert signed_in is not None
+            return _issue(asked, signed_in, release, facts.consent, now)
+
+
+def look(asked: AuthorizationRequest, parked: Parked, signed_in: SignedIn | None) -> tuple[next_step.Facts, Release]:
+    """Everything the decision looks at, and what would be released: one read more when somebody is signed in."""
+    service = asked.service
+    need, consent, hint_names_another = None, None, False
+    release = Release(frozenset(), frozenset())
+    if signed_in is not None:
+        release = claims.plan_release(service, asked.scopes, asked.claims, signed_in.profile)
+        need = consent_rules.need_of(service, release.names, offline=asked.offline)
+        with storage.once() as tx:
+            consent = storage.consents.find_latest(tx, signed_in.subject.id, service.id)
+        hint_names_another = asked.hinted_sub is not None and asked.hinted_sub != sub_at(service, signed_in)
+    facts = next_step.Facts(
+        prompts=asked.prompts,
+        max_age=asked.max_age,
+        asked_at=parked.at,
+        session=signed_in.session if signed_in else None,
+        hint_names_another=hint_names_another,
+        account_chosen=signed_in is not None and parked.chosen == signed_in.session.id.hex,
+        need=need,
+        consent=consent,
+    )
+    return facts, release
+
+
+def sub_at(service: RelyingService, signed_in: SignedIn) -> str:
+    """The person's identifier at a service, from the override table where that names one."""
+    with storage.once() as tx:
+        override = storage.grants.find_sub_override(tx, service.sector, signed_in.subject.id)
+    return protocol.authorize.sub_of(given.server(), service, signed_in.subject.id, override)
+
+
+def _issue(
+    asked: AuthorizationRequest, signed_in: SignedIn, release: Release, consent: Consent | None, now: datetime
+) -> ResponseReturnValue:
+    server = given.server()
+    code = protocol.authorize.make_code(
+        server,
+        asked,
+        signed_in,
+        release,
+        basis_kind=consent.kind if consent else "",
+        basis_id=consent.id if consent else None,
+        now=now,
+    )
+    text = protocol.authorize.seal_code(server, code)
+    if text is None:
+        with storage.begin() as tx:
+            text = protocol.authorize.keep_large_code(tx, server, code)
+    return redirect(protocol.authorize.success_location(server, asked, text), 303)

@@ -1,0 +1,105 @@
+"""Rendering a page for people: its language, its asker, its security policy."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from flask import Response, g, make_response, render_template, request, url_for
+from flask_babel import gettext
+
+from idp import storage
+from idp.domain.accounts import Profile
+from idp.domain.relying_services import RelyingService
+from idp.runtime.runtime import Runtime
+from idp.web import cookies, language
+from idp.web.assets import Assets
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """The service that asks, as a page shows it."""
+
+    name: str
+    domain: str
+    logo_url: str | None
+    policy_uri: str | None
+    terms_uri: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    name: str
+    hint: str = ""
+
+
+def page(template: str, *, status: int = 200, form_action: Iterable[str] = (), **values: Any) -> Response:
+    """A page, never cached. `form_action` lists origins where its form's answer may end up."""
+    g.form_action = tuple(form_action)
+    response = make_response(render_template(template, **values), status)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def asker_of(service: RelyingService, redirect_uri: str) -> Asker:
+    """Who asks: the name it registered, and the host people will land on."""
+    with storage.once() as tx:
+        digest = storage.logos.find_logo_digest(tx, service.id) if service.logo_uri else None
+    return Asker(
+        name=service.name(language.current()),
+        domain=urlsplit(redirect_uri).hostname or urlsplit(redirect_uri).scheme,
+        logo_url=url_for("logos.logo", digest=digest.hex()) if digest else None,
+        policy_uri=service.policy_uri,
+        terms_uri=service.tos_uri,
+    )
+
+
+def person_of(profile: Profile) -> Person:
+    number = str(profile.claims.get("personal_id_number", ""))
+    hint = gettext("personal number ending in %(digits)s", digits=number[-3:]) if number else ""
+    return Person(name=profile.name, hint=hint)
+
+
+def origins_of(service: RelyingService) -> list[str]:
+    """Where a form's answer may end at this service: its origins, or the scheme of a native app."""
+    schemes = {f"{urlsplit(uri).scheme}:" for uri in service.redirect_uris} - {"https:", "http:"}
+    return sorted(service.origins | schemes)
+
+
+def page_values(runtime: Runtime, assets: Assets) -> dict[str, Any]:
+    """What every template may use."""
+    code, large = language.current(), cookies.read(cookies.TEXT) == "large"
+    other, label = ("en", "English") if code == "vi" else ("vi", "Tiếng Việt")
+    here = _this_page()
+    province = runtime.settings.province
+    return {
+        "language": code,
+        "languages_link": {
+            "code": other,
+            "label": label,
+            "url": f"{url_for('language.choose', code=other)}?{urlencode({'to': here})}",
+        },
+        "large_text": large,
+        "large_text_url": (
+            f"{url_for('language.text', size='normal' if large else 'large')}?{urlencode({'to': here})}"
+        ),
+        "asset": assets.url,
+        "issuer_host": urlsplit(runtime.settings.issuer).netloc,
+        "province": {
+            "name": getattr(province, f"name_{code}"),
+            "service_name": getattr(province, f"service_name_{code}"),
+            "hotline": province.hotline,
+            "hotline_hours": getattr(province, f"hotline_hours_{code}"),
+            "authority": getattr(province, f"authority_{code}"),
+            "operator": getattr(province, f"operator_{code}"),
+        },
+        "nonce": "",
+    }
+
+
+def _this_page() -> str:
+    """The page one is on as an address to come back to; after a post, the page that was posted."""
+    if request.method == "GET":
+        return request.full_path.rstrip("?")
+    parked = request.form.get("parked", "")
+    return f"{request.path}?{urlencode({'parked': parked})}" if parked else request.path

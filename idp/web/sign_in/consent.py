@@ -1,0 +1,96 @@
+"""What a service will receive: the person's consent, or the notice of the law it rests on, shown once."""
+
+from dataclasses import dataclass, replace
+
+from flask import Blueprint, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+
+from idp import flows, protocol, storage
+from idp.domain import next_step
+from idp.domain.consent import BasisKind, Need
+from idp.protocol.authorize import AuthorizationRequest, RefusedAtService
+from idp.storage.sessions import SignedIn
+from idp.web import forms, given, language
+from idp.web.forms import Parked
+from idp.web.oidc import authorize
+from idp.web.pages import asker_of, origins_of, page, person_of
+from idp.web.release_texts import not_sent, release_items
+
+blueprint = Blueprint("consent", __name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What stands on the page, taken from the parked request anew at each look."""
+
+    asked: AuthorizationRequest
+    signed_in: SignedIn
+    need: Need
+    parked: Parked
+
+
+@blueprint.get("/consent")
+def consent() -> ResponseReturnValue:
+    question = _question()
+    if not isinstance(question, Question):
+        return question
+    asked, signed_in, need = question.asked, question.signed_in, question.need
+    shown = replace(question.parked, session=signed_in.session.id.hex)
+    purpose = asked.service.purpose_in(language.current())
+    return page(
+        "sign_in/consent.html",
+        form_action=origins_of(asked.service),
+        asker=asker_of(asked.service, asked.redirect_uri),
+        person=person_of(signed_in.profile),
+        kind=str(need.kind),
+        items=release_items(signed_in.profile, need.names, purpose),
+        not_sent=not_sent(need.names),
+        legal_basis=need.legal_basis if need.kind is BasisKind.NOTICE else None,
+        offline=need.offline,
+        parked=forms.seal(shown),
+    )
+
+
+@blueprint.post("/consent")
+def submit() -> ResponseReturnValue:
+    question = _question()
+    if not isinstance(question, Question):
+        return question
+    asked, signed_in, runtime = question.asked, question.signed_in, given.runtime()
+    decision = request.form.get("decision", "")
+    if question.parked.session != signed_in.session.id.hex or decision not in ("allow", "deny"):
+        return _back(question.parked)  # shown to somebody else, or no answer: ask again
+    if decision == "allow":
+        with storage.begin() as tx:
+            flows.consent.give(tx, runtime, signed_in, asked.service, question.need)
+        return _back(question.parked)
+    with storage.begin() as tx:
+        flows.consent.refuse(tx, runtime, signed_in, asked.service, question.need)
+    refused = RefusedAtService(
+        asked.redirect_uri, asked.state, "access_denied", "the person did not agree (RFC 6749 4.1.2.1)"
+    )
+    return redirect(protocol.authorize.error_location(given.server(), refused), 303)
+
+
+def _question() -> Question | ResponseReturnValue:
+    """The question that is still open; otherwise the way back to the spine, which knows what is next."""
+    parked = forms.parked_of_page()
+    if parked is None or parked.door != authorize.DOOR:
+        return redirect(url_for("home.home"), 303)
+    signed_in = given.signed_in()
+    if not forms.is_ours(parked) or signed_in is None:
+        return _back(parked)
+    language.wish(parked.language_wanted)
+    try:
+        asked = protocol.authorize.read(given.server(), parked.pairs)
+    except RefusedAtService:
+        return _back(parked)
+    facts, _ = authorize.look(asked, parked, signed_in)
+    step = next_step.decide(facts, given.runtime().clock.now())
+    if not isinstance(step, next_step.AskConsent):
+        return _back(parked)
+    return Question(asked, signed_in, step.need, parked)
+
+
+def _back(parked: Parked) -> ResponseReturnValue:
+    return redirect(url_for(authorize.DOOR, parked=forms.seal(parked)), 303)

@@ -1,0 +1,161 @@
+"""The sign-in page: who asks, a name, a password."""
+
+from dataclasses import dataclass, replace
+
+from flask import Blueprint, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+
+from idp import flows, protocol, storage
+from idp.domain.refusals import Refusal
+from idp.flows.sign_in import Browser, Failure, SignedInNow
+from idp.protocol.authorize import RefusedAtService
+from idp.runtime import chance
+from idp.web import cookies, forms, given, language
+from idp.web.forms import Parked
+from idp.web.oidc import authorize
+from idp.web.pages import Asker, asker_of, origins_of, page
+
+blueprint = Blueprint("sign_in", __name__)
+HOME = "home.home"
+# Views that a person may come back to after signing in; anything else goes home.
+LOCAL_DOORS = {"home.home", "account.account"}
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One line of the error summary; an empty field stands for the whole form."""
+
+    field: str
+    text: str
+
+
+@blueprint.get("/sign-in")
+def sign_in() -> ResponseReturnValue:
+    parked = forms.parked_of_page()
+    if parked is None:
+        return forms.go("sign_in.sign_in", Parked(HOME, at=given.runtime().clock.now()))
+    if not forms.is_ours(parked):
+        # Another browser, a lost cookie or a page left open: the request starts anew and finds its way back here.
+        return _restart(parked)
+    language.wish(parked.language_wanted)
+    hint = next((value for name, value in parked.pairs if name == "login_hint"), "")
+    return _page(parked, identifier=hint[:254])
+
+
+@blueprint.post("/sign-in")
+def submit() -> ResponseReturnValue:
+    identifier = request.form.get("identifier", "").strip()[:254]
+    password = request.form.get("password", "")[:1024]
+    parked = forms.parked_of_page()
+    if parked is None or not forms.is_ours(parked):
+        return _show_again(parked, identifier)
+    language.wish(parked.language_wanted)
+    errors = _missing(identifier, password)
+    if errors:
+        return _page(parked, identifier=identifier, errors=errors, status=400)
+    device = cookies.read(cookies.DEVICE) or chance.new_secret()
+    browser = Browser(device=device, address=request.remote_addr or "", agent=(request.user_agent.string or "")[:200])
+    try:
+        outcome = _try(identifier, password, browser)
+    except Refusal as refusal:
+        if refusal.code != "busy":
+            raise
+        text = gettext("Many people are signing in right now. Please press the button again in a few seconds.")
+        response = _page(parked, identifier=identifier, errors=[FieldError("", text)], status=503)
+        response.headers["Retry-After"] = "3"  # type: ignore[union-attr]
+        return response
+    if isinstance(outcome, Failure):
+        return _failed(parked, identifier, outcome)
+    return _welcome(parked, outcome, device)
+
+
+def _try(identifier: str, password: str, browser: Browser) -> SignedInNow | Failure:
+    """Two short transactions with the hash between them."""
+    runtime, before = given.runtime(), given.signed_in()
+    with storage.begin() as tx:
+        attempt = flows.sign_in.find_candidate(tx, runtime, identifier, browser)
+    checked = flows.sign_in.check(runtime, attempt, password)
+    with storage.begin() as tx:
+        return flows.sign_in.complete(tx, runtime, checked, before=before)
+
+
+def _welcome(parked: Parked, outcome: SignedInNow, device: str) -> ResponseReturnValue:
+    """On to where the person was going, under new cookies."""
+    if parked.door in LOCAL_DOORS:
+        response = redirect(url_for(parked.door), 303)
+    else:
+        response = redirect(url_for(parked.door, parked=forms.seal(parked)), 303)
+    cookies.write(response, cookies.SESSION, outcome.secret)  # type: ignore[arg-type]
+    device_for = given.runtime().settings.sessions.device_for
+    cookies.write(response, cookies.DEVICE, device, max_age=device_for)  # type: ignore[arg-type]
+    return response
+
+
+def _failed(parked: Parked, identifier: str, failure: Failure) -> ResponseReturnValue:
+    """The same words whether or not there is such an account."""
+    if failure is Failure.THROTTLED:
+        minutes = max(1, given.runtime().settings.throttle.window // 60)
+        text = gettext(
+            "There were too many tries. Please wait %(minutes)s minutes, or call the hotline.", minutes=minutes
+        )
+        return _page(parked, identifier=identifier, errors=[FieldError("", text)], status=429)
+    text = gettext("The name or the password is not right. Check both and try again.")
+    return _page(parked, identifier=identifier, errors=[FieldError("identifier", text)], status=401)
+
+
+def _missing(identifier: str, password: str) -> list[FieldError]:
+    errors = []
+    if not identifier:
+        errors.append(FieldError("identifier", gettext("Enter your personal number, phone number or e-mail address.")))
+    if not password:
+        errors.append(FieldError("password", gettext("Enter your password.")))
+    return errors
+
+
+def _show_again(parked: Parked | None, identifier: str) -> ResponseReturnValue:
+    """A post whose page was not ours or is too old: nothing was checked; the page comes anew with what was typed."""
+    at = given.runtime().clock.now()
+    known = parked if parked is not None and parked.door in {authorize.DOOR, *LOCAL_DOORS} else None
+    fresh = replace(forms.afresh(known), at=at) if known else Parked(HOME, at=at)
+    notice = gettext("This page had been open for too long. Please enter your password again.")
+    return forms.here(fresh, lambda bound: _page(bound, identifier=identifier, notice=notice, status=400))
+
+
+def _restart(parked: Parked) -> ResponseReturnValue:
+    if parked.door == authorize.DOOR:
+        return redirect(url_for(authorize.DOOR, parked=forms.seal(forms.afresh(parked))), 303)
+    door = parked.door if parked.door in LOCAL_DOORS else HOME
+    return forms.go("sign_in.sign_in", Parked(door, at=given.runtime().clock.now()))
+
+
+def _page(
+    parked: Parked,
+    *,
+    identifier: str = "",
+    errors: list[FieldError] | None = None,
+    notice: str | None = None,
+    status: int = 200,
+) -> ResponseReturnValue:
+    asker, ends = asking(parked)
+    return page(
+        "sign_in/sign_in.html",
+        status=status,
+        form_action=ends,
+        asker=asker,
+        parked=forms.seal(parked),
+        identifier=identifier,
+        errors=errors or [],
+        notice=notice,
+    )
+
+
+def asking(parked: Parked) -> tuple[Asker | None, list[str]]:
+    """The service a parked request is for, and where its answer may end; nothing for a page of our own."""
+    if parked.door != authorize.DOOR:
+        return None, []
+    try:
+        asked = protocol.authorize.read(given.server(), parked.pairs)
+    except RefusedAtService:
+        return None, []
+    return asker_of(asked.service, asked.redirect_uri), origins_of(asked.service)

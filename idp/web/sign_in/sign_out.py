@@ -1,0 +1,76 @@
+"""Signing out: the question where one must be asked, and the page that says it is done."""
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from flask import Blueprint, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+
+from idp import flows, protocol, storage
+from idp.protocol.logout import LogoutRequest
+from idp.web import forms, given, language
+from idp.web.forms import Parked
+from idp.web.oidc import logout
+from idp.web.pages import asker_of, page, person_of
+
+blueprint = Blueprint("sign_out", __name__)
+OWN = "sign_out.sign_out"
+
+
+@dataclass(frozen=True, slots=True)
+class Back:
+    name: str
+    url: str
+
+
+@blueprint.route("/sign-out", methods=["GET", "POST"])
+def sign_out() -> ResponseReturnValue:
+    signed_in, parked = given.signed_in(), forms.parked_of_page()
+    if parked is None or parked.door not in (OWN, logout.DOOR) or not forms.is_ours(parked):
+        door = Parked(OWN) if parked is None or parked.door != logout.DOOR else parked
+        return forms.go(OWN, Parked(door.door, door.pairs, given.runtime().clock.now()))
+    language.wish(parked.language_wanted)
+    asked = protocol.logout.read(given.server(), parked.pairs) if parked.door == logout.DOOR else None
+    if signed_in is None:
+        return logout.leave(asked, [])
+    if request.method == "POST":
+        with storage.begin() as tx:
+            visited = flows.sign_out.sign_out(tx, given.runtime(), signed_in)
+        return logout.leave(asked, [service_id.hex for service_id in visited])
+    return page(
+        "sign_in/sign_out.html",
+        form_action=_ends(asked),
+        asker=_asker(asked),
+        person=person_of(signed_in.profile),
+        parked=forms.seal(parked),
+        stay_url=url_for("home.home"),
+    )
+
+
+@blueprint.get("/signed-out")
+def signed_out() -> ResponseReturnValue:
+    parked = forms.parked_of_page()
+    if given.signed_in() is not None:
+        return redirect(url_for("home.home"), 303)
+    told, back = [], None
+    for name, value in parked.pairs if parked is not None and parked.door == "sign_out.signed_out" else ():
+        service = given.server().registry.find(UUID(value))
+        if service is not None and name == "told":
+            told.append(service.name(language.current()))
+        elif service is not None and service.client_uri:
+            back = Back(service.name(language.current()), service.client_uri)
+    return page("sign_in/signed_out.html", services=sorted(told), back=back)
+
+
+def _asker(asked: LogoutRequest | None) -> object:
+    if asked is None or asked.service is None:
+        return None
+    return asker_of(asked.service, asked.redirect_to or asked.service.redirect_uris[0])
+
+
+def _ends(asked: LogoutRequest | None) -> list[str]:
+    if asked is None or not asked.redirect_to:
+        return []
+    parts = urlsplit(asked.redirect_to)
+    return [f"{parts.scheme}://{parts.netloc}" if parts.scheme in ("https", "http") else f"{parts.scheme}:"]

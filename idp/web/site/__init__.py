@@ -1,0 +1,1 @@
+"""What every page stands on: language, text size, styles, logos."""

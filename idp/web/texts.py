@@ -1,0 +1,400 @@
+"""The longer texts people read: what a refusal says, and the pages that only inform.
+
+The English sentences are the message ids: they are marked here with `N_` and translated when a page is drawn.
+A text never names a telephone number or a province: the templates add those from the settings.
+The file is long because it is two tables of sentences; the functions are the first two.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from flask_babel import gettext
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalText:
+    """What a refusal page says: what happened, and what to do now, step by step."""
+
+    title: str
+    what: str
+    steps: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A titled part of an information page."""
+
+    title: str
+    paragraphs: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class InformationPage:
+    """A page that only informs; `links` are pairs of label and local address."""
+
+    title: str
+    paragraphs: Sequence[str]
+    links: Sequence[tuple[str, str]]
+    sections: Sequence[Section] = field(default=())
+
+
+def refusal_text(code: str) -> RefusalText:
+    """The text for a refusal code in the page's language; an unknown code reads as a malformed request."""
+    text = _REFUSALS.get(code, _REFUSALS["request_malformed"])
+    return RefusalText(gettext(text.title), gettext(text.what), _translated(text.steps))
+
+
+def information_page(name: str) -> InformationPage | None:
+    """The information page of that name in the page's language, or None when there is no such page."""
+    page = _PAGES.get(name)
+    if page is None:
+        return None
+    return InformationPage(
+        gettext(page.title),
+        _translated(page.paragraphs),
+        tuple((gettext(label), address) for label, address in page.links),
+        tuple(Section(gettext(part.title), _translated(part.paragraphs)) for part in page.sections),
+    )
+
+
+def _translated(sentences: Sequence[str]) -> tuple[str, ...]:
+    return tuple(gettext(sentence) for sentence in sentences)
+
+
+def N_(text: str) -> str:
+    """Mark a string for the catalogue without translating it yet; extraction knows it by this name."""
+    return text
+
+
+_CALL_WITH_NUMBER = N_("If it still does not work, call the help desk and read out the number shown below.")
+_START_AT_SERVICE = N_("Open the service from its own home page and press Sign in once more.")
+
+_REFUSALS = {
+    "unknown_service": RefusalText(
+        N_("This service is not registered with the province"),
+        N_(
+            "The page you came from asked for a sign-in, but it is not on the list of services that may use "
+            "this account. Nothing about you was sent."
+        ),
+        (
+            N_("Look at the address of the page you came from. If it seems strange, close it and type nothing there."),
+            N_("If you know the service, open it from the list on the home page of this site."),
+            _CALL_WITH_NUMBER,
+        ),
+    ),
+    "redirect_uri_not_registered": RefusalText(
+        N_("We cannot take you back to the service"),
+        N_(
+            "The service asked us to send you to an address that is not registered with the province. "
+            "We stopped here to keep you safe. Nothing about you was sent."
+        ),
+        (
+            N_("Do not use the saved or forwarded link again."),
+            _START_AT_SERVICE,
+            _CALL_WITH_NUMBER,
+        ),
+    ),
+    "request_malformed": RefusalText(
+        N_("The sign-in request is wrong or incomplete"),
+        N_(
+            "The link that brought you here is broken or lacks a part. You did nothing wrong, "
+            "and nothing about you was sent."
+        ),
+        (
+            _START_AT_SERVICE,
+            N_("If you followed a link in a message, do not use that link again."),
+            _CALL_WITH_NUMBER,
+        ),
+    ),
+    "request_too_large": RefusalText(
+        N_("The service sent too much at once"),
+        N_(
+            "The service sent us more than a sign-in needs, so we did not accept it. You did nothing wrong, "
+            "and nothing about you was sent."
+        ),
+        (
+            _START_AT_SERVICE,
+            _CALL_WITH_NUMBER,
+        ),
+    ),
+    "page_expired": RefusalText(
+        N_("This page has expired"),
+        N_(
+            "The page was open for too long, or its button was already pressed once. "
+            "To keep your account safe, please start again."
+        ),
+        (
+            N_("Go back to the service you want to enter and press Sign in once more."),
+            N_("If you use several tabs, continue in the newest one and close the others."),
+            _CALL_WITH_NUMBER,
+        ),
+    ),
+    "service_suspended": RefusalText(
+        N_("Sign-in to this service is paused"),
+        N_("The province has paused sign-in to this service for now. Your account still works for the other services."),
+        (
+            N_("Look for news on the service's own page, and try again later."),
+            N_("If it is urgent, visit a commune Public Administration Service Centre: an officer will help you."),
+            N_("To ask for the reason, call the help desk and read out the number shown below."),
+        ),
+    ),
+    "busy": RefusalText(
+        N_("Too many attempts at once"),
+        N_("Many requests arrived together, from this connection or from many people. Your account is not affected."),
+        (
+            N_("Wait one minute. Please do not press the button repeatedly."),
+            N_("Then go back and try again."),
+            _CALL_WITH_NUMBER,
+        ),
+    ),
+    "not_found": RefusalText(
+        N_("There is no such page"),
+        N_("The address may be mistyped, or the page may have been removed."),
+        (
+            N_("Check the address, letter by letter."),
+            N_("Or go to the home page and choose what you need."),
+        ),
+    ),
+    "method_not_allowed": RefusalText(
+        N_("This page cannot be opened this way"),
+        N_("This address is one step within a sign-in. It cannot be opened by itself."),
+        (
+            N_("Go back to the service you want to enter and press Sign in once more."),
+            N_("Or go to the home page and choose what you need."),
+        ),
+    ),
+    "server_error": RefusalText(
+        N_("Something went wrong on our side"),
+        N_("The system met an error and could not finish. You did nothing wrong."),
+        (
+            N_("Wait a few minutes, then try again."),
+            _CALL_WITH_NUMBER,
+            N_("If it is urgent, visit a commune Public Administration Service Centre: an officer will help you."),
+        ),
+    ),
+    "unavailable": RefusalText(
+        N_("The system is not available right now"),
+        N_(
+            "The identity site is under maintenance, or a system it needs does not answer. Your "
+            "account is not affected."
+        ),
+        (
+            N_("Try again in about 15 minutes."),
+            N_("If it is urgent, visit a commune Public Administration Service Centre: an officer will help you."),
+            _CALL_WITH_NUMBER,
+        ),
+    ),
+    "logout_malformed": RefusalText(
+        N_("You may still be signed in"),
+        N_("The service asked us to sign you out, but its request was wrong or incomplete, so we did not act on it."),
+        (
+            N_("Go to the home page of this site. If your name is shown at the top, press Sign out beside it."),
+            N_("On a shared computer, please also close all browser windows."),
+            _CALL_WITH_NUMBER,
+        ),
+    ),
+    "cookies_off": RefusalText(
+        N_("The browser does not let this site remember you"),
+        N_(
+            "To sign in, the browser must remember you from one page to the next (with cookies). "
+            "Here this is turned off."
+        ),
+        (
+            N_("If you opened this page inside a chat app, open it in the phone's browser instead."),
+            N_("Otherwise open the browser's settings and allow cookies for this site."),
+            N_("Then go back to the service you want to enter and press Sign in once more."),
+        ),
+    ),
+}
+
+_TO_HOME = (N_("Go to the home page"), "/")
+_TO_SIGN_IN = (N_("Sign in"), "/sign-in")
+_TO_HELP = (N_("Help"), "/help")
+_TO_RECOVER = (N_("Forgot password or lost phone"), "/recover")
+_TO_LOCK = (N_("Afraid of a scam? Lock your account"), "/lock")
+_TO_PRIVACY = (N_("Personal data protection"), "/privacy")
+_ANY_CENTRE = N_(
+    "Bring your ID card to the Public Administration Service Centre of any commune or ward in the province. "
+    "You do not need to live there."
+)
+_VNEID_FOR_PROCEDURES = N_(
+    "To file an administrative procedure, the law requires you to sign in with VNeID. "
+    "This account does not replace VNeID."
+)
+
+_PAGES = {
+    "register": InformationPage(
+        N_("Create an account"),
+        (
+            N_("Accounts cannot be created online yet."),
+            _ANY_CENTRE,
+            N_("An officer checks your card and opens the account with you. You do not need a smartphone or e-mail."),
+            _VNEID_FOR_PROCEDURES,
+        ),
+        (_TO_SIGN_IN, _TO_HELP, _TO_HOME),
+    ),
+    "recover": InformationPage(
+        N_("Get your account back"),
+        (
+            N_("A forgotten password cannot be replaced online yet."),
+            _ANY_CENTRE,
+            N_("An officer checks your card and helps you set a new password. Your old phone number is not needed."),
+            N_("If your phone was lost or stolen, have your account locked first."),
+        ),
+        (_TO_LOCK, _TO_SIGN_IN, _TO_HOME),
+    ),
+    "lock": InformationPage(
+        N_("Lock my account"),
+        (
+            N_(
+                "An account cannot be locked from this page yet. Call the help desk now and ask for "
+                "your account to be locked."
+            ),
+            N_(
+                "If nobody answers, or if you prefer, bring your ID card to the nearest Public "
+                "Administration Service Centre."
+            ),
+            N_("Once locked, nobody can sign in with your account. You open it again in person, with your ID card."),
+            N_("If you told a stranger your bank password or a bank code, call your bank as well."),
+        ),
+        (_TO_RECOVER, _TO_HELP, _TO_HOME),
+    ),
+    "business": InformationPage(
+        N_("My organisations and mandates"),
+        (
+            N_("Acting for a company, household business or other organisation is not open on this site yet."),
+            N_(
+                "For now you sign in as yourself. The business of an organisation is handled at a "
+                "Public Administration Service Centre."
+            ),
+            N_("Never give your password to somebody who works for you. What they do with it counts as done by you."),
+        ),
+        (_TO_HELP, _TO_HOME),
+    ),
+    "counter": InformationPage(
+        N_("For officers at the counter"),
+        (
+            N_("The counter tools are not open yet. Officers keep to the present procedure of their Centre."),
+            N_("If you are here for yourself, go to the home page."),
+        ),
+        (_TO_HOME, _TO_HELP),
+    ),
+    "admin": InformationPage(
+        N_("For administrators"),
+        (
+            N_(
+                "The administration pages are not open yet. Administrators work by the operations "
+                "handbook of the system."
+            ),
+            N_("If you are here for yourself, go to the home page."),
+        ),
+        (_TO_HOME, _TO_HELP),
+    ),
+    "help": InformationPage(
+        N_("Help"),
+        (N_("A person can help you: by phone, or at any commune Public Administration Service Centre."),),
+        (_TO_SIGN_IN, _TO_RECOVER, _TO_LOCK, _TO_HOME),
+        (
+            Section(
+                N_("I cannot sign in"),
+                (
+                    N_(
+                        "Type the 12 digits on your ID card without spaces. Press Show to see the password "
+                        "while you type it."
+                    ),
+                    N_(
+                        "Check that the keyboard is not set to capital letters and that the Vietnamese input "
+                        "method is off."
+                    ),
+                ),
+            ),
+            Section(
+                N_("I use a shared computer"),
+                (N_("When you have finished, press Sign out beside your name, then close all browser windows."),),
+            ),
+            Section(
+                N_("Somebody called and asked for a code"),
+                (
+                    N_(
+                        "That is a scam, whoever they say they are. Hang up. If you already gave it, have "
+                        "your account locked at once."
+                    ),
+                ),
+            ),
+            Section(N_("I want to file an administrative procedure"), (_VNEID_FOR_PROCEDURES,)),
+        ),
+    ),
+    "privacy": InformationPage(
+        N_("Personal data protection"),
+        (
+            N_(
+                "The province keeps only what is needed to know that it is you, and sends it only to "
+                "the services you enter."
+            ),
+        ),
+        ((N_("My identity"), "/account"), (N_("Services that use this account"), "/services"), _TO_HOME),
+        (
+            Section(
+                N_("What we keep"),
+                (
+                    N_(
+                        "Your name, ID number and the information shown under My identity; when you signed "
+                        "in, and which services you entered."
+                    ),
+                    N_(
+                        "Your password is kept in a form that nobody can read back. Pictures of your ID card "
+                        "are not kept."
+                    ),
+                ),
+            ),
+            Section(
+                N_("Who receives it"),
+                (
+                    N_("Only the services on the public list, and only the information shown to you before you enter."),
+                    N_("Your password is never sent to any service."),
+                ),
+            ),
+            Section(
+                N_("Your rights"),
+                (
+                    N_(
+                        "Under the Law on Personal Data Protection (No. 91/2025/QH15) you may see your data, "
+                        "have it corrected or deleted, withdraw your permission, and complain."
+                    ),
+                    N_(
+                        "These requests cannot be made online yet. Call the help desk, or bring your ID card "
+                        "to any Public Administration Service Centre."
+                    ),
+                ),
+            ),
+        ),
+    ),
+    "accessibility": InformationPage(
+        N_("Accessibility"),
+        (
+            N_(
+                "Everybody should be able to use this site, also with a screen reader, a keyboard "
+                "only, very large text or an old phone."
+            ),
+            N_(
+                "Press Large text at the top of any page to make all letters bigger. Dark colours "
+                "follow the setting of your device."
+            ),
+            N_("We build the pages to the international standard WCAG 2.2, level AA. No page needs a script."),
+            N_(
+                "If something is hard to read or to press, please call the help desk. If you prefer, "
+                "an officer at a Centre will do it with you."
+            ),
+        ),
+        (_TO_HELP, _TO_HOME),
+    ),
+    "status": InformationPage(
+        N_("System status"),
+        (
+            N_("The identity site is answering: you are reading one of its pages."),
+            N_("This page does not measure other systems yet. A service, or VNeID, can be down while this site works."),
+            N_("If a service does not open after you sign in, wait 15 minutes and try again, or call the help desk."),
+        ),
+        (_TO_SIGN_IN, _TO_HELP, _TO_HOME),
+    ),
+}

@@ -1,0 +1,1 @@
+"""Pages, cookies, headers and endpoints, tested through HTTP."""

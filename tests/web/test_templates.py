@@ -1,0 +1,618 @@
+"""Every page drawn in both languages, empty, full and in error, and the style sheet's own promises.
+
+The pages are drawn by an application made here, with the context the views hand over; no database and no
+network. A missing variable is an error, so that a template and its view cannot drift apart unseen.
+Half of the file is the table of pages and states, in one place so that every test runs over all of them.
+"""
+
+import gzip
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from html.parser import HTMLParser
+from pathlib import Path
+from types import SimpleNamespace
+
+import flask
+import flask_bootstrap
+import pytest
+from flask_babel import Babel, force_locale
+from jinja2 import StrictUndefined
+
+from idp.web import texts
+
+WEB = Path(texts.__file__).parent
+TEMPLATES = WEB / "templates"
+STATIC = WEB / "static"
+BOOTSTRAP = Path(flask_bootstrap.__file__).parent / "static" / "bootstrap5" / "css" / "bootstrap.min.css"
+LANGUAGES = ("vi", "en")
+
+Context = Mapping[str, object]
+
+
+def _asker(**changed: object) -> SimpleNamespace:
+    facts: dict[str, object] = {
+        "name": "Cổng Dịch vụ công tỉnh Bắc Ninh",
+        "domain": "dichvucong.bacninh.gov.vn",
+        "logo_url": None,
+        "policy_uri": "https://dichvucong.bacninh.gov.vn/du-lieu",
+        "terms_uri": "https://dichvucong.bacninh.gov.vn/dieu-khoan",
+    }
+    return SimpleNamespace(**facts | changed)
+
+
+PERSON = SimpleNamespace(name="Nguyễn Thị Lụa", hint="số định danh có đuôi 127")
+BACK = SimpleNamespace(name="Cổng Dịch vụ công tỉnh Bắc Ninh", url="https://dichvucong.bacninh.gov.vn/")
+RELEASED = [
+    SimpleNamespace(what="Họ và tên", value="Nguyễn Thị Lụa", why="Để ghi tên người nộp hồ sơ"),
+    SimpleNamespace(what="Số định danh cá nhân", value="003 156 000 127", why="Để tìm đúng hồ sơ đã nộp"),
+    SimpleNamespace(what="Thư điện tử", value=None, why=None),
+]
+FACTS = [
+    SimpleNamespace(
+        what="Số định danh cá nhân", value="003 156 000 127", source="Đối chiếu tại quầy", when="14/03/2026"
+    ),
+    SimpleNamespace(what="Ngày sinh", value="Năm 1956", source="Đối chiếu tại quầy", when="14/03/2026"),
+    SimpleNamespace(
+        what="Nơi thường trú",
+        value="Thôn Đoài, xã Tam Giang, tỉnh Bắc Ninh",
+        source="Tự khai",
+        when="02/06/2026",
+    ),
+    SimpleNamespace(what="Thư điện tử", value=None, source=None, when=None),
+]
+SERVICES = [
+    SimpleNamespace(
+        name="Cổng Dịch vụ công tỉnh Bắc Ninh",
+        url="http://localhost:8001/",
+        agency="Trung tâm Phục vụ hành chính công tỉnh",
+        purpose="Nộp và theo dõi hồ sơ thủ tục hành chính",
+        basis="Nghị định 118/2025/NĐ-CP",
+        domain="dichvucong.bacninh.gov.vn",
+        since="20/11/2026",
+        what="Họ và tên, số định danh cá nhân",
+    ),
+    SimpleNamespace(
+        name="Một cửa điện tử",
+        url="http://localhost:8002/",
+        agency="Văn phòng Ủy ban nhân dân tỉnh",
+        purpose="Tiếp nhận và trả kết quả tại quầy",
+        basis=None,
+        domain="motcua.bacninh.gov.vn",
+        since=None,
+        what="Họ và tên",
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A page in one state. `context` is made within the request, for texts that are translated then."""
+
+    template: str
+    context: Callable[[], Context]
+    handles: frozenset[str] = field(default=frozenset())
+    posts_to: str | None = None
+
+
+def _sign_in(**changed: object) -> Case:
+    context: dict[str, object] = {
+        "asker": _asker(),
+        "parked": "PARKED",
+        "identifier": "",
+        "errors": [],
+        "notice": None,
+    }
+    handles = frozenset({"identifier", "password", "sign-in", "register", "recover"})
+    return Case("sign_in/sign_in.html", lambda: context | changed, handles, "/sign-in")
+
+
+def _consent(**changed: object) -> Case:
+    context: dict[str, object] = {
+        "asker": _asker(),
+        "person": PERSON,
+        "kind": "consent",
+        "items": RELEASED,
+        "not_sent": ["mật khẩu", "ảnh thẻ"],
+        "legal_basis": None,
+        "offline": False,
+        "parked": "PARKED",
+    }
+    return Case(
+        "sign_in/consent.html",
+        lambda: context | changed,
+        frozenset({"consent-allow", "consent-deny"}),
+        "/consent",
+    )
+
+
+def _refusal(code: str, **changed: object) -> Case:
+    rest: dict[str, object] = {"reference": "BN-7KQ4-2M9P", "back": None, "detail": None}
+    return Case("refusal.html", lambda: rest | changed | {"text": texts.refusal_text(code)}, frozenset({"error"}))
+
+
+def _information(name: str) -> Case:
+    return Case("information.html", lambda: {"page": texts.information_page(name)})
+
+
+def _plain(
+    template: str, posts_to: str | None = None, handles: frozenset[str] = frozenset(), **context: object
+) -> Case:
+    return Case(template, lambda: context, handles, posts_to)
+
+
+def _error(name: str, text: str) -> SimpleNamespace:
+    return SimpleNamespace(field=name, text=text)
+
+
+ACCOUNT_HANDLES = frozenset({"account-continue", "account-other"})
+LOGOUT_HANDLES = frozenset({"logout-confirm"})
+REFUSAL_CODES = (
+    "unknown_service redirect_uri_not_registered request_malformed request_too_large page_expired "
+    "service_suspended busy not_found "
+    "method_not_allowed server_error unavailable logout_malformed cookies_off"
+).split()
+PAGE_NAMES = "register recover lock help privacy accessibility status business counter admin".split()
+
+CASES: dict[str, Case] = {
+    "sign_in": _sign_in(),
+    "sign_in_direct": _sign_in(asker=None, parked=None, notice="Trang cũ đã hết hạn. Xin Ông/Bà đăng nhập lại."),
+    "sign_in_wrong": _sign_in(
+        identifier="003156000127", errors=[_error("", "Số định danh hoặc mật khẩu không đúng. Hãy nhập lại.")]
+    ),
+    "sign_in_missing": _sign_in(
+        errors=[_error("identifier", "Nhập số định danh cá nhân"), _error("password", "Nhập mật khẩu")]
+    ),
+    "consent": _consent(),
+    "consent_offline": _consent(
+        offline=True, not_sent=[], asker=_asker(logo_url="/static/favicon.svg", policy_uri=None)
+    ),
+    "consent_nothing": _consent(items=[], not_sent=[]),
+    "notice": _consent(kind="notice", legal_basis="Nghị định 118/2025/NĐ-CP", offline=True),
+    "choose_account": _plain(
+        "sign_in/choose_account.html",
+        "/choose-account",
+        ACCOUNT_HANDLES,
+        asker=_asker(),
+        person=PERSON,
+        parked="P",
+    ),
+    "sign_out": _plain(
+        "sign_in/sign_out.html",
+        "/sign-out",
+        LOGOUT_HANDLES,
+        asker=_asker(),
+        person=PERSON,
+        parked="P",
+        stay_url="/account",
+    ),
+    "sign_out_direct": _plain(
+        "sign_in/sign_out.html",
+        "/sign-out",
+        LOGOUT_HANDLES,
+        asker=None,
+        person=PERSON,
+        parked=None,
+        stay_url="/",
+    ),
+    "signed_out": _plain("sign_in/signed_out.html", services=["Cổng Dịch vụ công", "Một cửa điện tử"], back=BACK),
+    "signed_out_empty": _plain("sign_in/signed_out.html", services=[], back=None),
+    "home": _plain("home.html", person=None, services=SERVICES),
+    "home_person": _plain("home.html", person=PERSON, services=SERVICES),
+    "home_empty": _plain("home.html", person=None, services=[]),
+    "account": _plain("account/account.html", person=PERSON, facts=FACTS, services=SERVICES),
+    "account_empty": _plain("account/account.html", person=PERSON, facts=[], services=[]),
+    "services": _plain("services.html", services=SERVICES),
+    "services_empty": _plain("services.html", services=[]),
+    "refusal_full": _refusal("redirect_uri_not_registered", back=BACK, detail="redirect_uri is not registered"),
+    **{f"refusal_{code}": _refusal(code) for code in REFUSAL_CODES},
+    **{f"information_{name}": _information(name) for name in PAGE_NAMES},
+}
+
+
+@cache
+def application() -> flask.Flask:
+    """An application that draws the pages and does nothing else."""
+    app = flask.Flask("pages", template_folder=str(TEMPLATES), static_folder=str(STATIC))
+    app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(WEB / "translations")
+    app.jinja_env.undefined = StrictUndefined
+    Babel(app, locale_selector=lambda: flask.g.get("language", "vi"))
+    return app
+
+
+def draw(template: str, context: Context, language: str, large_text: bool = False) -> str:
+    """One page, with the context that every page has."""
+    vietnamese = language == "vi"
+    everywhere: dict[str, object] = {
+        "language": language,
+        "languages_link": (
+            {"code": "en", "label": "English", "url": "/language/en?to=/"}
+            if vietnamese
+            else {"code": "vi", "label": "Tiếng Việt", "url": "/language/vi?to=/"}
+        ),
+        "large_text": large_text,
+        "large_text_url": "/text/large",
+        "asset": lambda name: f"/static/{name}",
+        "province": SimpleNamespace(
+            name="Tỉnh Bắc Ninh" if vietnamese else "Bac Ninh Province",
+            service_name="Định danh điện tử" if vietnamese else "Electronic Identity",
+            hotline="1022",
+            hotline_hours="7:00 đến 21:00 hằng ngày" if vietnamese else "7:00 to 21:00 every day",
+            authority="Ủy ban nhân dân tỉnh Bắc Ninh" if vietnamese else "People's Committee of Bac Ninh Province",
+            operator="Sở Khoa học và Công nghệ" if vietnamese else "Department of Science and Technology",
+        ),
+        "issuer_host": "dinhdanh.bacninh.gov.vn",
+        "nonce": "n0nce",
+    }
+    with application().test_request_context("/"), force_locale(language):
+        return flask.render_template(template, **(everywhere | dict(context)))
+
+
+def draw_case(name: str, language: str, large_text: bool = False) -> str:
+    """The named case; its texts are made in the page's language."""
+    case = CASES[name]
+    with application().test_request_context("/"), force_locale(language):
+        context = case.context()
+    return draw(case.template, context, language, large_text)
+
+
+class Page(HTMLParser):
+    """The tags of a page in order, each with its attributes, and the text of some of them."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.title = ""
+        self._open_title = False
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._open_title = tag == "title"
+
+    def handle_endtag(self, tag: str) -> None:
+        self._open_title = False
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+        if self._open_title:
+            self.title += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+    def by_id(self, wanted: str) -> dict[str, str | None]:
+        (found,) = [attributes for _, attributes in self.tags if attributes.get("id") == wanted]
+        return found
+
+    @property
+    def ids(self) -> list[str]:
+        return [identity for _, attributes in self.tags if (identity := attributes.get("id"))]
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+@pytest.fixture(params=LANGUAGES)
+def language(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(params=sorted(CASES))
+def case_name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def test_every_template_has_a_case() -> None:
+    drawn = {case.template for case in CASES.values()} | {"layout.html", "parts.html"}
+    ours = {path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.html")}
+    assert ours == drawn
+
+
+def test_a_page_keeps_the_promises_of_every_page(case_name: str, language: str) -> None:
+    html = draw_case(case_name, language)
+    page = Page(html)
+    assert html.startswith("<!doctype html>")
+    assert page.all("html") == [{"lang": language}]
+    assert len(page.all("h1")) == 1
+    assert page.title.strip() and not page.title.startswith(" -")
+    assert len(page.ids) == len(set(page.ids))
+    assert page.by_id("main") == {"id": "main", "tabindex": "-1"}
+    assert ("a", {"class": "skip", "href": "#main"}) in page.tags
+    for tag, attributes in page.tags:
+        assert tag != "style"
+        assert "style" not in attributes
+        assert not [name for name in attributes if name.startswith("on")]
+        if tag == "script":
+            assert attributes.get("src") and "defer" in attributes
+        if tag == "svg":
+            assert attributes["aria-hidden"] == "true"
+        if tag == "img":
+            assert attributes["alt"] == ""
+
+
+def test_links_within_a_page_lead_somewhere(case_name: str, language: str) -> None:
+    page = Page(draw_case(case_name, language))
+    named = {str(link["href"])[1:] for link in page.all("a") if str(link.get("href")).startswith("#")}
+    for _, attributes in page.tags:
+        for relation in ("for", "aria-describedby", "aria-labelledby", "aria-controls"):
+            named |= set((attributes.get(relation) or "").split())
+    assert named <= set(page.ids)
+
+
+def test_handles_and_forms(case_name: str) -> None:
+    case = CASES[case_name]
+    page = Page(draw_case(case_name, "vi"))
+    assert case.handles <= set(page.ids)
+    forms = page.all("form")
+    assert [form["action"] for form in forms] == ([case.posts_to] if case.posts_to else [])
+    assert {form["method"] for form in forms} <= {"post"}
+    hidden = [field for field in page.all("input") if field["type"] == "hidden"]
+    assert [field["name"] for field in hidden] == (["parked"] if forms else [])
+
+
+def test_sign_in_handles() -> None:
+    page = Page(draw_case("sign_in", "vi"))
+    identifier, password = page.by_id("identifier"), page.by_id("password")
+    assert (identifier["name"], identifier["autocomplete"]) == ("identifier", "username webauthn")
+    assert (password["name"], password["type"], password["autocomplete"]) == (
+        "password",
+        "password",
+        "current-password",
+    )
+    assert page.by_id("sign-in")["type"] == "submit"
+    assert page.by_id("register")["href"] == "/register"
+    assert page.by_id("recover")["href"] == "/recover"
+    assert "dinhdanh. bacninh. gov. vn" in page.text
+    (revealing,) = [button for button in page.all("button") if button.get("aria-controls") == "password"]
+    assert "hidden" in revealing and revealing["type"] == "button"
+
+
+def test_sign_in_says_who_asks() -> None:
+    page = Page(draw_case("sign_in", "en"))
+    assert "Cổng Dịch vụ công tỉnh Bắc Ninh" in page.text
+    assert {"https://dichvucong.bacninh.gov.vn/du-lieu", "https://dichvucong.bacninh.gov.vn/dieu-khoan"} <= {
+        link["href"] for link in page.all("a")
+    }
+
+
+def test_errors_lead_to_their_fields() -> None:
+    page = Page(draw_case("sign_in_missing", "vi"))
+    assert page.title.startswith("Lỗi: ")
+    summary = next(attributes for _, attributes in page.tags if attributes.get("class") == "error-summary")
+    assert summary["tabindex"] == "-1" and summary["role"] == "alert" and "autofocus" in summary
+    links = [str(link["href"]) for link in page.all("a")]
+    assert {"#identifier", "#password"} <= set(links)
+    for name in ("identifier", "password"):
+        assert page.by_id(name)["aria-invalid"] == "true"
+        assert f"{name}-error" in str(page.by_id(name)["aria-describedby"]).split()
+
+
+def test_an_error_of_the_whole_form_keeps_what_was_typed_and_empties_the_password() -> None:
+    page = Page(draw_case("sign_in_wrong", "vi"))
+    assert page.by_id("identifier")["value"] == "003156000127"
+    assert "value" not in page.by_id("password")
+    assert "aria-invalid" not in page.by_id("password")
+    assert page.by_id("password")["aria-describedby"] == "password-hint"
+
+
+def test_a_page_without_errors_says_none() -> None:
+    page = Page(draw_case("sign_in", "vi"))
+    assert not page.title.startswith("Lỗi")
+    assert "autofocus" not in {name for _, attributes in page.tags for name in attributes}
+
+
+@pytest.mark.parametrize("name", ["consent", "notice"])
+def test_the_two_decisions(name: str, language: str) -> None:
+    page = Page(draw_case(name, language))
+    allow, deny = page.by_id("consent-allow"), page.by_id("consent-deny")
+    assert (allow["name"], allow["value"]) == ("decision", "allow")
+    assert (deny["name"], deny["value"]) == ("decision", "deny")
+    assert (allow["class"] == deny["class"]) is (name == "consent")
+    for item in RELEASED:
+        assert item.what in page.text
+
+
+def test_the_two_choices_of_account() -> None:
+    page = Page(draw_case("choose_account", "vi"))
+    assert (page.by_id("account-continue")["name"], page.by_id("account-continue")["value"]) == (
+        "choice",
+        "continue",
+    )
+    assert (page.by_id("account-other")["name"], page.by_id("account-other")["value"]) == ("choice", "other")
+
+
+@pytest.mark.parametrize(("language_code", "words"), [("vi", "Đã đăng xuất"), ("en", "You have signed out")])
+def test_the_signed_out_page_says_so(language_code: str, words: str) -> None:
+    assert words in Page(draw_case("signed_out", language_code)).text
+
+
+def test_a_refusal_says_what_happened_and_the_number_to_quote(language: str) -> None:
+    page = Page(draw_case("refusal_full", language))
+    assert "BN-7KQ4-2M9P" in page.text
+    assert BACK.url in {link["href"] for link in page.all("a")}
+    assert "redirect_uri is not registered" in page.text
+
+
+def test_large_text_is_an_attribute() -> None:
+    page = Page(draw_case("home", "vi", large_text=True))
+    assert page.all("html") == [{"lang": "vi", "data-text": "large"}]
+
+
+HOSTILE = "\"'><script>alert(1)</script>"
+
+
+class Hostile:
+    """An object whose every attribute is hostile text."""
+
+    def __getattr__(self, name: str) -> object:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if name in {"paragraphs", "steps"}:
+            return [HOSTILE]
+        if name == "links":
+            return [(HOSTILE, HOSTILE)]
+        if name == "sections":
+            return [Hostile()]
+        return HOSTILE
+
+
+def _hostile(value: object) -> object:
+    if isinstance(value, list):
+        return [_hostile(part) for part in value] or [Hostile()]
+    if isinstance(value, str):
+        return HOSTILE
+    return value if isinstance(value, bool) else Hostile()
+
+
+@pytest.mark.parametrize("template", sorted({case.template for case in CASES.values()}))
+def test_nothing_that_is_shown_becomes_markup(template: str, language: str) -> None:
+    case = next(case for case in CASES.values() if case.template == template)
+    with application().test_request_context("/"), force_locale(language):
+        context = {name: _hostile(value) for name, value in case.context().items()}
+    everywhere = {
+        "issuer_host": HOSTILE,
+        "large_text_url": HOSTILE,
+        "languages_link": Hostile(),
+        "province": Hostile(),
+    }
+    html = draw(template, context | everywhere, language)
+    assert "<script>" not in html
+    assert {str(script.get("src")) for script in Page(html).all("script")} <= {"/static/show-password.js"}
+    assert "&lt;script&gt;" in html
+
+
+@pytest.mark.parametrize("code", REFUSAL_CODES)
+def test_every_refusal_has_a_way_on(code: str) -> None:
+    with application().test_request_context("/"), force_locale("vi"):
+        text = texts.refusal_text(code)
+        assert text.title and text.what and len(text.steps) >= 2
+        assert code == "request_malformed" or text != texts.refusal_text("request_malformed")
+
+
+def test_an_unknown_refusal_reads_as_malformed_and_an_unknown_page_is_none() -> None:
+    with application().test_request_context("/"), force_locale("en"):
+        assert texts.refusal_text("no_such_code") == texts.refusal_text("request_malformed")
+        assert texts.information_page("no-such-page") is None
+
+
+@pytest.mark.parametrize("name", PAGE_NAMES)
+def test_every_information_page_has_a_way_back(name: str) -> None:
+    with application().test_request_context("/"), force_locale("vi"):
+        page = texts.information_page(name)
+        assert page is not None and page.paragraphs
+        assert "/" in {address for _, address in page.links}
+
+
+def test_citizens_read_no_jargon(case_name: str, language: str) -> None:
+    words = Page(draw_case(case_name, language)).text.replace("redirect_uri is not registered", "")
+    assert not re.search(r"\b(tokens?|scopes?|clients?|OIDC|OAuth|OpenID)\b", words, re.IGNORECASE)
+
+
+# The style sheet
+
+STYLE = re.sub(r"/\*.*?\*/", "", (STATIC / "theme.css").read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
+def _roles(selector: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for block in re.findall(rf"(?:^|[}}{{])\s*{re.escape(selector)}\s*{{([^{{}}]*)}}", STYLE):
+        found |= dict(re.findall(r"(--[\w-]+|color-scheme):\s*([^;]+);", block))
+    return found
+
+
+LIGHT = _roles(":root") | _roles(':root, [data-bs-theme="light"]')
+DARK = LIGHT | _roles('[data-bs-theme="dark"]')
+
+
+def _colour(roles: Mapping[str, str], name: str) -> tuple[int, int, int]:
+    value = roles[name]
+    while reference := re.fullmatch(r"var\((--[\w-]+)\)", value):
+        value = roles[reference[1]]
+    digits = re.fullmatch(r"#([0-9a-f]{6})", value)
+    assert digits, f"{name} is {value}"
+    red, green, blue = bytes.fromhex(digits[1])
+    return red, green, blue
+
+
+def _luminance(colour: tuple[int, int, int]) -> float:
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+        for part in (value / 255 for value in colour)
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _contrast(roles: Mapping[str, str], one: str, other: str) -> float:
+    low, high = sorted((_luminance(_colour(roles, one)), _luminance(_colour(roles, other))))
+    return (high + 0.05) / (low + 0.05)
+
+
+def _text_on_ground() -> Iterator[tuple[str, str]]:
+    for ground in ("--page", "--sheet", "--sunk"):
+        for words in ("--ink", "--ink-soft", "--act", "--act-strong"):
+            yield words, ground
+    for words in ("--act", "--act-strong", "--ink-soft"):
+        yield words, "--act-tint"
+    yield from [("--on-act", "--act"), ("--on-act", "--act-strong"), ("--on-brand", "--brand")]
+    for mark in ("--bad", "--warn", "--good"):
+        yield from [(mark, f"{mark}-tint"), (mark, "--sheet")]
+    yield from [("--bad-strong", "--bad-tint"), ("--ink", "--bad-tint")]
+
+
+def test_the_dark_values_stand_twice_and_agree() -> None:
+    chosen, by_device = _roles('[data-bs-theme="dark"]'), _roles(":root:not([data-bs-theme])")
+    assert chosen == by_device and len(chosen) > 25
+    assert set(chosen) == set(_roles(':root, [data-bs-theme="light"]'))
+
+
+@pytest.mark.parametrize("roles", [LIGHT, DARK], ids=["light", "dark"])
+@pytest.mark.parametrize(("words", "ground"), list(_text_on_ground()))
+def test_text_has_seven_to_one(roles: Mapping[str, str], words: str, ground: str) -> None:
+    assert _contrast(roles, words, ground) >= 7
+
+
+@pytest.mark.parametrize("roles", [LIGHT, DARK], ids=["light", "dark"])
+@pytest.mark.parametrize(
+    ("mark", "ground"),
+    [("--edge", "--sheet"), ("--bad", "--sheet"), ("--focus-line", "--sheet"), ("--focus-line", "--page")],
+)
+def test_controls_have_three_to_one(roles: Mapping[str, str], mark: str, ground: str) -> None:
+    assert _contrast(roles, mark, ground) >= 3
+
+
+@pytest.mark.parametrize("roles", [LIGHT, DARK], ids=["light", "dark"])
+@pytest.mark.parametrize("role", ["ink", "page", "act", "act-strong"])
+def test_the_triplets_say_the_same_colour(roles: Mapping[str, str], role: str) -> None:
+    assert tuple(int(part) for part in roles[f"--{role}-rgb"].split(",")) == _colour(roles, f"--{role}")
+
+
+def test_every_role_and_class_of_the_sheet_is_used() -> None:
+    declared = set(re.findall(r"(--(?!bs-)[\w-]+):", STYLE))
+    assert declared == set(re.findall(r"var\((--(?!bs-)[\w-]+)\)", STYLE))
+    drawn = {
+        word
+        for name in CASES
+        for _, attributes in Page(draw_case(name, "vi")).tags
+        for word in (attributes.get("class") or "").split()
+    }
+    styled = set(re.findall(r"\.(-?[a-z][\w-]*)", re.sub(r"\{[^{}]*\}", "{}", STYLE)))
+    assert styled <= drawn
+    bootstrap = set(re.findall(r"\.([a-z][\w-]*)", BOOTSTRAP.read_text(encoding="utf-8")))
+    assert drawn <= styled | bootstrap
+
+
+def test_the_sheet_asks_for_nothing_else() -> None:
+    assert "@import" not in STYLE and "url(" not in STYLE
+    assert not re.findall(r"font-size:\s*[\d.]+px", STYLE)
+
+
+def test_a_first_visit_is_light() -> None:
+    sheet = BOOTSTRAP.read_bytes() + (STATIC / "theme.css").read_bytes()
+    parts = [sheet, draw_case("sign_in", "vi").encode()]
+    parts += [(STATIC / name).read_bytes() for name in ("show-password.js", "favicon.svg")]
+    assert sum(len(gzip.compress(part)) for part in parts) < 100_000
