@@ -1,0 +1,1 @@
+"""The demonstration: two relying services and the supervisor of `make demo`; no part of the provider."""

@@ -1,0 +1,1 @@
+"""What people do, deed by deed."""

@@ -1,0 +1,1 @@
+"""Whole stories: real processes, real clients, a real browser."""

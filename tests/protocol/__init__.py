@@ -1,0 +1,1 @@
+"""What relying services do, requirement by requirement of its specifications."""

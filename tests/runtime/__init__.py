@@ -1,0 +1,1 @@
+"""What the process is given from outside, tested where it meets the rest."""

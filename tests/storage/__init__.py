@@ -1,0 +1,1 @@
+"""Every query, tested on both stores."""
