@@ -18,6 +18,7 @@ from psycopg import sql
 from sqlalchemy.engine import make_url
 
 from tests.builders_settings import testing_settings
+from tests.doubles import START
 from tests.postgres import PostgresCluster
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,11 +27,14 @@ STORES = ("sqlite", "postgresql")
 
 def migrate(database_url: str) -> None:
     """Bring the database to the newest schema, the way `flask db upgrade` does."""
-    from idp.app import create_app
+    from idp import storage
+from idp.app import create_app
 
     app = create_app(testing_settings(database_url))
     with app.app_context():
         flask_migrate.upgrade(directory=str(ROOT / "migrations"))
+        with storage.begin() as tx:  # the tests' clock stands still: its months stay needed as the real ones go by
+            storage.partitions.ensure_months(tx, START)
     close(app)
 
 

@@ -1,5 +1,7 @@
 """`flask accounts`: making accounts by hand."""
 
+import sys
+
 import click
 from flask.cli import AppGroup
 
@@ -15,26 +17,26 @@ def group(runtime: Runtime) -> AppGroup:
 
     @accounts.command("create")
     @click.option("--number", required=True, help="The 12-digit personal number.")
-    @click.option("--name", required=True, help="The full name, as on the card.")
+    @click.option("--name", "full_name", required=True, help="The full name, as on the card.")
     @click.option("--birth-date", help="dd/mm/yyyy, mm/yyyy or yyyy.")
     @click.option("--phone", help="A phone number.")
     @click.option("--email", help="An e-mail address.")
     @click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking.")
     @refusals_as_sentences
     def create(
-        number: str, name: str, birth_date: str | None, phone: str | None, email: str | None, password_stdin: bool
+        number: str, full_name: str, birth_date: str | None, phone: str | None, email: str | None, password_stdin: bool
     ) -> None:
         """Make an account that signs in with its number and a password. Nothing said here counts as verified."""
-        stdin = click.get_text_stream("stdin")
-        password = stdin.readline().rstrip("\n") if password_stdin else _ask_password()
-        parts = names.name_parts(names.clean_name(name))
-        claims: dict[str, object] = {"name": names.clean_name(name), "given_name": parts.given}
+        password = sys.stdin.readline().rstrip("\n") if password_stdin else _ask_password()
+        parts = names.name_parts(names.clean_name(full_name))
+        claims: dict[str, object] = {"name": names.clean_name(full_name), "given_name": parts.given}
         claims |= {"family_name": parts.family} if parts.family else {}
         claims |= {"middle_name": parts.middle} if parts.middle else {}
         if birth_date:
             claims["birthdate"] = birth_dates.parse_birth_date(birth_date, today=runtime.clock.now().date()).iso
         for claim, value in (("phone_number", phone), ("email", email)):
-            claims |= {claim: value, f"{claim}_verified": False} if value else {}
+            if value:
+                claims |= {claim: value, f"{claim}_verified": False}
         hashed = flows.registration.hash_new_password(runtime, password, number)
         with storage.begin() as tx:
             subject = flows.registration.create_account(

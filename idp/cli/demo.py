@@ -9,7 +9,7 @@ from idp.domain.refusals import Refusal
 from idp.flows.registration import NewAccount
 from idp.runtime.runtime import Runtime
 
-PASSWORD = "Thu-nghiem-2026!"  # noqa: S105 - printed by the demo for everybody
+PASSWORD = "Thu-nghiem-2026!"
 PEOPLE: dict[str, dict[str, object]] = {
     "003190000013": {
         "name": "Nguyễn Thị Mẫu",

@@ -16,7 +16,7 @@ class Event(StrEnum):
     SIGNED_IN = "sign_in.succeeded"
     SIGN_IN_FAILED = "sign_in.failed"
     SIGN_IN_THROTTLED = "sign_in.throttled"
-    PASSWORD_REHASHED = "password.rehashed"  # noqa: S105 - an event's name
+    PASSWORD_REHASHED = "password.rehashed"
     SIGNED_OUT = "session.signed_out"
     SESSION_EXPIRED = "session.expired"
     CONSENT_GIVEN = "consent.given"

@@ -1,7 +1,7 @@
 """The three levels, kept apart: what the State proved, how one signed in, how safe a service's system is.
 
-Decree 69/2024/ND-CP Art 6-7 (account level) and its authentication levels 1 to 4; system-security levels 1 to 5 belong to
-relying services. A check at our own counter is never called level 2: it is a source, not a level.
+Decree 69/2024/ND-CP Art 6-7 (account level) and its authentication levels 1 to 4; system-security levels 1 to 5 belong
+to relying services. A check at our own counter is never called level 2: it is a source, not a level.
 """
 
 from collections.abc import Iterable

@@ -3,7 +3,7 @@
 RFC 7591 2 and 3.2.1, OpenID Connect Dynamic Client Registration 2, Back-Channel Logout 2.2, RP-Initiated
 Logout 3.1. Members it does not know are ignored (RFC 7591 2). What an agency agrees with the province
 (sector, legal basis, levels, exceptions) is read only from a trusted file: nobody grants himself rights.
-The file is long because every member is named where it is read, handed on and echoed.
+Long because every member is named where it is read, handed on and echoed.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,7 +1,7 @@
 """How wrong passwords are slowed down: by account and network, or by account and known device.
 
-Nobody can lock another person out: tries are counted for the network or device that made them. A person's known device has
-a count of its own, which strangers cannot spend; under a wide attack each unknown network still has a few tries.
+Nobody can lock another person out: tries are counted for the network or device that made them. A person's known device
+has a count of its own, which strangers cannot spend; under a wide attack each unknown network still has a few tries.
 """
 
 from dataclasses import dataclass

@@ -12,12 +12,13 @@ from idp.domain.levels import AccountLevel, ProofSource
 from idp.domain.passwords import Hasher, check_new_password
 from idp.domain.refusals import Refusal
 from idp.runtime import chance
+from idp.runtime.data_keys import DataKey
 from idp.runtime.runtime import Runtime
 
 
 @dataclass(frozen=True, slots=True)
 class NewAccount:
-    """What is known of the person. `claims` are OIDC standard claims, in their JSON types; phone and e-mail stand in them."""
+    """What is known of the person. `claims` are OIDC standard claims in their JSON types, phone and e-mail included."""
 
     personal_number: str
     claims: Mapping[str, object]
@@ -84,7 +85,7 @@ def create_account(tx: storage.Tx, runtime: Runtime, new: NewAccount, *, actor: 
 def _insert_contacts(
     tx: storage.Tx,
     runtime: Runtime,
-    key: storage.data_keys.DataKey,
+    key: DataKey,
     subject: Subject,
     claims: Mapping[str, object],
     now: datetime,
@@ -105,9 +106,7 @@ def _insert_contacts(
             )
 
 
-def _insert_facts(
-    tx: storage.Tx, key: storage.data_keys.DataKey, subject: Subject, profile: Profile, actor: str, now: datetime
-) -> None:
+def _insert_facts(tx: storage.Tx, key: DataKey, subject: Subject, profile: Profile, actor: str, now: datetime) -> None:
     for name, value in profile.claims.items():
         if name.endswith("_verified") or name == "updated_at":
             continue

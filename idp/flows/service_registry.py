@@ -28,7 +28,7 @@ def register(tx: storage.Tx, runtime: Runtime, metadata: Mapping[str, object]) -
     read = read_metadata(metadata, insecure_loopback=runtime.settings.insecure_loopback, trusted=False)
     now = runtime.clock.now()
     id_ = chance.new_id(now)
-    secret = None if read.token_endpoint_auth_method == "none" else chance.new_secret()  # noqa: S105
+    secret = None if read.token_endpoint_auth_method == "none" else chance.new_secret()
     service = read.to_service(
         id=id_,
         client_id=id_.hex,
@@ -87,7 +87,7 @@ def _import_one(tx: storage.Tx, runtime: Runtime, read: ServiceMetadata, actor: 
 
 def _secret_for(read: ServiceMetadata, known: RelyingService | None) -> tuple[str | None, tuple[bytes, ...]]:
     """The secret given, or the one it has, or a new one."""
-    if read.token_endpoint_auth_method == "none":  # noqa: S105
+    if read.token_endpoint_auth_method == "none":
         return None, ()
     if read.client_secret:
         return read.client_secret, (chance.digest(read.client_secret),)

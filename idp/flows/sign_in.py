@@ -1,4 +1,4 @@
-"""Signing in with a password, in three steps: `find_candidate` counts the try, `check` hashes, `complete` keeps the result.
+"""Signing in with a password, in three steps: `find_candidate` counts the try, `check` hashes, `complete` keeps.
 
 The hash is computed between two transactions, so that no connection waits for it. An unknown name runs the same
 statements, rows and hash as a known one. A wrong password is counted and kept; it is returned, not raised.

@@ -1,6 +1,7 @@
 """What relying services do: OAuth 2.0 and OpenID Connect, on Authlib. The only floor that knows it.
 
-Functions here take and give plain values (parameters, headers; then status, headers, body), so that any door can mount them.
+Functions here take and give plain values (parameters, headers; then status, headers, body), so that any door can
+mount them.
 """
 
 from idp.protocol import (

@@ -19,8 +19,7 @@ from idp.domain.claims import ClaimsRequest, Release
 from idp.domain.grants import LARGEST_CODE, Code, Unreadable
 from idp.domain.refusals import Refusal
 from idp.domain.relying_services import RelyingService
-from idp.protocol.answers import Pairs, repeated
-from idp.protocol.answers import Asked
+from idp.protocol.answers import Asked, Pairs, repeated
 from idp.protocol.server import Request, Server
 from idp.runtime import chance
 from idp.runtime.data_keys import Unsealable

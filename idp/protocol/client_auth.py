@@ -1,7 +1,7 @@
 """How a service proves that it is itself at the token endpoint: client_secret_basic, client_secret_post, or none.
 
-RFC 6749 2.3, 3.2.1; OIDC Core 9. Secrets are random and stored as digests, compared in constant time; a service is held to
-the one method it registered; unknown service and wrong secret get the same answer.
+RFC 6749 2.3, 3.2.1; OIDC Core 9. Secrets are random and stored as digests, compared in constant time; a service is held
+to the one method it registered; unknown service and wrong secret get the same answer.
 """
 
 import base64
@@ -79,4 +79,4 @@ def _matches(service: RelyingService | None, secret: str | None) -> bool:
         return service is not None and service.is_public
     given = chance.digest(secret)
     stored = service.secret_digests if service and service.secret_digests else (_NOBODY,)
-    return any([chance.equal(given, digest) for digest in stored]) and stored != (_NOBODY,)
+    return any(chance.equal(given, digest) for digest in stored)

@@ -1,10 +1,10 @@
 """The authorization code grant: check everything, then spend the code in one act.
 
-RFC 6749 4.1, RFC 7636, RFC 9700 2.1; OIDC Core 3.1.3. Traps of Authlib that are closed here: `plain` challenges, a challenge
-asked of public services only, and tokens saved before the code is spent.
+RFC 6749 4.1, RFC 7636, RFC 9700 2.1; OIDC Core 3.1.3. Traps of Authlib that are closed here: `plain` challenges, a
+challenge asked of public services only, and tokens saved before the code is spent.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 from authlib.oauth2.rfc6749.errors import InvalidGrantError, InvalidRequestError
 from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant
@@ -28,10 +28,10 @@ class CodeSpentBefore(Exception):
         self.client, self.grant_id = client, grant_id
 
 
-class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
+class CodeGrant(AuthorizationCodeGrant):
     """Authlib's grant over sealed codes; its checks of client, code and redirect URI run before ours."""
 
-    TOKEN_ENDPOINT_AUTH_METHODS = list(client_auth.METHODS)
+    TOKEN_ENDPOINT_AUTH_METHODS: ClassVar = list(client_auth.METHODS)
 
     def query_authorization_code(self, code: str, client: Client) -> AuthorizationCode | None:
         """The code's contents, if it is ours and this service's; its age is judged when it is spent."""
@@ -62,12 +62,12 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
         return 200, body, []
 
 
-class S256Challenge(CodeChallenge):  # type: ignore[misc]
+class S256Challenge(CodeChallenge):
     """PKCE for every service, with S256 only (RFC 7636 4.2, RFC 9700 2.1.1); exceptions are named and dated."""
 
     DEFAULT_CODE_CHALLENGE_METHOD = "S256"
-    SUPPORTED_CODE_CHALLENGE_METHOD = ["S256"]
-    CODE_CHALLENGE_METHODS = {"S256": CodeChallenge.CODE_CHALLENGE_METHODS["S256"]}
+    SUPPORTED_CODE_CHALLENGE_METHOD: ClassVar = ["S256"]
+    CODE_CHALLENGE_METHODS: ClassVar = {"S256": CodeChallenge.CODE_CHALLENGE_METHODS["S256"]}
 
     def validate_code_challenge(self, grant: CodeGrant, redirect_uri: str) -> None:
         given = grant.request.payload.data

@@ -1,4 +1,4 @@
-"""RP-initiated logout: what a service asks when it sends a person here to sign out (OpenID Connect RP-Initiated Logout 1.0)."""
+"""What a service asks when it sends a person here to sign out (OpenID Connect RP-Initiated Logout 1.0)."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -5,7 +5,7 @@ seconds and answered with the same next token; a later one ends the grant with a
 """
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from authlib.oauth2.rfc6749.errors import OAuth2Error
@@ -49,10 +49,10 @@ class RefreshFailed(Exception):
         return json_answer(200, issuing.token_response(server, service, held, self.scopes, nonce=None))
 
 
-class RefreshGrant(RefreshTokenGrant):  # type: ignore[misc]
+class RefreshGrant(RefreshTokenGrant):
     """Authlib's grant over sealed tokens."""
 
-    TOKEN_ENDPOINT_AUTH_METHODS = list(client_auth.METHODS)
+    TOKEN_ENDPOINT_AUTH_METHODS: ClassVar = list(client_auth.METHODS)
 
     def authenticate_refresh_token(self, refresh_token: str) -> RefreshToken | None:
         token = issuing.open_token(self.server.runtime, refresh_token, TokenKind.REFRESH)

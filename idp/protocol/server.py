@@ -19,7 +19,7 @@ from idp.protocol.registry import Registry
 from idp.runtime.runtime import Runtime
 
 
-class Payload(OAuth2Payload):  # type: ignore[misc]
+class Payload(OAuth2Payload):
     """One dict, read once; a name that stands twice was refused before."""
 
     def __init__(self, pairs: Pairs) -> None:
@@ -34,7 +34,7 @@ class Payload(OAuth2Payload):  # type: ignore[misc]
         return {name: [value] for name, value in self._data.items()}
 
 
-class Request(OAuth2Request):  # type: ignore[misc]
+class Request(OAuth2Request):
     """Authlib's request with ours inside: `tx` is the open transaction (None at authorize, which writes nothing)."""
 
     def __init__(self, asked: Asked, issuer: str, tx: storage.Tx | None) -> None:
@@ -54,7 +54,7 @@ class Request(OAuth2Request):  # type: ignore[misc]
         return self.form
 
 
-class Server(AuthorizationServer):  # type: ignore[misc]
+class Server(AuthorizationServer):
     """One a process. Authlib asks it for clients, requests and answers."""
 
     def __init__(self, runtime: Runtime, registry: Registry) -> None:

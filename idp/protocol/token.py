@@ -10,11 +10,10 @@ from authlib.oauth2.rfc6749.errors import OAuth2Error
 from idp import storage
 from idp.domain.audit import Entry, Event
 from idp.domain.sessions import EndReason
-from idp.protocol.answers import Answer, error_answer, repeated
+from idp.protocol.answers import Answer, Asked, error_answer, repeated
 from idp.protocol.code_grant import CodeGrant, CodeSpentBefore, S256Challenge
 from idp.protocol.refresh_grant import RefreshFailed, RefreshGrant
 from idp.protocol.registry import Registry
-from idp.protocol.answers import Asked
 from idp.protocol.server import Request, Server
 from idp.runtime import chance
 from idp.runtime.runtime import Runtime

@@ -4,8 +4,7 @@ from idp import storage
 from idp.domain import claims
 from idp.domain.grants import TokenKind
 from idp.protocol import issuing
-from idp.protocol.answers import NO_STORE, Answer, error_answer, json_answer, repeated
-from idp.protocol.answers import Asked
+from idp.protocol.answers import NO_STORE, Answer, Asked, error_answer, json_answer, repeated
 from idp.protocol.server import Server
 
 

@@ -5,7 +5,6 @@ import secrets
 from datetime import datetime
 from uuid import UUID
 
-
 DIGEST_BYTES = 32
 
 

@@ -236,7 +236,7 @@ DEVELOPMENT_MARK: Final = "development:"
 
 
 def _make_development_master(path: Path) -> None:
-    """Written aside and linked into place, so that of several processes that start at once the first one's key stays."""
+    """Written aside and linked into place: of several processes that start at once, the first one's key stays."""
     aside = path.with_name(f"{path.name}.{chance.new_bytes(8).hex()}")
     aside.touch(mode=0o600)
     aside.write_text(DEVELOPMENT_MARK + base64.urlsafe_b64encode(chance.new_bytes(32)).decode() + "\n", "ascii")

@@ -11,10 +11,11 @@ from typing import Any, Final
 
 import structlog
 
-# Words after which a value is a secret, and shapes that are: long random strings, JWTs, personal numbers, phones, mails.
+# Words after which a value is a secret, and shapes that are one: JWTs, personal numbers, phones, e-mail addresses.
 _NAMED: Final = re.compile(
     r"""(?ix) \b (code|access_token|refresh_token|id_token|id_token_hint|client_secret|password|parked|
-    logout_token|code_verifier|login_hint|state|nonce|authorization|cookie|set-cookie) (["']?\s*[=:]\s*["']?) [^\s"'&,;]+"""
+    logout_token|code_verifier|login_hint|state|nonce|authorization|cookie|set-cookie)
+    (["']?\s*[=:]\s*["']?) [^\s"'&,;]+"""
 )
 _SHAPED: Final = re.compile(
     r"(?x) eyJ[\w-]+\.[\w-]+\.[\w-]* | \b\d{12}\b | \+84\d{8,10}\b | \b0[35789]\d{8}\b | [\w.+-]+@[\w-]+(?:\.[\w-]+)+"

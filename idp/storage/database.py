@@ -1,7 +1,7 @@
 """The two doors to the database: `begin()` for a transaction, `once()` for one statement in autocommit.
 
-Who is called from outside (a view, a command, the worker) opens the door; below it `tx` is the first argument, and nobody
-below commits. A refusal that is raised undoes; a result that is returned is kept.
+Who is called from outside (a view, a command, the worker) opens the door; below it `tx` is the first argument, and
+nobody below commits. A refusal that is raised undoes; a result that is returned is kept.
 """
 
 import sqlite3

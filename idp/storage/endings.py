@@ -1,4 +1,4 @@
-"""The one way out for every ending of a session: session, grants and what the services must be told, in one transaction."""
+"""The one way out for every ending of a session: session, grants and the news to services, in one transaction."""
 
 from datetime import datetime
 from uuid import UUID

@@ -2,10 +2,12 @@
 
 The INSERT at the exchange is the single use of a code: its grant's id was minted with it, so a second use finds the id
 taken. Liveness is joined from session and subject at every use, never copied and never cached. On PostgreSQL each of
-`exchange`, `refresh` and `find_live` is one statement; SQLite, which can write in one place a statement, takes up to three
-inside the transaction that `once(writes=True)` opens for it.
+`exchange`, `refresh` and `find_live` is one statement; SQLite, which can write in one place a statement, takes up to
+three inside the transaction that `once(writes=True)` opens for it.
 
 Rows are locked in one order, session before grant, so that a logout that races an exchange or a refresh wins or waits.
+
+Long because the statements of a grant's life are only right together.
 """
 
 from collections.abc import Mapping
@@ -356,7 +358,7 @@ def _held(keyring: Keyring, row: Any) -> Held | None:
     return Held(grant=_grant(row._mapping), profile=accounts.profile_of(keyring, row), sub=row.sub)
 
 
-def _grant(row: Mapping[str, Any]) -> Grant:
+def _grant(row: Any) -> Grant:
     return Grant(
         id=row["id"],
         session_id=row["session_id"],

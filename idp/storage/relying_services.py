@@ -49,11 +49,13 @@ def _row(service: RelyingService) -> dict[str, Any]:
 
 
 def _service(row: Any) -> RelyingService:
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in row.metadata.items()}
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in row.metadata.items()
+    }
     values["exceptions"] = tuple(
         ServiceException(rule=each["rule"], reason=each["reason"], until=date.fromisoformat(each["until"]))
         for each in row.metadata["exceptions"]
     )
-    columns = {name: getattr(row, name) for name in _COLUMNS}
+    columns: dict[str, Any] = {name: getattr(row, name) for name in _COLUMNS}
     columns["secret_digests"] = tuple(b64decode(digest) for digest in row.secret_digests)
     return RelyingService(**columns, **values)

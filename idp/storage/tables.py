@@ -1,9 +1,11 @@
 """Every table, declared once. No relationships, no entities: rows move by Core statements.
 
 Personal values stand in columns ending in `_sealed` (AES-256-GCM under the person's data key), and are found by columns
-ending in `_index` (keyed digests). Tables that only grow (grants, audit, releases, authentications) have a UUIDv7 as key
-and, on PostgreSQL, are cut by month along it: purging drops a partition. They carry no foreign keys, so that neither a
-purge nor a hot insert waits for another table.
+ending in `_index` (keyed digests). Tables that only grow (grants, audit, releases, authentications) have a UUIDv7 as
+key and, on PostgreSQL, are cut by month along it: purging drops a partition. They carry no foreign keys, so that
+neither a purge nor a hot insert waits for another table.
+
+Long because a schema is read in one place.
 """
 
 from datetime import UTC, datetime
@@ -238,7 +240,7 @@ devices = _table(
 throttles = _table(
     "throttles",
     sa.Column("counted_index", sa.LargeBinary(20), primary_key=True),
-    _number("count"),
+    _number("tries"),
     _at("window_ends_at"),
     sa.Index("ix_throttles_window_ends_at", "window_ends_at"),
 )

@@ -20,17 +20,17 @@ def use_tries(
     """
     indexes = {keyring.index(f"throttle/{name}", value): name for name, value in counted.items()}
     dialect = postgresql if tx.dialect.name == "postgresql" else sqlite
-    rows = [{"counted_index": index, "count": 1, "window_ends_at": window_ends_at} for index in sorted(indexes)]
+    rows = [{"counted_index": index, "tries": 1, "window_ends_at": window_ends_at} for index in sorted(indexes)]
     statement = dialect.insert(throttles).values(rows)
     is_over = throttles.c.window_ends_at <= now
     statement = statement.on_conflict_do_update(
         index_elements=["counted_index"],
         set_={
-            "count": case((is_over, 1), else_=throttles.c.count + 1),
+            "tries": case((is_over, 1), else_=throttles.c.tries + 1),
             "window_ends_at": case((is_over, statement.excluded.window_ends_at), else_=throttles.c.window_ends_at),
         },
-    ).returning(throttles.c.counted_index, throttles.c.count)
-    return {indexes[bytes(row.counted_index)]: row.count for row in tx.execute(statement)}
+    ).returning(throttles.c.counted_index, throttles.c.tries)
+    return {indexes[bytes(row.triesed_index)]: row.tries for row in tx.execute(statement)}
 
 
 def end_tries(tx: Tx, keyring: Keyring, counted: Mapping[str, str]) -> None:

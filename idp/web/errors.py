@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g, make_response, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
@@ -21,6 +21,8 @@ STATUS: Final = {
     "busy": 503,
     "unavailable": 503,
 }
+# Where a wrong method meets no blueprint, and so no guard that would have said that a machine asks.
+MACHINES: Final = frozenset({"/oauth2/token", "/oauth2/userinfo", "/oauth2/jwks", "/oauth2/register"})
 _BY_STATUS: Final = {404: "not_found", 405: "method_not_allowed", 413: "request_too_large"}
 _log = log.get(__name__)
 
@@ -59,15 +61,14 @@ def http_refused(error: HTTPException) -> ResponseReturnValue:
     status = error.code or 500
     if status < 400:
         return error.get_response()
-    if g.get("is_machine") or request.path.startswith("/oauth2/token"):
-        headers = {"Allow": ", ".join(error.valid_methods)} if getattr(error, "valid_methods", None) else {}
+    allowed = getattr(error, "valid_methods", None)
+    headers = {"Allow": ", ".join(sorted(allowed))} if allowed else {}
+    if g.get("is_machine") or request.path in MACHINES:
         answer = error_answer(status, "invalid_request", f"HTTP {status}")
         return send(Answer(answer.status, answer.body, {**answer.headers, **headers}))
-    response = refused(Refusal(_BY_STATUS.get(status, "request_malformed")))
-    assert isinstance(response, Response)
+    response = make_response(refused(Refusal(_BY_STATUS.get(status, "request_malformed"))))
     response.status_code = status
-    if getattr(error, "valid_methods", None):
-        response.headers["Allow"] = ", ".join(error.valid_methods)  # type: ignore[attr-defined]
+    response.headers.update(headers)
     return response
 
 

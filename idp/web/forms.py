@@ -1,7 +1,8 @@
 """Pages that wait for a person: the request they stand for is sealed into the page and bound to the browser.
 
-No row is written before something is proved. The sealed text is also what makes a form ours: a forged post has none that is
-bound to the victim's page cookie. A page that is too old, or whose cookie is gone, restarts and remembers its service.
+No row is written before something is proved. The sealed text is also what makes a form ours: a forged post has none
+that is bound to the victim's page cookie. A page that is too old, or whose cookie is gone, restarts and remembers its
+service.
 """
 
 from collections.abc import Callable
@@ -20,19 +21,20 @@ from idp.runtime.data_keys import Unsealable
 from idp.web import cookies, given
 
 LARGEST: Final = 8192
+NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Parked:
     """A request that waits behind a page.
 
-    `door` names the view that takes it up again; `at` is when it first came; `chosen` is the session the person chose, and
-    `session` the one the page was shown to. Unbound (`binding` empty) it counts as new wherever it is taken up.
+    `door` names the view that takes it up again; `at` is when it first came; `chosen` is the session the person chose,
+    and `session` the one the page was shown to. Unbound (`binding` empty) it counts as new wherever it is taken up.
     """
 
     door: str
     pairs: Pairs = ()
-    at: datetime = datetime.min.replace(tzinfo=UTC)
+    at: datetime = NEVER
     binding: str = ""
     chosen: str = ""
     session: str = ""
@@ -90,8 +92,7 @@ def go(endpoint: str, parked: Parked) -> Response:
     """Send the browser to a page with its request parked; sets the page cookie where there is none."""
     secret, is_new = cookies.page_secret()
     sealed = seal(replace(parked, binding=_binding(secret)))
-    response = redirect(url_for(endpoint, parked=sealed), 303)
-    assert isinstance(response, Response)
+    response = make_response(redirect(url_for(endpoint, parked=sealed), 303))
     if is_new:
         cookies.write(response, cookies.PAGE, secret)
     return response

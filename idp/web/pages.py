@@ -47,7 +47,7 @@ def asker_of(service: RelyingService, redirect_uri: str) -> Asker:
         digest = storage.logos.find_logo_digest(tx, service.id) if service.logo_uri else None
     return Asker(
         name=service.name(language.current()),
-        domain=urlsplit(redirect_uri).hostname or urlsplit(redirect_uri).scheme,
+        domain=urlsplit(redirect_uri).netloc or urlsplit(redirect_uri).scheme,
         logo_url=url_for("logos.logo", digest=digest.hex()) if digest else None,
         policy_uri=service.policy_uri,
         terms_uri=service.tos_uri,

@@ -28,21 +28,18 @@ _TOGETHER: Final = (
 class ReleaseItem:
     what: str
     value: str
-    why: str
+    why: str | None = None
 
 
-def release_items(profile: Profile, names: Iterable[str], purpose: str) -> list[ReleaseItem]:
-    """The rows of the consent page; nothing but being the same person again where no fact is asked for."""
+def release_items(profile: Profile, names: Iterable[str]) -> list[ReleaseItem]:
+    """The rows of the consent page, none where no fact is asked for."""
     wanted = frozenset(names)
     items = []
     for first, group in _TOGETHER:
         asked = [name for name in group if name in wanted]
         if asked:
             shown = first if first in wanted else asked[0]
-            items.append(ReleaseItem(label(first), display(profile, shown), purpose))
-    if not items:
-        what = gettext("That you are the same person as last time")
-        return [ReleaseItem(what, gettext("a code made for this service alone"), purpose)]
+            items.append(ReleaseItem(label(first), display(profile, shown)))
     return items
 
 
@@ -68,19 +65,27 @@ def label(name: str) -> str:
         "locale": gettext("Language and time zone"),
     }
     first = next((first for first, group in _TOGETHER if name in group), name)
-    return texts.get(first, name)
+    return str(texts.get(first, name))
 
 
 def display(profile: Profile, name: str) -> str:
     """A fact's value as a person reads it."""
     value = profile.claims.get(name, "")
     if name == "gender":
-        return {"male": gettext("Male"), "female": gettext("Female")}.get(str(value), str(value))
+        return {"male": gettext("Male"), "female": gettext("Female")}.get(str(value)) or str(value)
+    if name == "phone_number":
+        return _phone(str(value))
     if name == "birthdate":
         return _date(str(value))
     if isinstance(value, dict):
         return str(value.get("formatted", ""))
     return str(value)
+
+
+def _phone(text: str) -> str:
+    """A Vietnamese number as people write it; others as they are."""
+    national = f"0{text[3:]}" if text.startswith("+84") else text
+    return f"{national[:4]} {national[4:7]} {national[7:]}" if len(national) == 10 else national
 
 
 def _date(text: str) -> str:

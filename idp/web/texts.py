@@ -2,7 +2,7 @@
 
 The English sentences are the message ids: they are marked here with `N_` and translated when a page is drawn.
 A text never names a telephone number or a province: the templates add those from the settings.
-The file is long because it is two tables of sentences; the functions are the first two.
+Long because it is two tables of sentences; the functions are the first two.
 """
 
 from collections.abc import Sequence

@@ -171,7 +171,7 @@ def upgrade() -> None:
     op.create_table(
         "throttles",
         sa.Column("counted_index", sa.LargeBinary(length=20), nullable=False),
-        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("window_ends_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("counted_index", name=op.f("pk_throttles")),
     )

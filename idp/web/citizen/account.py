@@ -63,12 +63,13 @@ def account() -> ResponseReturnValue:
 
 
 def _source(source: ProofSource) -> str:
-    return {
+    texts: dict[ProofSource, str] = {
         ProofSource.SELF: gettext("declared by yourself"),
         ProofSource.COUNTER: gettext("checked at a service counter"),
         ProofSource.NATIONAL_ID: gettext("from the national identity system"),
-    }[source]
+    }
+    return texts[source]
 
 
 def _day(moment: datetime) -> str:
-    return format_date(moment, "dd/MM/yyyy")
+    return str(format_date(moment, "dd/MM/yyyy"))

@@ -3,8 +3,7 @@
 from flask import request
 
 from idp.domain.refusals import Refusal
-from idp.protocol.answers import Pairs
-from idp.protocol.answers import Asked
+from idp.protocol.answers import Asked, Pairs
 
 
 def query_pairs() -> Pairs:

@@ -63,9 +63,9 @@ def _next(asked: AuthorizationRequest, parked: Parked) -> ResponseReturnValue:
             return forms.go("consent.consent", parked)
         case next_step.Refuse(error, description):
             raise RefusedAtService(asked.redirect_uri, asked.state, error, description)
-        case next_step.Issue():
-            assert signed_in is not None
+        case next_step.Issue() if signed_in is not None:
             return _issue(asked, signed_in, release, facts.consent, now)
+    raise LookupError("a step that this endpoint does not know")
 
 
 def look(asked: AuthorizationRequest, parked: Parked, signed_in: SignedIn | None) -> tuple[next_step.Facts, Release]:

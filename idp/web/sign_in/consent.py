@@ -36,14 +36,14 @@ def consent() -> ResponseReturnValue:
         return question
     asked, signed_in, need = question.asked, question.signed_in, question.need
     shown = replace(question.parked, session=signed_in.session.id.hex)
-    purpose = asked.service.purpose_in(language.current())
     return page(
         "sign_in/consent.html",
         form_action=origins_of(asked.service),
         asker=asker_of(asked.service, asked.redirect_uri),
         person=person_of(signed_in.profile),
         kind=str(need.kind),
-        items=release_items(signed_in.profile, need.names, purpose),
+        items=release_items(signed_in.profile, need.names),
+        purpose=asked.service.purpose_in(language.current()),
         not_sent=not_sent(need.names),
         legal_basis=need.legal_basis if need.kind is BasisKind.NOTICE else None,
         offline=need.offline,

@@ -18,7 +18,7 @@ def file(name: str) -> ResponseReturnValue:
     headers = {"Cache-Control": "public, max-age=31536000, immutable", "ETag": asset.etag, "Vary": "Accept-Encoding"}
     if asset.etag in request.if_none_match:
         return Response(status=304, headers=headers)
-    if "gzip" in request.accept_encodings:
+    if request.accept_encodings.quality("gzip") > 0:
         return Response(asset.compressed, mimetype=asset.media_type, headers={**headers, "Content-Encoding": "gzip"})
     return Response(asset.plain, mimetype=asset.media_type, headers=headers)
 
