@@ -28,7 +28,7 @@ STORES = ("sqlite", "postgresql")
 def migrate(database_url: str) -> None:
     """Bring the database to the newest schema, the way `flask db upgrade` does."""
     from idp import storage
-from idp.app import create_app
+    from idp.app import create_app
 
     app = create_app(testing_settings(database_url))
     with app.app_context():

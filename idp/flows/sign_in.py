@@ -140,9 +140,7 @@ def complete(tx: storage.Tx, runtime: Runtime, checked: Checked, *, before: Sign
         storage.credentials.save_password(
             tx, candidate.credential_id, candidate.password_hash, checked.renewed_hash, now
         )
-    storage.throttles.end_tries(
-        tx, runtime.keyring, {name: value for name, value in attempt.counted.items() if name != throttles.NETWORK}
-    )
+    _forgive(tx, runtime, attempt)
     if before is not None and before.subject.id != candidate.subject.id:
         storage.endings.end_session(
             tx, runtime.keyring, before.session, EndReason.ANOTHER_PERSON, now, offline_too=False
@@ -162,6 +160,15 @@ def complete(tx: storage.Tx, runtime: Runtime, checked: Checked, *, before: Sign
     )
     _note(tx, runtime, attempt, Event.SIGNED_IN, session_id=session.id)
     return SignedInNow(session=session, secret=secret)
+
+
+def _forgive(tx: storage.Tx, runtime: Runtime, attempt: Attempt) -> None:
+    """The right password ends the account's counts; the network, which others share, gets just this try back."""
+    if not runtime.settings.throttle.enabled:
+        return
+    of_account = {name: value for name, value in attempt.counted.items() if name != throttles.NETWORK}
+    storage.throttles.end_tries(tx, runtime.keyring, of_account)
+    storage.throttles.give_back_try(tx, runtime.keyring, throttles.NETWORK, attempt.counted[throttles.NETWORK])
 
 
 def _start(

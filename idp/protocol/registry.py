@@ -13,6 +13,7 @@ from idp.runtime.runtime import Runtime
 FRESH_FOR: Final = 5.0
 # Strangers can ask for any client_id: what is remembered of them is bounded.
 ROOM: Final = 2000
+LONGEST_CLIENT_ID: Final = 255
 
 
 class Registry:
@@ -25,6 +26,8 @@ class Registry:
 
     def find_by_client_id(self, client_id: str) -> RelyingService | None:
         """The service, suspended or not; None for one that is not registered."""
+        if not 0 < len(client_id) <= LONGEST_CLIENT_ID or not client_id.isascii() or not client_id.isprintable():
+            return None  # no service has such an id, so neither the database nor the memory is troubled with it
         return self._find(client_id, lambda tx: storage.relying_services.find_by_client_id(tx, client_id))
 
     def find(self, service_id: UUID) -> RelyingService | None:

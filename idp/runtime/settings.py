@@ -3,14 +3,16 @@
 Order: config/default.toml, config/<profile>.toml, the environment (IDP_…). config/default.toml is the manual.
 """
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+POSTGRESQL: Final = "postgresql+psycopg://"
 PROFILES = ("development", "testing", "production")
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -153,6 +155,8 @@ def load_settings(environ: Mapping[str, str], *, folder: Path = ROOT / "config")
     _lay_over(values, _read(folder / f"{profile}.toml"), where=f"config/{profile}.toml")
     _lay_environment_over(values, environ)
     values["profile"] = profile
+    # The plain scheme of other tools means the one driver there is.
+    values["database"]["url"] = re.sub(r"^postgres(ql)?://", POSTGRESQL, values["database"]["url"])
     settings = cast(Settings, _build(Settings, values, ""))
     if not settings.issuer and not settings.is_production:
         settings = cast(Settings, _build(Settings, {**values, "issuer": f"http://localhost:{settings.port}"}, ""))
@@ -250,8 +254,8 @@ def _check(settings: Settings) -> None:
         ZoneInfo(settings.province.time_zone)
     except (ZoneInfoNotFoundError, ValueError):
         raise WrongSetting("The setting province.time_zone names no time zone.") from None
-    if not settings.database.url.startswith(("sqlite://", "postgresql+psycopg://")):
-        raise WrongSetting("The setting database.url must begin with sqlite:// or postgresql+psycopg://.")
+    if not settings.database.url.startswith(("sqlite://", POSTGRESQL)):
+        raise WrongSetting("The setting database.url must begin with sqlite:// or postgresql://.")
     if settings.is_production:
         _check_production(settings)
 
@@ -270,7 +274,7 @@ def _check_issuer(settings: Settings) -> None:
 def _check_production(settings: Settings) -> None:
     if not settings.issuer.startswith("https://"):
         raise WrongSetting("In production the setting issuer must be an https address.")
-    if not settings.database.url.startswith("postgresql+psycopg://"):
+    if not settings.database.url.startswith(POSTGRESQL):
         raise WrongSetting("In production the setting database.url must name a PostgreSQL database, which is durable.")
     if not settings.keys.master_key_file:
         raise WrongSetting("In production the setting keys.master_key_file must name the file with the master key.")

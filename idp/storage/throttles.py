@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import case, delete
+from sqlalchemy import case, delete, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from idp.runtime.keyring import Keyring
@@ -30,7 +30,14 @@ def use_tries(
             "window_ends_at": case((is_over, statement.excluded.window_ends_at), else_=throttles.c.window_ends_at),
         },
     ).returning(throttles.c.counted_index, throttles.c.tries)
-    return {indexes[bytes(row.triesed_index)]: row.tries for row in tx.execute(statement)}
+    return {indexes[bytes(row.counted_index)]: row.tries for row in tx.execute(statement)}
+
+
+def give_back_try(tx: Tx, keyring: Keyring, name: str, value: str) -> None:
+    """Take one try back under this key: it turned out to be no guess."""
+    index = keyring.index(f"throttle/{name}", value)
+    where = (throttles.c.counted_index == index, throttles.c.tries > 0)
+    tx.execute(update(throttles).where(*where).values(tries=throttles.c.tries - 1))
 
 
 def end_tries(tx: Tx, keyring: Keyring, counted: Mapping[str, str]) -> None:

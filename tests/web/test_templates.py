@@ -113,6 +113,7 @@ def _consent(**changed: object) -> Case:
         "asker": _asker(),
         "person": PERSON,
         "kind": "consent",
+        "purpose": "Nộp và theo dõi hồ sơ thủ tục hành chính",
         "items": RELEASED,
         "not_sent": ["mật khẩu", "ảnh thẻ"],
         "legal_basis": None,
@@ -168,7 +169,7 @@ CASES: dict[str, Case] = {
     "consent_offline": _consent(
         offline=True, not_sent=[], asker=_asker(logo_url="/static/favicon.svg", policy_uri=None)
     ),
-    "consent_nothing": _consent(items=[], not_sent=[]),
+    "consent_nothing": _consent(items=[], not_sent=[], purpose=""),
     "notice": _consent(kind="notice", legal_basis="Nghị định 118/2025/NĐ-CP", offline=True),
     "choose_account": _plain(
         "sign_in/choose_account.html",

@@ -1,6 +1,7 @@
 """The sign-in page: who asks, a name, a password."""
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -18,6 +19,7 @@ from idp.web.pages import Asker, asker_of, origins_of, page
 
 blueprint = Blueprint("sign_in", __name__)
 HOME = "home.home"
+COOKIE_COMES_BACK_WITHIN = timedelta(seconds=10)
 # Views that a person may come back to after signing in; anything else goes home.
 LOCAL_DOORS = {"home.home", "account.account"}
 
@@ -123,6 +125,9 @@ def _show_again(parked: Parked | None, identifier: str) -> ResponseReturnValue:
 
 
 def _restart(parked: Parked) -> ResponseReturnValue:
+    age = given.runtime().clock.now() - parked.at
+    if parked.binding and not cookies.read(cookies.PAGE) and age < COOKIE_COMES_BACK_WITHIN:
+        raise Refusal("cookies_off", "the page cookie that was just set did not come back")
     if parked.door == authorize.DOOR:
         return redirect(url_for(authorize.DOOR, parked=forms.seal(forms.afresh(parked))), 303)
     door = parked.door if parked.door in LOCAL_DOORS else HOME
