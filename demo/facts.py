@@ -39,7 +39,7 @@ _PERSON = {
     "zoneinfo": ("Múi giờ", "Time zone"),
     "locale": ("Ngôn ngữ", "Language"),
     "updated_at": ("Cập nhật lúc", "Updated at"),
-    "sub": ("Mã riêng của ông/bà tại dịch vụ này", "Your own code at this service"),
+    "sub": ("Mã riêng của Ông/Bà tại dịch vụ này", "Your own code at this service"),
 }
 _SIGN_IN = {
     "iss": ("Bên xác nhận", "Confirmed by"),

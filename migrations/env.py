@@ -2,6 +2,7 @@
 
 from alembic import context
 from flask import current_app
+from sqlalchemy import inspect
 
 from idp.runtime.clock import SystemClock
 from idp.storage import partitions
@@ -37,7 +38,10 @@ with database.engine.connect() as connection:
         context.run_migrations()
     connection.commit()
     with connection.begin():
-        partitions.ensure_months(connection, SystemClock().now())
+        has_tables = inspect(connection).has_table("keys")  # not after a downgrade to the bare ground
+        if has_tables:
+            partitions.ensure_months(connection, SystemClock().now())
 
-# A new database gets its keys here, outside any transaction of a deed that would need them.
-current_app.extensions["idp"].keyring.public_key_set()
+if has_tables:
+    # A new database gets its keys here, outside any transaction of a deed that would need them.
+    current_app.extensions["idp"].keyring.public_key_set()

@@ -236,7 +236,7 @@ def obtain_code(client: FlaskClient, service: Service, citizen: Citizen | None =
 # -- the token endpoint --------------------------------------------------------------------------------------------
 
 
-def post_token(client: FlaskClient, service: Service, **form: str | None) -> TestResponse:
+def post_token(client: FlaskClient, service: Service, /, **form: str | None) -> TestResponse:
     """A token request with the service's own credentials; a form value of None leaves its name out."""
     credentials = service.credentials()
     data = {**credentials.pop("data", {}), **form}
@@ -244,13 +244,13 @@ def post_token(client: FlaskClient, service: Service, **form: str | None) -> Tes
     return client.post("/oauth2/token", data=data, **credentials)
 
 
-def spend(client: FlaskClient, service: Service, code: str, **form: str | None) -> TestResponse:
+def spend(client: FlaskClient, service: Service, code: str, /, **form: str | None) -> TestResponse:
     """Exchange a code; `form` lies over the usual form."""
     usual = {"grant_type": "authorization_code", "code": code, "redirect_uri": service.redirect_uri}
     return post_token(client, service, **{**usual, "code_verifier": VERIFIER, **form})
 
 
-def refresh(client: FlaskClient, service: Service, refresh_token: str, **form: str | None) -> TestResponse:
+def refresh(client: FlaskClient, service: Service, refresh_token: str, /, **form: str | None) -> TestResponse:
     return post_token(client, service, **{"grant_type": "refresh_token", "refresh_token": refresh_token, **form})
 
 

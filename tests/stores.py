@@ -2,11 +2,15 @@
 
 A PostgreSQL database takes a quarter of a second to copy and some milliseconds to empty, so one that a test
 is done with is emptied and given to the next; unless the test changed its tables: then it is dropped.
+
+Empty means: as the migration left it, with the keys that a first start makes. They are the same in every database of
+a test process, since making RSA keys takes longer than most tests.
 """
 
 import itertools
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -72,7 +76,7 @@ class Stores:
             return f"sqlite:///{file}"
         if self._emptied:
             return self._emptied.pop()
-        return self._postgres().create_database(name, self._postgres_template[0])
+        return self._postgres().create_database(name, self._postgres_template.name)
 
     def discard(self, url: str) -> None:
         """Take back what `fresh` gave; nobody may use it afterwards."""
@@ -88,9 +92,10 @@ class Stores:
     def _is_emptied(self, url: str) -> bool:
         with _connect(url) as connection:
             connection.execute(_END_OTHERS)
-            if _shape(connection) != self._postgres_template[1]:
+            if _shape(connection) != self._postgres_template.shape:
                 return False
             _empty(connection)
+            _put(connection, self._postgres_template.rows)
         return True
 
     @cached_property
@@ -102,13 +107,22 @@ class Stores:
         return file
 
     @cached_property
-    def _postgres_template(self) -> tuple[str, str]:
-        """The name and the shape of the database that others are copied from."""
+    def _postgres_template(self) -> "_Template":
+        """The database that others are copied from."""
         name = f"{self._prefix}_template"
         url = self._postgres().create_database(name)
         self._migrate(url)
         with _connect(url) as connection:
-            return name, _shape(connection)
+            return _Template(name, _shape(connection), _rows(connection))
+
+
+@dataclass(frozen=True, slots=True)
+class _Template:
+    """`rows` are what the migration left, by table, as PostgreSQL copies them."""
+
+    name: str
+    shape: str
+    rows: dict[str, bytes]
 
 
 _END_OTHERS = """
@@ -149,3 +163,26 @@ def _empty(connection: psycopg.Connection[Any]) -> None:
             connection.execute(sql.SQL("ALTER SEQUENCE {} RESTART").format(holder))
         elif name in full:
             connection.execute(sql.SQL("DELETE FROM {}").format(holder))
+
+
+def _rows(connection: psycopg.Connection[Any]) -> dict[str, bytes]:
+    """What stands in the tables that are not empty."""
+    tables = [name for kind, name in connection.execute(_HOLDERS) if kind == "r"]
+    copied = {}
+    for name in tables:
+        with (
+            connection.cursor() as cursor,
+            cursor.copy(sql.SQL("COPY {} TO STDOUT").format(sql.Identifier(name))) as copy,
+        ):
+            copied[name] = b"".join(copy)
+    return {name: rows for name, rows in copied.items() if rows}
+
+
+def _put(connection: psycopg.Connection[Any], rows: dict[str, bytes]) -> None:
+    """Put rows back, past keys and triggers as `_empty` left them."""
+    for name, text in rows.items():
+        with (
+            connection.cursor() as cursor,
+            cursor.copy(sql.SQL("COPY {} FROM STDIN").format(sql.Identifier(name))) as copy,
+        ):
+            copy.write(text)

@@ -9,6 +9,7 @@ import click
 from flask import Flask
 
 from idp import flows, storage
+from idp.cli.refusing import refusals_as_sentences
 from idp.runtime import log
 from idp.runtime.runtime import Runtime
 from idp.storage.outbox import Parcel
@@ -20,6 +21,7 @@ _log = log.get(__name__)
 def command(app: Flask, runtime: Runtime) -> click.Command:
     @click.command("worker")
     @click.option("--once", is_flag=True, help="Do what is due now, then stop.")
+    @refusals_as_sentences
     def worker(once: bool) -> None:
         """Deliver the outbox, end sessions that ran out, tidy. Stops on SIGTERM after the deliveries under way."""
         stop = Event()
@@ -42,6 +44,8 @@ class Worker:
                 try:
                     busy = self.round(pool)
                 except storage.Unavailable as error:
+                    if once:
+                        raise
                     _log.error("the database did not answer", fault=str(error))
                     busy = False
                 if once and not busy:

@@ -56,6 +56,8 @@ def is_settled(need: Need, consent: Consent | None, *, asked_again_at: datetime 
         return False
     if need.kind is BasisKind.CONSENT and consent.kind is not BasisKind.CONSENT:
         return False
-    if need.kind is BasisKind.NOTICE and consent.legal_basis != need.legal_basis:
+    # Who agreed to the same facts was told of them, whatever law stands behind a later request.
+    told_of_another_law = consent.kind is BasisKind.NOTICE and consent.legal_basis != need.legal_basis
+    if need.kind is BasisKind.NOTICE and told_of_another_law:
         return False
     return need.names <= consent.names and (consent.offline or not need.offline)

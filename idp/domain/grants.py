@@ -16,6 +16,8 @@ from idp.domain.sessions import EndReason
 
 LARGEST_CODE: Final = 1000
 _FORMAT: Final = 1
+# What reading the parts of a foreign format as ours may raise.
+_OF_ANOTHER_FORMAT: Final = (ValueError, TypeError, AttributeError, OverflowError, OSError)
 
 
 class Unreadable(Exception):
@@ -70,27 +72,27 @@ class Code:
         try:
             version, grant, service, session, subject, *rest = orjson.loads(packed)
             uri, challenge, nonce, scopes, userinfo, id_token, kind, basis, offline, issued, expires = rest
-        except (ValueError, TypeError):
+            if version != _FORMAT:
+                raise Unreadable
+            return cls(
+                grant_id=UUID(grant),
+                service_id=UUID(service),
+                session_id=UUID(session),
+                subject_id=UUID(subject),
+                redirect_uri=uri,
+                code_challenge=challenge,
+                nonce=nonce,
+                scopes=tuple(scopes.split()),
+                userinfo_bits=userinfo,
+                id_token_bits=id_token,
+                basis_kind=kind,
+                basis_id=UUID(basis) if basis else None,
+                offline=offline,
+                issued_at=datetime.fromtimestamp(issued, UTC),
+                expires_at=datetime.fromtimestamp(expires, UTC),
+            )
+        except _OF_ANOTHER_FORMAT:
             raise Unreadable from None
-        if version != _FORMAT:
-            raise Unreadable
-        return cls(
-            grant_id=UUID(grant),
-            service_id=UUID(service),
-            session_id=UUID(session),
-            subject_id=UUID(subject),
-            redirect_uri=uri,
-            code_challenge=challenge,
-            nonce=nonce,
-            scopes=tuple(scopes.split()),
-            userinfo_bits=userinfo,
-            id_token_bits=id_token,
-            basis_kind=kind,
-            basis_id=UUID(basis) if basis else None,
-            offline=offline,
-            issued_at=datetime.fromtimestamp(issued, UTC),
-            expires_at=datetime.fromtimestamp(expires, UTC),
-        )
 
 
 class TokenKind(StrEnum):
@@ -128,7 +130,7 @@ class Token:
                 generation=generation,
                 expires_at=datetime.fromtimestamp(expires, UTC),
             )
-        except (ValueError, TypeError):
+        except _OF_ANOTHER_FORMAT:
             raise Unreadable from None
 
 

@@ -22,9 +22,8 @@ def ensure_keys(tx: storage.Tx, keyring: Keyring, now: datetime) -> StoredKeys:
     stored = storage.keys.find_stored_keys(tx, keyring)
     if stored is not None:
         return stored
-    if not storage.data_keys.list_house_keys(tx, keyring):
-        storage.data_keys.insert_data_key(tx, keyring, None, now)
-    storage.keys.insert_key(
+    # The pairwise key is there once only: whoever inserts it makes the others, a second process waits here and reads.
+    is_first = storage.keys.insert_key(
         tx,
         keyring,
         kid="pairwise",
@@ -34,6 +33,11 @@ def ensure_keys(tx: storage.Tx, keyring: Keyring, now: datetime) -> StoredKeys:
         private=chance.new_bytes(32),
         now=now,
     )
+    stored = None if is_first else storage.keys.find_stored_keys(tx, keyring)
+    if stored is not None:
+        return stored
+    if not storage.data_keys.list_house_keys(tx, keyring):
+        storage.data_keys.insert_data_key(tx, keyring, None, now)
     for alg in signing.ALGORITHMS:
         for state in ("current", "next"):
             _make(tx, keyring, alg, state, now)

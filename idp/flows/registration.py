@@ -67,10 +67,12 @@ def create_account(tx: storage.Tx, runtime: Runtime, new: NewAccount, *, actor: 
         valid_until=None,
         now=now,
     )
-    _insert_contacts(tx, runtime, key, subject, new.claims, now)
+    claims = _with_plain_contacts(new.claims)
+    _insert_contacts(tx, runtime, key, subject, claims, now)
+    stamped = {"name": name, "personal_id_number": number, "updated_at": int(now.timestamp())}
     profile = Profile(
         subject_id=subject.id,
-        claims={**new.claims, "name": name, "personal_id_number": number, "updated_at": int(now.timestamp())},
+        claims={**claims, **stamped},
         proof_source=new.proof_source,
     )
     _insert_facts(tx, key, subject, profile, actor, now)
@@ -80,6 +82,18 @@ def create_account(tx: storage.Tx, runtime: Runtime, new: NewAccount, *, actor: 
     entry = Entry(id=chance.new_id(now), at=now, event=Event.ACCOUNT_CREATED, subject_id=subject.id, actor=actor)
     storage.audit.insert_entry(tx, entry, key)
     return subject
+
+
+def _with_plain_contacts(claims: Mapping[str, object]) -> dict[str, object]:
+    """The claims with phone (E.164, OIDC Core 5.1) and e-mail in the one way they are stored and released."""
+    plain = dict(claims)
+    for claim, normalise in (
+        ("phone_number", identifiers.normalise_phone),
+        ("email", identifiers.normalise_email),
+    ):
+        if claim in plain:
+            plain[claim] = normalise(str(plain[claim]))
+    return plain
 
 
 def _insert_contacts(
@@ -94,8 +108,7 @@ def _insert_contacts(
     for kind, claim in (("phone", "phone_number"), ("email", "email")):
         if claim not in claims:
             continue
-        given = str(claims[claim])
-        value = identifiers.normalise_phone(given) if kind == "phone" else identifiers.normalise_email(given)
+        value = str(claims[claim])
         is_verified = bool(claims.get(f"{claim}_verified"))
         storage.accounts.insert_contact(
             tx, runtime.keyring, key, subject.id, kind=kind, value=value, is_verified=is_verified, now=now

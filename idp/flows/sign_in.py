@@ -171,6 +171,11 @@ def _forgive(tx: storage.Tx, runtime: Runtime, attempt: Attempt) -> None:
     storage.throttles.give_back_try(tx, runtime.keyring, throttles.NETWORK, attempt.counted[throttles.NETWORK])
 
 
+def note_use(tx: storage.Tx, runtime: Runtime, signed_in: SignedIn) -> None:
+    """Write that a sign-in was used just now, from which on it may be idle anew."""
+    storage.sessions.touch(tx, signed_in.session.id, runtime.clock.now())
+
+
 def _start(
     tx: storage.Tx,
     runtime: Runtime,
@@ -221,7 +226,8 @@ def _note(tx: storage.Tx, runtime: Runtime, attempt: Attempt, event: Event, *, s
         actor="the person",
         details=f"{attempt.browser.address} {attempt.browser.agent}",
     )
-    storage.audit.insert_entry(tx, entry, candidate.data_key if candidate else runtime.keyring.house_key())
+    house = runtime.keyring.house_key()  # looked at for everybody: reading it anew must not tell who has no account
+    storage.audit.insert_entry(tx, entry, candidate.data_key if candidate else house)
 
 
 @lru_cache(maxsize=8)

@@ -6,7 +6,7 @@ grants spend codes and refresh tokens in storage, then seal and sign what they h
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 from authlib.oauth2.rfc6749 import AuthorizationServer, OAuth2Payload, OAuth2Request
 from authlib.oauth2.rfc6749.errors import OAuth2Error
@@ -17,6 +17,12 @@ from idp.protocol.adapters import Client
 from idp.protocol.answers import NO_STORE, Answer, Asked, Pairs, json_answer
 from idp.protocol.registry import Registry
 from idp.runtime.runtime import Runtime
+
+# What is told where Authlib raises an error without a word, so that a service's developer is never left guessing.
+DESCRIPTIONS: Final[Mapping[str, str]] = {
+    "unsupported_grant_type": "grant_type must be authorization_code or refresh_token (RFC 6749 5.2)",
+    "invalid_grant": "the code or refresh token is not one that was given to this service (RFC 6749 5.2)",
+}
 
 
 class Payload(OAuth2Payload):
@@ -78,6 +84,7 @@ class Server(AuthorizationServer):
 
     def handle_error_response(self, request: Request, error: OAuth2Error) -> Answer:
         status, body, _ = error(self.get_error_uri(request, error))
+        body = {"error_description": DESCRIPTIONS.get(error.error, "the request is refused"), **dict(body)}
         headers = dict(NO_STORE)
         if status == 401:
             headers["WWW-Authenticate"] = f'Basic realm="{self.runtime.settings.issuer}"'

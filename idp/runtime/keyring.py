@@ -11,7 +11,7 @@ import hmac
 import struct
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
@@ -49,7 +49,7 @@ class StoredKeys:
 @dataclass(frozen=True, slots=True)
 class Master:
     id: bytes
-    key: bytes
+    key: bytes = field(repr=False)
 
     @classmethod
     def of(cls, key: bytes) -> "Master":
@@ -248,8 +248,8 @@ def _make_development_master(path: Path) -> None:
 def _read_master(path: Path, development: bool) -> Master:
     try:
         text = path.read_text("ascii").strip()
-        key = base64.urlsafe_b64decode(text.removeprefix(DEVELOPMENT_MARK))
-    except (OSError, ValueError):
+        key = from_base64url(text.removeprefix(DEVELOPMENT_MARK).rstrip("="))
+    except (OSError, ValueError, Unsealable):
         raise WrongSetting(f"The setting keys.master_key_file names {path.name}, which cannot be read.") from None
     if text.startswith(DEVELOPMENT_MARK) and not development:
         raise WrongSetting("The setting keys.master_key_file names a development key, which production refuses.")

@@ -6,33 +6,50 @@ What must not be logged is not handed to the log in the first place; the scrubbe
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any, Final
 
 import structlog
 
-# Words after which a value is a secret, and shapes that are one: JWTs, personal numbers, phones, e-mail addresses.
-_NAMED: Final = re.compile(
-    r"""(?ix) \b (code|access_token|refresh_token|id_token|id_token_hint|client_secret|password|parked|
-    logout_token|code_verifier|login_hint|state|nonce|authorization|cookie|set-cookie)
-    (["']?\s*[=:]\s*["']?) [^\s"'&,;]+"""
+_REMOVED: Final = "[removed]"
+# Fields of the log itself that hold a secret whatever it looks like (`code` is there the code of a refusal).
+_SECRETS: Final = frozenset(
+    "access_token refresh_token id_token id_token_hint client_secret password parked logout_token code_verifier "
+    "login_hint authorization cookie".split()
 )
+# Words in a text after which a secret follows, in quotes or up to the next mark.
+_NAMED: Final = re.compile(
+    rf"""(?ix) \b ({"|".join(sorted(_SECRETS))}|code|state|nonce|set-cookie) (["']?\s*[=:]\s*)
+    ("[^"]*" | '[^']*' | (?:(?:bearer|basic)\s+)?[^\s"'&,;]+)"""
+)
+# Shapes that are one: JWTs, personal numbers, phones, e-mail addresses, and whatever is as long as our own secrets.
 _SHAPED: Final = re.compile(
-    r"(?x) eyJ[\w-]+\.[\w-]+\.[\w-]* | \b\d{12}\b | \+84\d{8,10}\b | \b0[35789]\d{8}\b | [\w.+-]+@[\w-]+(?:\.[\w-]+)+"
-    r" | \b[\w-]{60,}\b | \$argon2\S+ | (?i:bearer|basic)\s+\S+"
+    r"""(?x) eyJ[\w-]+\.[\w-]+\.[\w-]* | (?<![\w-])[\w-]{43,}(?![\w-]) | \$argon2\S+ | (?i:bearer|basic)\s+\S+
+    | \b\d{3}(?:[ .-]?\d{3}){3}\b | (?:\+|\b)84(?:[ .-]?\d){9}\b | \b0[35789](?:[ .-]?\d){8}\b
+    | [\w.+-]+@[\w-]+(?:\.[\w-]+)+"""
 )
 
 
 def scrub(text: str) -> str:
     """The text without anything that looks like a secret or a person's data."""
-    return _SHAPED.sub("[removed]", _NAMED.sub(r"\1\2[removed]", text))
+    return _SHAPED.sub(_REMOVED, _NAMED.sub(rf"\1\2{_REMOVED}", text))
 
 
 def _scrub_all(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for key, value in event.items():
-        if isinstance(value, str) and key not in ("level", "timestamp", "request", "path"):
-            event[key] = scrub(value)
+        if key not in ("level", "timestamp", "request"):
+            event[key] = _scrubbed(key, value)
     return event
+
+
+def _scrubbed(key: object, value: object) -> object:
+    if key in _SECRETS:
+        return _REMOVED
+    if isinstance(value, Mapping):
+        return {inner: _scrubbed(inner, each) for inner, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_scrubbed(None, each) for each in value]
+    return value if value is None or isinstance(value, bool | int | float) else scrub(str(value))
 
 
 def configure(level: str) -> None:

@@ -1,19 +1,25 @@
 """The one guarded door for outbound HTTP: https, no redirects, public addresses, short time-outs, a size cap.
 
 The address that was checked is the address that is connected to, so that a name that changes its answer between check
-and use (DNS rebinding) reaches nothing. Hosts in `outbound.allowed_hosts` are exempt, by name.
+and use (DNS rebinding) reaches nothing. Hosts in `outbound.allowed_hosts` are exempt, by name. `outbound.timeout` bounds a call
+from connecting to the last byte, however slowly the other side drips; looking up the name comes before it.
 """
 
 import ipaddress
 import socket
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from threading import Lock, Timer
+from types import TracebackType
+from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection
+from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.exceptions import HTTPError
 from urllib3.util.ssl_ import create_urllib3_context
 
@@ -21,6 +27,7 @@ from idp.runtime import log
 from idp.runtime.settings import Outbound as OutboundSettings
 
 _CHUNK: Final = 4096
+_TOO_LONG: Final = "the answer takes too long"
 _log = log.get(__name__)
 
 
@@ -49,8 +56,11 @@ class Outbound:
         return self._send("POST", url, form)
 
     def _send(self, method: str, url: str, form: Mapping[str, str] | None) -> Answer:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+        except ValueError:
+            raise OutboundFailure("the address cannot be read") from None
         exempt = host in self._settings.allowed_hosts or f"{host}:{port}" in self._settings.allowed_hosts
         if exempt and self._log_exemptions:
             _log.warning("outbound call to an exempted host", host=host)
@@ -59,28 +69,28 @@ class Outbound:
         if parts.username or parts.password:
             raise OutboundFailure("an address with a user name is not called")
         address = _resolve(host, port, exempt)
-        deadline = time.monotonic() + self._settings.timeout
-        with requests.Session() as session:
+        with requests.Session() as session, _Deadline(self._settings.timeout) as deadline:
             session.trust_env = False
-            session.mount("https://", _PinnedAdapter(address, host, self._settings.ca_bundle))
-            session.mount("http://", _PinnedAdapter(address, host, ""))
+            session.mount("https://", _PinnedAdapter(address, host, self._settings.ca_bundle, deadline))
+            session.mount("http://", _PinnedAdapter(address, host, "", deadline))
             try:
                 with session.request(
                     method, url, data=form, allow_redirects=False, stream=True, timeout=self._settings.timeout
                 ) as response:
-                    body = self._read(response, deadline)
-                    return Answer(response.status_code, dict(response.headers), body)
+                    body = self._read(response)
+                    answer = Answer(response.status_code, dict(response.headers), body)
             except (requests.RequestException, HTTPError, OSError, ValueError) as error:
-                raise OutboundFailure(type(error).__name__) from None
+                raise OutboundFailure(_TOO_LONG if deadline.is_over() else type(error).__name__) from None
+            if deadline.is_over():  # a connection cut in the midst of a body without length looks like its end
+                raise OutboundFailure(_TOO_LONG)
+            return answer
 
-    def _read(self, response: requests.Response, deadline: float) -> bytes:
+    def _read(self, response: requests.Response) -> bytes:
         body = b""
         for chunk in response.iter_content(_CHUNK):
             body += chunk
             if len(body) > self._settings.max_bytes:
                 raise OutboundFailure("the answer is too large")
-            if time.monotonic() > deadline:
-                raise OutboundFailure("the answer takes too long")
         return body
 
 
@@ -91,30 +101,91 @@ def _resolve(host: str, port: int, exempt: bool) -> str:
         raise OutboundFailure("the host is not known") from None
     addresses = {ipaddress.ip_address(str(sockaddr[0]).split("%")[0]) for *_, sockaddr in found}
     for address in sorted(addresses, key=lambda each: (each.version, int(each))):
-        if exempt or (address.is_global and not address.is_multicast):
+        if exempt or _is_public(address):
             return str(address)
     raise OutboundFailure("the host has no public address")
+
+
+def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Reserved blocks hold the IPv6 forms that carry an IPv4 address (mapped, NAT64), whatever stands in them."""
+    site_local = isinstance(address, ipaddress.IPv6Address) and address.is_site_local
+    return address.is_global and not (address.is_multicast or address.is_reserved or site_local)
+
+
+class _Deadline:
+    """Cuts a call's connection when its time is over: time-outs of a socket begin anew with every byte."""
+
+    def __init__(self, seconds: float) -> None:
+        self._over_at = time.monotonic() + seconds
+        self._lock = Lock()
+        self._held: list[socket.socket] = []
+        self._timer = Timer(seconds, self._cut)
+        self._timer.daemon = True
+
+    def __enter__(self) -> Self:
+        self._timer.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._timer.cancel()
+        with self._lock:
+            for held in self._held:
+                held.close()
+            self._held.clear()
+
+    def is_over(self) -> bool:
+        return time.monotonic() >= self._over_at
+
+    def hold(self, connected: socket.socket) -> None:
+        """Watch over a connection, by a descriptor of its own, since TLS takes the socket's away."""
+        with self._lock:
+            self._held.append(connected.dup())
+        if self.is_over():
+            self._cut()
+
+    def _cut(self) -> None:
+        with self._lock:
+            for held in self._held:
+                with suppress(OSError):
+                    held.shutdown(socket.SHUT_RDWR)
 
 
 class _PinnedAdapter(HTTPAdapter):
     """Connects to the checked address, while certificate and Host header stay those of the name."""
 
-    def __init__(self, address: str, host: str, ca_bundle: str) -> None:
+    def __init__(self, address: str, host: str, ca_bundle: str, deadline: _Deadline) -> None:
         self._address, self._host, self._ca_bundle = address, host, ca_bundle
+        self._deadline = deadline
         super().__init__(max_retries=0)
 
     def get_connection_with_tls_context(self, request: Any, verify: Any, proxies: Any = None, cert: Any = None) -> Any:
         parts = urlsplit(request.url)
         request.headers["Host"] = parts.netloc
         if parts.scheme == "http":
-            return self.poolmanager.connection_from_host(self._address, parts.port or 80, "http")
+            return self._watched(self.poolmanager.connection_from_host(self._address, parts.port or 80, "http"))
         context = create_urllib3_context()
         context.load_default_certs()
         if self._ca_bundle:
             context.load_verify_locations(self._ca_bundle)
-        return self.poolmanager.connection_from_host(
+        pool = self.poolmanager.connection_from_host(
             self._address,
             parts.port or 443,
             "https",
             pool_kwargs={"ssl_context": context, "server_hostname": self._host, "assert_hostname": self._host},
         )
+        return self._watched(pool)
+
+    def _watched(self, pool: HTTPConnectionPool) -> HTTPConnectionPool:
+        plain: type[HTTPConnection] = pool.ConnectionCls  # type: ignore[assignment]
+        deadline = self._deadline
+
+        class Watched(plain):  # type: ignore[valid-type,misc]
+            def _new_conn(self) -> socket.socket:
+                connected: socket.socket = super()._new_conn()
+                deadline.hold(connected)
+                return connected
+
+        pool.ConnectionCls = Watched
+        return pool

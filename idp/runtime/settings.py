@@ -156,7 +156,7 @@ def load_settings(environ: Mapping[str, str], *, folder: Path = ROOT / "config")
     _lay_environment_over(values, environ)
     values["profile"] = profile
     # The plain scheme of other tools means the one driver there is.
-    values["database"]["url"] = re.sub(r"^postgres(ql)?://", POSTGRESQL, values["database"]["url"])
+    values["database"]["url"] = re.sub(r"^postgres(ql)?://", POSTGRESQL, str(values["database"]["url"]))
     settings = cast(Settings, _build(Settings, values, ""))
     if not settings.issuer and not settings.is_production:
         settings = cast(Settings, _build(Settings, {**values, "issuer": f"http://localhost:{settings.port}"}, ""))
@@ -175,6 +175,8 @@ def _lay_over(values: dict[str, Any], upper: Mapping[str, Any], *, where: str) -
     for key, value in upper.items():
         if key not in values:
             raise WrongSetting(f"{where} names an unknown setting: {key}.")
+        if isinstance(value, Mapping) is not isinstance(values[key], Mapping):
+            raise WrongSetting(f"{where} must give {key} as config/default.toml does: as a table or as one value.")
         if not isinstance(value, Mapping):
             values[key] = value
             continue
@@ -241,13 +243,11 @@ def _build(cls: type, values: Mapping[str, Any], path: str) -> object:
 
 
 def _check(settings: Settings) -> None:
+    if not 1 <= settings.port <= 65535:
+        raise WrongSetting("The setting port must be between 1 and 65535.")
     _check_issuer(settings)
-    for table in (settings.sessions, settings.tokens, settings.passwords, settings.throttle, settings.worker):
-        for field in fields(table):
-            if getattr(table, field.name) < 0:
-                raise WrongSetting(f"The setting {type(table).__name__.lower()}.{field.name} must not be negative.")
-    if settings.passwords.hash_slots < 1:
-        raise WrongSetting("The setting passwords.hash_slots must be at least 1.")
+    for table in fields(settings):
+        _check_numbers(table.name, getattr(settings, table.name))
     if settings.logging.level not in ("debug", "info", "warning", "error"):
         raise WrongSetting("The setting logging.level must be debug, info, warning or error.")
     try:
@@ -260,12 +260,43 @@ def _check(settings: Settings) -> None:
         _check_production(settings)
 
 
+# Numbers that may be nought; of any other, nought would mean that nothing works, or that nothing is bounded.
+_MAY_BE_NOUGHT = frozenset(
+    f"{table}.{key}"
+    for table, keys in {
+        "sessions": ("touch_every",),
+        "tokens": ("refresh_grace",),
+        "passwords": ("hash_queue",),
+        "throttle": ("tries_per_account_under_attack", "wide_attack_from"),
+        "proxy": ("hops",),
+    }.items()
+    for key in keys
+)
+
+
+def _check_numbers(name: str, table: object) -> None:
+    if not is_dataclass(table):
+        return
+    for field in fields(table):
+        value, full_name = getattr(table, field.name), f"{name}.{field.name}"
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            continue
+        if full_name in _MAY_BE_NOUGHT and value < 0:
+            raise WrongSetting(f"The setting {full_name} must not be negative.")
+        if full_name not in _MAY_BE_NOUGHT and not 0 < value < float("inf"):
+            raise WrongSetting(f"The setting {full_name} must be more than 0.")
+
+
 def _check_issuer(settings: Settings) -> None:
     if not settings.issuer:
         raise WrongSetting("The setting issuer is missing: set IDP_ISSUER to the provider's public https address.")
-    parts = urlsplit(settings.issuer)
-    if not parts.hostname or parts.query or parts.fragment or parts.path or settings.issuer.endswith("/"):
-        raise WrongSetting("The setting issuer must be an address without path, query or trailing slash.")
+    try:
+        parts = urlsplit(settings.issuer)
+        _ = parts.port
+    except ValueError:
+        raise WrongSetting("The setting issuer is not an address.") from None
+    if not parts.hostname or "@" in parts.netloc or settings.issuer != f"{parts.scheme}://{parts.netloc}":
+        raise WrongSetting("The setting issuer must be an address without user, path, query or trailing slash.")
     loopback = parts.hostname in ("localhost", "127.0.0.1", "::1")
     if parts.scheme != "https" and not (parts.scheme == "http" and loopback):
         raise WrongSetting("The setting issuer must be an https address (http only on localhost, for trying out).")

@@ -68,7 +68,8 @@ def read_unverified_header(token: str) -> dict[str, Any]:
     """The header of a JWT, unchecked: only for finding the key. Raises Unsealable when it is no JWT."""
     try:
         return jwt.get_unverified_header(token)
-    except jwt.PyJWTError:
+    except (jwt.PyJWTError, ValueError, RecursionError):
+        # A header of a thousand opening brackets is a text of some hundred bytes more.
         raise Unsealable from None
 
 

@@ -163,6 +163,12 @@ def insert_sign_in_name(
     tx: Tx, keyring: Keyring, key: DataKey, subject: Subject, *, kind: str, value: str, proof: str, now: datetime
 ) -> bool:
     """Make a value the name to sign in with; False when it is another subject's already."""
+    index, *under_earlier_masters = keyring.indexes(f"sign-in/{subject.kind}/{kind}", value)
+    if under_earlier_masters:  # until the rewrap has passed, the unique index alone does not see them
+        earlier = sign_in_names.c.value_index.in_(under_earlier_masters)
+        same = (sign_in_names.c.space == subject.kind, sign_in_names.c.kind == kind, earlier)
+        if tx.scalar(select(sign_in_names.c.id).where(*same)) is not None:
+            return False
     id_ = chance.new_id(now)
     dialect = postgresql if tx.dialect.name == "postgresql" else sqlite
     statement = (
@@ -173,13 +179,15 @@ def insert_sign_in_name(
             space=subject.kind,
             kind=kind,
             value_sealed=key.seal("sign_in_names.value_sealed", id_, value),
-            value_index=keyring.index(f"sign-in/{subject.kind}/{kind}", value),
+            value_index=index,
             proof=proof,
             created_at=now,
         )
         .on_conflict_do_nothing()
+        .returning(sign_in_names.c.id)
     )
-    return tx.execute(statement).rowcount == 1
+    # Not by the row count: of an INSERT it is gone on PostgreSQL once the statement is done.
+    return tx.scalar(statement) is not None
 
 
 def insert_fact(tx: Tx, key: DataKey, fact: Fact) -> None:

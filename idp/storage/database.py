@@ -42,6 +42,8 @@ def engine_config(settings: Database) -> dict[str, Any]:
         "pool_size": settings.pool_size,
         "pool_timeout": settings.pool_timeout,
         "max_overflow": 0,
+        # The driver's messages go to the log, and what a statement carried stays out of it.
+        "hide_parameters": True,
     }
     if url.get_backend_name() == "sqlite":
         if url.database and not Path(url.database).is_absolute():

@@ -228,8 +228,9 @@ def refresh(
     values = {
         **times.values(),
         "grant_id": grant_id,
-        "service_id": service_id,
-        "generation": generation,
+        # Not named as their columns: SQLAlchemy would take them for values to set.
+        "of_service": service_id,
+        "of_generation": generation,
         "sector": sector,
     }
     if tx.dialect.name == "postgresql":
@@ -245,8 +246,8 @@ def _count_up() -> Any:
         update(grants)
         .where(
             grants.c.id == _uuid("grant_id"),
-            grants.c.service_id == _uuid("service_id"),
-            grants.c.generation == bindparam("generation", type_=Integer),
+            grants.c.service_id == _uuid("of_service"),
+            grants.c.generation == bindparam("of_generation", type_=Integer),
             grants.c.session_id == sessions.c.id,
             grants.c.subject_id == subjects.c.id,
             _GRANT_LIVES,

@@ -15,6 +15,7 @@ def ensure_months(tx: Tx, now: datetime) -> int:
     """Make the partitions of this month and the next twelve where they are missing; gives how many were made."""
     if tx.dialect.name != "postgresql":
         return 0
+    tx.execute(text("SELECT pg_advisory_xact_lock(hashtext('idp months'))"))  # of two workers, one makes them
     there = set(tx.scalars(text("SELECT relname FROM pg_class WHERE relispartition AND relkind = 'r'")))
     made = 0
     for months in range(MONTHS_AHEAD + 1):

@@ -7,7 +7,7 @@ change; append-only tables are never touched. Each batch is a transaction of its
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import LargeBinary, Table, and_, func, literal, select, update
+from sqlalchemy import LargeBinary, Table, and_, exists, func, literal, select, update
 
 from idp.runtime.data_keys import DataKey
 from idp.runtime.keyring import Keyring
@@ -43,7 +43,7 @@ def reindex(tx: Tx, keyring: Keyring, table_name: str) -> int:
     renewed = 0
     for row in _stale(tx, keyring, table, stale_column):
         wrapped = tx.scalar(select(data_keys.c.wrapped).where(data_keys.c.subject_id == row.subject_id))
-        if wrapped is None:
+        if wrapped is None:  # erased this very moment
             continue
         values = renew(keyring, keyring.unwrap(wrapped, row.subject_id), row)
         same = and_(*(column == getattr(row, column.name) for column in table.primary_key))
@@ -62,8 +62,12 @@ def count_stale(tx: Tx, keyring: Keyring) -> dict[str, int]:
 
 
 def _is_stale(keyring: Keyring, column: Any) -> Any:
+    """An index of a person whose data key was erased can never be made anew, and nobody is to find it."""
     start = 1 if column.type.length == 20 else 2
-    return func.substr(column, start, 4) != literal(keyring.current_master_id, LargeBinary)
+    is_stale = func.substr(column, start, 4) != literal(keyring.current_master_id, LargeBinary)
+    if column.table in (data_keys, keys):
+        return is_stale
+    return and_(is_stale, exists().where(data_keys.c.subject_id == column.table.c.subject_id))
 
 
 def _stale(tx: Tx, keyring: Keyring, table: Table, column: Any) -> list[Any]:

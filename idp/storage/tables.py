@@ -35,7 +35,8 @@ class Moment(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC)
 
 
-PARTITIONED = ("grants", "releases", "audit", "authentications")
+# In the order in which deeds write to them, so that making a month waits for a deed, and never each for the other.
+PARTITIONED = ("grants", "releases", "authentications", "audit")
 
 
 def _table(name: str, *items: Any) -> sa.Table:

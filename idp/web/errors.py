@@ -22,7 +22,16 @@ STATUS: Final = {
     "unavailable": 503,
 }
 # Where a wrong method meets no blueprint, and so no guard that would have said that a machine asks.
-MACHINES: Final = frozenset({"/oauth2/token", "/oauth2/userinfo", "/oauth2/jwks", "/oauth2/register"})
+MACHINES: Final = frozenset(
+    {
+        "/oauth2/token",
+        "/oauth2/userinfo",
+        "/oauth2/jwks",
+        "/oauth2/register",
+        "/.well-known/openid-configuration",
+        "/.well-known/oauth-authorization-server",
+    }
+)
 _BY_STATUS: Final = {404: "not_found", 405: "method_not_allowed", 413: "request_too_large"}
 _log = log.get(__name__)
 
@@ -41,7 +50,7 @@ def send(answer: Answer) -> Response:
 
 def refused(refusal: Refusal) -> ResponseReturnValue:
     status = STATUS.get(refusal.code, 400)
-    _log.info("refused", code=refusal.code, detail=refusal.detail, status=status)
+    _log.info("refused", request=g.request_id, code=refusal.code, detail=refusal.detail, status=status)
     if g.get("is_machine"):
         return send(error_answer(status, "invalid_request", refusal.detail or refusal.code))
     response = page(
@@ -73,7 +82,7 @@ def http_refused(error: HTTPException) -> ResponseReturnValue:
 
 
 def unavailable(error: storage.Unavailable) -> ResponseReturnValue:
-    _log.error("the database did not answer", fault=str(error))
+    _log.error("the database did not answer", request=g.request_id, fault=str(error))
     if g.get("is_machine"):
         answer = error_answer(503, "temporarily_unavailable", "try again in a moment")
         return send(Answer(answer.status, answer.body, {**answer.headers, "Retry-After": "5"}))
@@ -82,7 +91,7 @@ def unavailable(error: storage.Unavailable) -> ResponseReturnValue:
 
 def failed(error: Exception) -> ResponseReturnValue:
     """A fault of ours: logged with its trace, answered without."""
-    _log.exception("a request failed", fault=type(error).__name__)
+    _log.exception("a request failed", request=g.request_id, fault=type(error).__name__)
     if g.get("is_machine"):
         return send(error_answer(500, "server_error", "the provider failed; quote the X-Request-Id header"))
     return refused(Refusal("server_error"))

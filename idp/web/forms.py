@@ -21,6 +21,8 @@ from idp.runtime.data_keys import Unsealable
 from idp.web import cookies, given
 
 LARGEST: Final = 8192
+# The characters of a binding, and of a session's id in hexadecimal.
+_MARK: Final = 32
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -46,9 +48,9 @@ class Parked:
 
 def seal(parked: Parked) -> str:
     """The parked request as one text; raises Refusal('request_too_large')."""
-    packed = orjson.dumps(
-        [parked.door, parked.pairs, parked.at.timestamp(), parked.binding, parked.chosen, parked.session]
-    )
+    # Always of one width, so that a request that fits behind its first page fits behind every later one.
+    marks = [mark.ljust(_MARK) for mark in (parked.binding, parked.chosen, parked.session)]
+    packed = orjson.dumps([parked.door, parked.pairs, f"{parked.at.timestamp():.6f}", *marks])
     sealed = given.runtime().keyring.seal_text("page", packed)
     if len(sealed) > LARGEST:
         raise Refusal("request_too_large", f"the request takes more than {LARGEST} characters when it is kept")
@@ -67,10 +69,10 @@ def unseal(text: str) -> Parked | None:
     return Parked(
         door=door,
         pairs=tuple((name, value) for name, value in pairs),
-        at=datetime.fromtimestamp(at, UTC),
-        binding=binding,
-        chosen=chosen,
-        session=session,
+        at=datetime.fromtimestamp(float(at), UTC),
+        binding=binding.rstrip(),
+        chosen=chosen.rstrip(),
+        session=session.rstrip(),
     )
 
 
@@ -114,4 +116,4 @@ def parked_of_page() -> Parked | None:
 
 
 def _binding(secret: str) -> str:
-    return chance.digest(secret).hex()[:32] if secret else ""
+    return chance.digest(secret).hex()[:_MARK] if secret else ""

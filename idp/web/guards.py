@@ -1,11 +1,14 @@
 """Who may pass a door: every blueprint is mounted with one of these, and a test refuses a door without."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Final
 
 from flask import g, request
 from flask.typing import ResponseReturnValue
 
+from idp import flows, storage
+from idp.storage.sessions import SignedIn
 from idp.web import forms, given
 
 Guard = Callable[[], ResponseReturnValue | None]
@@ -27,7 +30,17 @@ def signed_in_person() -> ResponseReturnValue | None:
         door = str(request.endpoint)
         return forms.go("sign_in.sign_in", forms.Parked(door=door, at=given.runtime().clock.now()))
     g.signed_in = found
+    _note_use(found)
     return None
+
+
+def _note_use(found: SignedIn) -> None:
+    """Using these pages keeps a sign-in from becoming idle."""
+    runtime = given.runtime()
+    every = timedelta(seconds=runtime.settings.sessions.touch_every)
+    if found.session.wants_touch(runtime.clock.now(), every):
+        with storage.begin() as tx:
+            flows.sign_in.note_use(tx, runtime, found)
 
 
 GUARDS: Final = (anyone, services, signed_in_person)

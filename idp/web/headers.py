@@ -22,6 +22,7 @@ def install(app: Flask, *, is_https: bool) -> None:
         if is_https:
             response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
         response.headers["X-Request-Id"] = g.request_id
-        if response.status_code >= 400 and "Cache-Control" not in response.headers:
+        may_keep = response.status_code < 400 and "Location" not in response.headers
+        if not may_keep and "Cache-Control" not in response.headers:
             response.headers["Cache-Control"] = "no-store"
         return response

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
 from flask import Response, g, make_response, render_template, request, url_for
 from flask_babel import gettext
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from idp import storage
 from idp.domain.accounts import Profile
@@ -14,6 +15,8 @@ from idp.domain.relying_services import RelyingService
 from idp.runtime.runtime import Runtime
 from idp.web import cookies, language
 from idp.web.assets import Assets
+
+_COMES_AGAIN: Final = ("parked", "client_id", "redirect_uri", "response_type", "scope")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +101,13 @@ def page_values(runtime: Runtime, assets: Assets) -> dict[str, Any]:
 
 
 def _this_page() -> str:
-    """The page one is on as an address to come back to; after a post, the page that was posted."""
-    if request.method == "GET":
-        return request.full_path.rstrip("?")
-    parked = request.form.get("parked", "")
-    return f"{request.path}?{urlencode({'parked': parked})}" if parked else request.path
+    """The page one is on as an address to come back to; after a post, the page that was posted.
+
+    Of a query only what makes the page come again: hints and whatever else stands there may name people.
+    """
+    try:
+        given = request.args if request.method == "GET" else request.form
+    except RequestEntityTooLarge:  # the page that says so is on its way
+        return request.path
+    kept = {name: given[name] for name in _COMES_AGAIN if name in given}
+    return f"{request.path}?{urlencode(kept)}" if kept else request.path

@@ -1,6 +1,7 @@
 """Each test gets an empty, migrated database of its own on either store, and no trace of it stays."""
 
 import socket
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import sqlalchemy
 from flask import Flask
 from sqlalchemy.engine import make_url
 
-from idp.storage import db
+from idp.storage import db, partitions
 from tests.postgres import PostgresCluster
 from tests.stores import STORES, Stores
 
@@ -29,11 +30,36 @@ def _tables(url: str) -> dict[str, int]:
     return rows
 
 
-def test_a_store_has_every_table_and_no_row(store_url: str) -> None:
-    rows = _tables(store_url)
-    assert rows.pop("alembic_version") == 1
-    assert set(db.metadata.tables) <= set(rows)
-    assert set(rows.values()) == {0}
+def _whole_tables(url: str) -> dict[str, int]:
+    """The rows of each table, the months of a table counted in it."""
+    return {name: count for name, count in _tables(url).items() if not partitions.is_partition(name)}
+
+
+def test_a_store_has_every_table_and_no_row_but_the_keys_of_a_first_start(store_url: str) -> None:
+    rows = _whole_tables(store_url)
+    assert set(rows) == {*db.metadata.tables, "alembic_version"}
+    filled = {name: count for name, count in rows.items() if count}
+    # The pairwise key, current and next for ES256 and RS256, each signing key noted; the house's data key.
+    assert filled == {"alembic_version": 1, "keys": 5, "audit": 4, "data_keys": 1}
+
+
+@pytest.mark.postgres
+def test_a_postgresql_database_that_was_used_comes_back_with_the_same_keys(postgres: PostgresCluster) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        stores = Stores(Path(folder), "idp_again", lambda: postgres)
+        url = stores.fresh("postgresql")
+        first = _whole_tables(url)
+        with psycopg.connect(_plain(url)) as connection:
+            keys = connection.execute("SELECT kid, private_sealed FROM keys ORDER BY kid").fetchall()
+            connection.execute("DELETE FROM keys WHERE kid = 'pairwise'")
+            connection.execute("INSERT INTO throttles VALUES ('x', 1, now())")
+        stores.discard(url)
+        assert stores.fresh("postgresql") == url
+        assert _whole_tables(url) == first
+        with psycopg.connect(_plain(url)) as connection:
+            assert connection.execute("SELECT kid, private_sealed FROM keys ORDER BY kid").fetchall() == keys
+        for name in ("idp_again_template", "idp_again_1"):
+            postgres.drop_database(name)
 
 
 RESISTING = """

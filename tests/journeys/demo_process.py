@@ -19,6 +19,7 @@ class DemoProcess:
     def __init__(self, port: int, folder: Path, patience: float = 120, **settings: str) -> None:
         self.port, self.folder, self.patience = port, folder, patience
         self.provider, self.portal, self.one_stop = (f"http://localhost:{port + step}" for step in range(3))
+        self.settings: Mapping[str, str] = settings
         self._environment: Mapping[str, str] = {**os.environ, "IDP_PORT": str(port), **settings}
         self._lines: list[str] = []
         self._ready = threading.Event()
@@ -45,6 +46,10 @@ class DemoProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     @property
     def output(self) -> str:

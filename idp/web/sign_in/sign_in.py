@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from flask import Blueprint, redirect, request, url_for
+from flask import Blueprint, Response, make_response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
@@ -40,6 +40,9 @@ def sign_in() -> ResponseReturnValue:
     if not forms.is_ours(parked):
         # Another browser, a lost cookie or a page left open: the request starts anew and finds its way back here.
         return _restart(parked)
+    signed_in = given.signed_in()
+    if signed_in is not None and signed_in.session.auth_time >= parked.at:
+        return _onward(parked)  # the back button, or a second tab: this request has had its sign-in
     language.wish(parked.language_wanted)
     hint = next((value for name, value in parked.pairs if name == "login_hint"), "")
     return _page(parked, identifier=hint[:254])
@@ -84,14 +87,17 @@ def _try(identifier: str, password: str, browser: Browser) -> SignedInNow | Fail
 
 def _welcome(parked: Parked, outcome: SignedInNow, device: str) -> ResponseReturnValue:
     """On to where the person was going, under new cookies."""
-    if parked.door in LOCAL_DOORS:
-        response = redirect(url_for(parked.door), 303)
-    else:
-        response = redirect(url_for(parked.door, parked=forms.seal(parked)), 303)
-    cookies.write(response, cookies.SESSION, outcome.secret)  # type: ignore[arg-type]
+    response = _onward(parked)
+    cookies.write(response, cookies.SESSION, outcome.secret)
     device_for = given.runtime().settings.sessions.device_for
-    cookies.write(response, cookies.DEVICE, device, max_age=device_for)  # type: ignore[arg-type]
+    cookies.write(response, cookies.DEVICE, device, max_age=device_for)
     return response
+
+
+def _onward(parked: Parked) -> Response:
+    """To the door that the sign-in was for."""
+    there = url_for(parked.door) if parked.door in LOCAL_DOORS else url_for(parked.door, parked=forms.seal(parked))
+    return make_response(redirect(there, 303))
 
 
 def _failed(parked: Parked, identifier: str, failure: Failure) -> ResponseReturnValue:
@@ -120,6 +126,7 @@ def _show_again(parked: Parked | None, identifier: str) -> ResponseReturnValue:
     at = given.runtime().clock.now()
     known = parked if parked is not None and parked.door in {authorize.DOOR, *LOCAL_DOORS} else None
     fresh = replace(forms.afresh(known), at=at) if known else Parked(HOME, at=at)
+    language.wish(fresh.language_wanted)
     notice = gettext("This page had been open for too long. Please enter your password again.")
     return forms.here(fresh, lambda bound: _page(bound, identifier=identifier, notice=notice, status=400))
 

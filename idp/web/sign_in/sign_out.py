@@ -27,9 +27,13 @@ class Back:
 @blueprint.route("/sign-out", methods=["GET", "POST"])
 def sign_out() -> ResponseReturnValue:
     signed_in, parked = given.signed_in(), forms.parked_of_page()
-    if parked is None or parked.door not in (OWN, logout.DOOR) or not forms.is_ours(parked):
-        door = Parked(OWN) if parked is None or parked.door != logout.DOOR else parked
-        return forms.go(OWN, Parked(door.door, door.pairs, given.runtime().clock.now()))
+    if parked is None or parked.door not in (OWN, logout.DOOR):
+        parked = Parked(OWN)
+    # A post from elsewhere brings no cookies: only the GET it is sent to says whether nobody is signed in. That one
+    # asks nobody anything, and so does not go in circles where cookies are off.
+    is_answer = request.method == "GET" and signed_in is None
+    if not is_answer and not forms.is_ours(parked):
+        return forms.go(OWN, Parked(parked.door, parked.pairs, given.runtime().clock.now()))
     language.wish(parked.language_wanted)
     asked = protocol.logout.read(given.server(), parked.pairs) if parked.door == logout.DOOR else None
     if signed_in is None:

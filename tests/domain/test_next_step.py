@@ -1,0 +1,200 @@
+"""What happens next to an authorization request: OIDC Core 3.1.2.1, 3.1.2.3 and 3.1.2.6, state by state."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from idp.domain.consent import BasisKind, Consent, Need
+from idp.domain.next_step import AskConsent, ChooseAccount, Facts, Issue, Refuse, SignIn, Step, decide
+from idp.domain.sessions import Session
+
+ASKED_AT = datetime(2026, 12, 1, 1, 30, tzinfo=UTC)
+NOW = ASKED_AT + timedelta(seconds=30)
+PERSON, SERVICE = UUID(int=1), UUID(int=2)
+NEED = Need(BasisKind.CONSENT, frozenset({"name"}), offline=False, legal_basis=None)
+
+
+def a_session(auth_time: datetime) -> Session:
+    return Session(
+        id=UUID(int=3),
+        subject_id=PERSON,
+        auth_time=auth_time,
+        amr=("pwd",),
+        auth_level=1,
+        created_at=auth_time,
+        seen_at=auth_time,
+        expires_at=auth_time + timedelta(hours=12),
+        ended_at=None,
+    )
+
+
+def a_consent(given_at: datetime, need: Need = NEED) -> Consent:
+    return Consent(
+        id=UUID(int=4),
+        subject_id=PERSON,
+        service_id=SERVICE,
+        kind=need.kind,
+        names=need.names,
+        offline=need.offline,
+        legal_basis=need.legal_basis,
+        given_at=given_at,
+        withdrawn_at=None,
+    )
+
+
+OLD, FRESH = a_session(ASKED_AT - timedelta(minutes=10)), a_session(ASKED_AT + timedelta(seconds=5))
+AGREED = a_consent(ASKED_AT - timedelta(days=3))
+PLAIN = Facts(
+    prompts=frozenset(),
+    max_age=None,
+    asked_at=ASKED_AT,
+    session=OLD,
+    hint_names_another=False,
+    account_chosen=False,
+    need=NEED,
+    consent=AGREED,
+)
+STRANGER = replace(PLAIN, session=None, need=None, consent=None)
+
+
+def asks(*prompts: str, **changes: object) -> Facts:
+    return replace(PLAIN, prompts=frozenset(prompts), **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("facts", "step"),
+    [
+        pytest.param(PLAIN, Issue(), id="signed in and agreed"),
+        pytest.param(STRANGER, SignIn(again=False), id="a stranger signs in"),
+        pytest.param(replace(PLAIN, consent=None), AskConsent(NEED), id="not agreed yet"),
+        pytest.param(replace(PLAIN, need=None, consent=None), Issue(), id="nothing to agree to"),
+        pytest.param(asks("login"), SignIn(again=True), id="prompt=login with an older session"),
+        pytest.param(asks("login", session=FRESH), Issue(), id="prompt=login is satisfied by a sign-in since"),
+        pytest.param(asks(max_age=60), SignIn(again=True), id="max_age is over"),
+        pytest.param(asks(max_age=3600), Issue(), id="max_age is not over"),
+        pytest.param(asks(max_age=630), Issue(), id="max_age to the second"),
+        pytest.param(asks(max_age=629), SignIn(again=True), id="max_age and one second"),
+        pytest.param(asks(max_age=0), SignIn(again=True), id="max_age=0 is as prompt=login"),
+        pytest.param(asks(max_age=0, session=FRESH), Issue(), id="max_age=0 is satisfied by a sign-in since"),
+        pytest.param(asks("select_account"), ChooseAccount(), id="select_account"),
+        pytest.param(asks("select_account", account_chosen=True), Issue(), id="chosen"),
+        pytest.param(asks("select_account", session=FRESH), Issue(), id="signing in is choosing"),
+        pytest.param(asks("consent"), AskConsent(NEED), id="prompt=consent asks again"),
+        pytest.param(asks("consent", consent=a_consent(NOW)), Issue(), id="prompt=consent, agreed since"),
+        pytest.param(asks("login", "consent"), SignIn(again=True), id="sign-in comes before consent"),
+        pytest.param(asks("login", "consent", session=FRESH), AskConsent(NEED), id="then consent"),
+        pytest.param(asks("select_account", "consent"), ChooseAccount(), id="choice comes before consent"),
+        pytest.param(asks(hint_names_another=True), SignIn(again=True), id="the hint names another person"),
+        pytest.param(asks(hint_names_another=True, need=None), SignIn(again=True), id="the hint comes before consent"),
+    ],
+)
+def test_oidc_core_3_1_2_3_the_next_page(facts: Facts, step: Step) -> None:
+    assert decide(facts, NOW) == step
+
+
+def test_oidc_core_3_1_2_2_nobody_but_the_person_of_the_hint_comes_out() -> None:
+    step = decide(asks(hint_names_another=True, session=FRESH), NOW)
+    assert isinstance(step, Refuse)
+    assert step.error == "login_required"
+
+
+@pytest.mark.parametrize(
+    ("facts", "error"),
+    [
+        (replace(STRANGER, prompts=frozenset({"none"})), "login_required"),
+        (asks("none", max_age=60), "login_required"),
+        (asks("none", max_age=0), "login_required"),
+        (asks("none", hint_names_another=True), "login_required"),
+        (asks("none", consent=None), "consent_required"),
+    ],
+)
+def test_oidc_core_3_1_2_6_prompt_none_tells_what_is_missing(facts: Facts, error: str) -> None:
+    step = decide(facts, NOW)
+    assert isinstance(step, Refuse)
+    assert step.error == error
+    assert step.description.isascii()
+
+
+def test_oidc_core_3_1_2_1_prompt_none_issues_where_no_page_is_needed() -> None:
+    assert decide(asks("none"), NOW) == Issue()
+
+
+seconds = st.integers(-3600, 3600).map(lambda count: timedelta(seconds=count))
+needs = st.builds(
+    Need,
+    kind=st.sampled_from(BasisKind),
+    names=st.frozensets(st.sampled_from(["name", "email", "birthdate"])),
+    offline=st.booleans(),
+    legal_basis=st.sampled_from([None, "Luật A", "Luật B"]),
+)
+consents = st.builds(
+    lambda at, need, withdrawn: replace(a_consent(ASKED_AT + at, need), withdrawn_at=ASKED_AT if withdrawn else None),
+    seconds,
+    needs,
+    st.booleans(),
+)
+situations = st.builds(
+    Facts,
+    prompts=st.sampled_from(["", "none", "login", "consent", "select_account", "login consent select_account"]).map(
+        lambda text: frozenset(text.split())
+    ),
+    max_age=st.none() | st.integers(0, 4000),
+    asked_at=st.just(ASKED_AT),
+    session=st.none() | seconds.map(lambda at: a_session(min(ASKED_AT + at, NOW))),
+    hint_names_another=st.booleans(),
+    account_chosen=st.booleans(),
+    need=st.none() | needs,
+    consent=st.none() | consents,
+)
+
+
+@given(situations)
+def test_prompt_none_never_yields_a_page(facts: Facts) -> None:
+    assert isinstance(decide(replace(facts, prompts=frozenset({"none"})), NOW), Issue | Refuse)
+
+
+@given(situations)
+def test_a_code_is_issued_only_when_everything_is_settled(facts: Facts) -> None:
+    if decide(facts, NOW) != Issue():
+        return
+    assert facts.session is not None
+    assert not facts.hint_names_another
+    since = facts.session.auth_time >= facts.asked_at
+    assert since or "login" not in facts.prompts
+    assert since or facts.max_age is None or NOW - facts.session.auth_time <= timedelta(seconds=facts.max_age)
+    assert since or facts.account_chosen or "select_account" not in facts.prompts
+    if facts.need is not None:
+        assert facts.consent is not None
+        assert facts.consent.withdrawn_at is None
+        assert facts.need.names <= facts.consent.names
+        assert "consent" not in facts.prompts or facts.consent.given_at >= facts.asked_at
+
+
+def obey(facts: Facts, step: Step, now: datetime) -> Facts:
+    """The facts after the person has done what the page asked."""
+    match step:
+        case SignIn():
+            return replace(facts, session=a_session(now), hint_names_another=False)
+        case ChooseAccount():
+            return replace(facts, account_chosen=True)
+        case AskConsent(need):
+            return replace(facts, consent=a_consent(now, need))
+        case _:
+            raise AssertionError(step)
+
+
+@given(situations, st.booleans())
+def test_who_does_what_is_asked_is_never_asked_it_again(facts: Facts, is_asked_next_morning: bool) -> None:
+    now = NOW + timedelta(hours=9) if is_asked_next_morning else NOW
+    asked: list[type] = []
+    step = decide(facts, now)
+    while not isinstance(step, Issue | Refuse):
+        assert type(step) not in asked
+        asked.append(type(step))
+        facts, now = obey(facts, step, now), now + timedelta(minutes=40)
+        step = decide(facts, now)
+    assert len(asked) <= 3

@@ -1,0 +1,194 @@
+"""Every page in a real browser: axe finds nothing, nothing is wider than the screen, pictures are kept.
+
+WCAG 2.2 AA. Each page is looked at in both languages, at 360 and 1280 px, light and dark; the pictures lie in
+var/screenshots/. Reflow (1.4.10) is measured at 320 px, and again with the large text.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+import pytest
+from playwright.sync_api import Browser, Page, ViewportSize
+
+from tests.browser import WIDTHS, axe, screenshot
+from tests.journeys.demo_process import DemoProcess
+from tests.journeys.visitor import Person, Visitor
+
+pytestmark = [pytest.mark.journey, pytest.mark.postgres]
+LANGUAGES = ("vi", "en")
+INFORMATION = "register recover lock help privacy accessibility status business counter admin".split()
+NARROW = ViewportSize(width=320, height=640)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Who looks at the pages, in one language: a stranger, and somebody who is signed in and agrees to nothing."""
+
+    language: str
+    demo: DemoProcess
+    stranger: Visitor
+    member: Visitor
+    somebody: Callable[[], Person]
+
+    def ask(self, visitor: Visitor, service: str = "cong-dich-vu-cong", **parameters: str) -> Visitor:
+        """An authorization request of a service, sent by the visitor's browser."""
+        base = self.demo.portal if service == "cong-dich-vu-cong" else self.demo.one_stop
+        asked = {
+            "client_id": service,
+            "redirect_uri": f"{base}/callback",
+            "response_type": "code",
+            "scope": "openid profile email phone address",
+            "state": "trang-thai",
+            "nonce": "mot-lan",
+            **parameters,
+        }
+        return self.open(visitor, f"/oauth2/authorize?{urlencode(asked)}")
+
+    def open(self, visitor: Visitor, path: str) -> Visitor:
+        visitor.page.goto(f"{self.demo.provider}{path}")
+        return visitor
+
+
+def sign_in_wrong(scene: Scene, number: str = "097085000001") -> Visitor:
+    visitor = scene.ask(scene.stranger)
+    visitor.fill_in(number, "khong-dung-dau-nhe")
+    return visitor
+
+
+def sign_in_throttled(scene: Scene) -> Visitor:
+    for _ in range(8):
+        visitor = sign_in_wrong(scene, "097085000002")
+        if visitor.page.locator("text=15").count():
+            return visitor
+    raise AssertionError("nobody said stop")
+
+
+def sign_in_missing(scene: Scene) -> Visitor:
+    visitor = scene.ask(scene.stranger)
+    visitor.page.click("#sign-in")
+    return visitor
+
+
+def sign_in_expired(scene: Scene) -> Visitor:
+    visitor = scene.ask(scene.stranger)
+    visitor.context.clear_cookies(name="idp_page")
+    visitor.fill_in("097085000003", "mot-mat-khau")
+    return visitor
+
+
+def signed_out(scene: Scene) -> Visitor:
+    """With two services that hear of it; ends the stranger's own short visit."""
+    visitor, person = scene.stranger, scene.somebody()
+    for service in ("cong-dich-vu-cong", "mot-cua-dien-tu"):
+        scene.ask(visitor, service)
+        if visitor.path == "/sign-in":
+            visitor.sign_in(person)
+        visitor.answer()
+    scene.open(visitor, "/sign-out")
+    visitor.page.click("#logout-confirm")
+    return visitor
+
+
+def account(scene: Scene) -> Visitor:
+    """With a service that received something; by somebody who is signed out again by the next page."""
+    visitor = scene.open(scene.stranger, "/sign-out")
+    scene.ask(visitor)
+    visitor.sign_in(scene.somebody())
+    visitor.answer()
+    return scene.open(visitor, "/account")
+
+
+PAGES: dict[str, Callable[[Scene], Visitor]] = {
+    "sign_in": lambda scene: scene.ask(scene.stranger),
+    "sign_in_direct": lambda scene: scene.open(scene.stranger, "/sign-in"),
+    "sign_in_missing": sign_in_missing,
+    "sign_in_wrong": sign_in_wrong,
+    "sign_in_throttled": sign_in_throttled,
+    "sign_in_expired": sign_in_expired,
+    "consent": lambda scene: scene.ask(scene.member),
+    "consent_offline": lambda scene: scene.ask(
+        scene.member, scope="openid profile offline_access", prompt="consent"
+    ),
+    "consent_nothing": lambda scene: scene.ask(scene.member, scope="openid", prompt="consent"),
+    "notice": lambda scene: scene.ask(scene.member, "mot-cua-dien-tu"),
+    "choose_account": lambda scene: scene.ask(scene.member, prompt="select_account"),
+    "sign_out": lambda scene: scene.open(scene.member, "/sign-out"),
+    "sign_out_asked": lambda scene: scene.open(scene.member, "/oauth2/logout?client_id=cong-dich-vu-cong"),
+    "signed_out": signed_out,
+    "refusal_400": lambda scene: scene.ask(scene.stranger, redirect_uri="https://la.example/cb"),
+    "refusal_404": lambda scene: scene.open(scene.stranger, "/khong-co"),
+    "home": lambda scene: scene.open(scene.stranger, "/"),
+    "home_person": lambda scene: scene.open(scene.member, "/"),
+    "account_empty": lambda scene: scene.open(scene.member, "/account"),
+    "account": account,
+    "services": lambda scene: scene.open(scene.stranger, "/services"),
+    **{f"information_{name}": lambda scene, name=name: scene.open(scene.stranger, f"/{name}") for name in INFORMATION},
+}
+HEADINGS_WANTED = {  # the page that is meant, not one that came in its place
+    "sign_in_throttled": "Ông/Bà đợi 15 phút",
+    "sign_in_expired": "Trang này đã mở quá lâu",
+    "consent_offline": "cả khi Ông/Bà không dùng",
+    "choose_account": "Dùng tài khoản khác",
+    "signed_out": "Hệ thống một cửa điện tử",
+    "account": "Cổng Dịch vụ công tỉnh Bắc Ninh",
+}
+
+
+@pytest.fixture(scope="module", params=LANGUAGES)
+def scene(
+    request: pytest.FixtureRequest, browser: Browser, demo: DemoProcess, a_person: Callable[[], Person]
+) -> Iterator[Scene]:
+    contexts = [browser.new_context(locale="vi-VN") for _ in range(2)]
+    for context in contexts:
+        context.add_cookies([{"name": "idp_language", "value": request.param, "url": demo.provider}])
+    stranger, member = (Visitor(demo, context) for context in contexts)
+    made = Scene(request.param, demo, stranger, member, a_person)
+    made.open(member, "/sign-in")
+    member.sign_in(a_person())
+    yield made
+    assert stranger.violations + member.violations == []
+    for context in contexts:
+        context.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_bars_nobody(scene: Scene, name: str) -> None:
+    """WCAG 2.2 AA."""
+    page = PAGES[name](scene).page
+    if scene.language == "vi":
+        assert HEADINGS_WANTED.get(name, "") in page.inner_text("main")
+    assert page.get_attribute("html", "lang") == scene.language
+    faults = {}
+    for width, scheme in _looks(name, scene.language):
+        page.set_viewport_size(WIDTHS[width])
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        look = f"{name}-{scene.language}-{width}-{scheme}"
+        faults |= {look: found} if (found := axe(page)) else {}
+        screenshot(page, look)
+    assert faults == {}
+    assert _overflow(page) == []
+
+
+def _looks(name: str, language: str) -> list[tuple[str, str]]:
+    """Both schemes at both widths; pages of one template share the four looks between them."""
+    looks = [(width, scheme) for width in WIDTHS for scheme in ("light", "dark")]
+    if not name.startswith("information_"):
+        return looks
+    return [looks[(INFORMATION.index(name.removeprefix("information_")) + (language == "en")) % 4]]
+
+
+def _overflow(page: Page) -> list[str]:
+    """What is wider than a screen of 320 px, with the usual text and the large one (WCAG 1.4.10, 1.4.4)."""
+    page.set_viewport_size(NARROW)
+    found = page.evaluate(_WIDER)
+    page.evaluate("document.documentElement.dataset.text = 'large'")
+    return [*found, *page.evaluate(_WIDER)]
+
+
+_WIDER = """() => {
+  const wide = document.documentElement.clientWidth;
+  if (document.documentElement.scrollWidth <= wide) return [];
+  return [...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > wide + 1)
+    .map(e => e.outerHTML.slice(0, 120));
+}"""

@@ -1,0 +1,374 @@
+"""What an authentication request may ask of the sign-in: OIDC Core 3.1.2.1, 3.1.2.2, 3.1.2.3, 3.1.2.6."""
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from idp.domain import logout_token
+from idp.runtime import chance
+from idp.runtime.runtime import Runtime
+from tests.builders import (
+    Citizen,
+    Service,
+    answer_in,
+    ask,
+    claims_in,
+    follow,
+    obtain_code,
+    obtain_tokens,
+    page_of,
+    parked_in,
+    request_of,
+    sign_in,
+    spend,
+    walk,
+)
+from tests.builders_provider import Provider
+from tests.protocol.test_authorize import told
+
+
+@pytest.fixture
+def browser(provider: Provider) -> FlaskClient:
+    """Signed in some time ago."""
+    signed_in = provider.signed_in()
+    provider.clock.advance(minutes=1)
+    return signed_in
+
+
+def page_after(browser: FlaskClient, service: Service, **parameters: str | None) -> str:
+    return page_of(follow(browser, ask(browser, service, **parameters)))
+
+
+def auth_time_in(browser: FlaskClient, service: Service, response: TestResponse) -> int:
+    tokens = spend(browser, service, answer_in(response)["code"]).get_json()
+    return int(claims_in(browser, tokens["id_token"])["auth_time"])
+
+
+# -- prompt --------------------------------------------------------------------------------------------------------
+
+
+def test_oidc_core_3_1_2_1_prompt_none_issues_where_nothing_is_to_be_asked(
+    provider: Provider, browser: FlaskClient
+) -> None:
+    assert "code" in answer_in(ask(browser, provider.service, prompt="none"))
+
+
+def test_oidc_core_3_1_2_6_prompt_none_without_a_session_is_login_required(provider: Provider) -> None:
+    said = told(ask(provider.browser(), provider.service, prompt="none"), provider.service)
+    assert said["error"] == "login_required"
+
+
+def test_oidc_core_3_1_2_6_prompt_none_with_an_ended_session_is_login_required(provider: Provider) -> None:
+    browser = provider.signed_in()
+    provider.clock.advance(minutes=31)
+    assert told(ask(browser, provider.service, prompt="none"), provider.service)["error"] == "login_required"
+
+
+def test_oidc_core_3_1_2_6_prompt_none_with_too_old_a_sign_in_is_login_required(
+    provider: Provider, browser: FlaskClient
+) -> None:
+    for max_age in ("0", "59"):
+        response = ask(browser, provider.service, prompt="none", max_age=max_age)
+        assert told(response, provider.service)["error"] == "login_required"
+
+
+def test_oidc_core_3_1_2_6_prompt_none_without_consent_is_consent_required(
+    provider: Provider, browser: FlaskClient
+) -> None:
+    service = provider.new_service()
+    assert told(ask(browser, service, prompt="none"), service)["error"] == "consent_required"
+
+
+def test_oidc_core_3_1_2_6_prompt_none_for_more_than_was_agreed_is_consent_required(
+    provider: Provider, browser: FlaskClient
+) -> None:
+    service = provider.agreed(scope="openid email")
+    assert "code" in answer_in(ask(browser, service, prompt="none", scope="openid email"))
+    for more in ({"scope": "openid email phone"}, {"scope": "openid offline_access"}):
+        assert told(ask(browser, service, prompt="none", **more), service)["error"] == "consent_required"
+    claims = '{"id_token": {"birthdate": null}}'
+    assert told(ask(browser, service, prompt="none", claims=claims), service)["error"] == "consent_required"
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    ["none login", "login none", "none consent", "none select_account", "create", "x", "NONE", "login,consent", "<x>"],
+)
+def test_oidc_core_3_1_2_1_contradicting_or_unknown_prompts_are_refused(
+    provider: Provider, browser: FlaskClient, prompt: str
+) -> None:
+    assert told(ask(browser, provider.service, prompt=prompt), provider.service)["error"] == "invalid_request"
+
+
+def test_oidc_core_3_1_2_1_prompt_login_asks_again(provider: Provider, browser: FlaskClient) -> None:
+    response = follow(browser, ask(browser, provider.service, prompt="login"))
+    assert page_of(response) == "sign_in"
+    provider.clock.advance(seconds=30)
+    done = walk(browser, response, provider.citizen)
+    assert auth_time_in(browser, provider.service, done) == int(provider.clock.now().timestamp())
+
+
+def test_oidc_core_3_1_2_1_prompt_login_cannot_be_walked_around(provider: Provider, browser: FlaskClient) -> None:
+    """Going back to the spine without having signed in leads to the sign-in page again."""
+    page = follow(browser, ask(browser, provider.service, prompt="login"))
+    again = follow(browser, browser.get("/oauth2/authorize", query_string={"parked": parked_in(page)}))
+    assert page_of(again) == "sign_in"
+    provider.clock.advance(minutes=5)
+    again = follow(browser, browser.get("/oauth2/authorize", query_string={"parked": parked_in(page)}))
+    assert page_of(again) == "sign_in"
+
+
+def test_oidc_core_3_1_2_1_prompt_consent_asks_again_and_is_remembered_anew(
+    provider: Provider, browser: FlaskClient
+) -> None:
+    response = follow(browser, ask(browser, provider.service, prompt="consent"))
+    assert page_of(response) == "consent"
+    assert "code" in answer_in(walk(browser, response))
+    provider.clock.advance(seconds=1)
+    assert page_after(browser, provider.service, prompt="consent") == "consent"
+
+
+def test_oidc_core_3_1_2_1_prompt_select_account_offers_the_choice(provider: Provider, browser: FlaskClient) -> None:
+    page = follow(browser, ask(browser, provider.service, prompt="select_account"))
+    assert page_of(page) == "choose_account"
+    assert "code" in answer_in(walk(browser, page))
+
+
+def test_oidc_core_3_1_2_1_select_account_may_lead_to_another_person(provider: Provider, browser: FlaskClient) -> None:
+    service = provider.agreed(provider.other)
+    before = claims_in(browser, obtain_tokens(browser, service, provider.citizen)["id_token"])["sub"]
+    provider.clock.advance(seconds=1)
+    response = walk(browser, ask(browser, service, prompt="select_account"), provider.other, choice="other")
+    tokens = spend(browser, service, answer_in(response)["code"]).get_json()
+    assert claims_in(browser, tokens["id_token"])["sub"] != before
+
+
+def test_oidc_core_3_1_2_1_prompts_may_be_combined(provider: Provider, browser: FlaskClient) -> None:
+    page = follow(browser, ask(browser, provider.service, prompt="login consent"))
+    assert page_of(page) == "sign_in"
+    typed = {"identifier": provider.citizen.number, "password": provider.citizen.password}
+    page = follow(browser, browser.post("/sign-in", data={"parked": parked_in(page), **typed}))
+    assert page_of(page) == "consent"
+    assert "code" in answer_in(walk(browser, page))
+
+
+# -- max_age -------------------------------------------------------------------------------------------------------
+
+
+def test_oidc_core_3_1_2_1_max_age_asks_again_when_the_sign_in_is_older(
+    provider: Provider, browser: FlaskClient
+) -> None:
+    assert "code" in answer_in(ask(browser, provider.service, max_age="60"))
+    page = follow(browser, ask(browser, provider.service, max_age="59"))
+    assert page_of(page) == "sign_in"
+    done = walk(browser, page, provider.citizen)
+    assert auth_time_in(browser, provider.service, done) == int(provider.clock.now().timestamp())
+
+
+def test_oidc_core_3_1_2_1_max_age_0_always_asks_again(provider: Provider, browser: FlaskClient) -> None:
+    for _ in range(2):
+        page = follow(browser, ask(browser, provider.service, max_age="0"))
+        assert page_of(page) == "sign_in"
+        provider.clock.advance(seconds=20)
+        done = walk(browser, page, provider.citizen)
+        assert auth_time_in(browser, provider.service, done) == int(provider.clock.now().timestamp())
+        provider.clock.advance(seconds=1)
+
+
+def test_oidc_core_3_1_2_1_max_age_holds_for_the_request_not_for_the_pages(
+    provider: Provider, browser: FlaskClient
+) -> None:
+    """Who reads the consent page for long after signing in for this request is not sent round in a circle."""
+    service = provider.new_service()
+    page = follow(browser, ask(browser, service, max_age="10"))
+    typed = {"identifier": provider.citizen.number, "password": provider.citizen.password}
+    page = follow(browser, browser.post("/sign-in", data={"parked": parked_in(page), **typed}))
+    assert page_of(page) == "consent"
+    provider.clock.advance(minutes=2)
+    assert "code" in answer_in(walk(browser, page))
+
+
+@pytest.mark.parametrize("max_age", ["-1", "1.5", "x", "1e3", "٣", "9" * 11, " 5", "0x10", "+5", "<b>"])
+def test_oidc_core_3_1_2_1_a_max_age_that_is_no_number_is_refused(
+    provider: Provider, browser: FlaskClient, max_age: str
+) -> None:
+    assert told(ask(browser, provider.service, max_age=max_age), provider.service)["error"] == "invalid_request"
+
+
+def test_oidc_core_3_1_2_1_the_longest_max_age_is_no_fault(provider: Provider, browser: FlaskClient) -> None:
+    assert "code" in answer_in(ask(browser, provider.service, max_age="9" * 10))
+
+
+def test_oidc_registration_2_default_max_age_stands_in_for_max_age(provider: Provider, browser: FlaskClient) -> None:
+    service = provider.agreed(default_max_age=30)
+    provider.clock.advance(minutes=1)
+    assert page_after(browser, service) == "sign_in"
+    assert "code" in answer_in(ask(browser, service, max_age="1000"))
+
+
+# -- id_token_hint -------------------------------------------------------------------------------------------------
+
+
+def test_oidc_core_3_1_2_1_a_hint_of_the_same_person_passes_even_expired(
+    provider: Provider, browser: FlaskClient
+) -> None:
+    hint = obtain_tokens(browser, provider.service)["id_token"]
+    provider.clock.advance(minutes=20)
+    assert "code" in answer_in(ask(browser, provider.service, id_token_hint=hint, prompt="none"))
+
+
+def test_oidc_core_3_1_2_2_a_hint_of_another_person_is_login_required(provider: Provider, browser: FlaskClient) -> None:
+    service = provider.agreed()
+    hint = obtain_tokens(provider.signed_in(provider.other), service, provider.other)["id_token"]
+    assert told(ask(browser, service, id_token_hint=hint, prompt="none"), service)["error"] == "login_required"
+    page = follow(browser, ask(browser, service, id_token_hint=hint))
+    assert page_of(page) == "sign_in"
+    assert told(walk(browser, page, provider.citizen), service)["error"] == "login_required"
+    provider.clock.advance(seconds=1)
+    assert "code" in answer_in(walk(browser, ask(browser, service, id_token_hint=hint), provider.other))
+
+
+def test_oidc_core_3_1_2_2_what_is_no_id_token_for_this_service_is_no_hint(
+    provider: Provider, browser: FlaskClient
+) -> None:
+    elsewhere = provider.agreed()
+    tokens = obtain_tokens(browser, provider.service)
+    header, payload, signature = tokens["id_token"].split(".")
+    unsigned = "eyJhbGciOiJub25lIn0." + payload + "."
+    wrong = [
+        obtain_tokens(browser, elsewhere)["id_token"],
+        a_logout_token(provider, provider.service, provider.citizen),
+        tokens["access_token"],
+        "x",
+        "x.y.z",
+        "." * 5,
+        unsigned,
+        f"{header}.{payload}.{signature[:-4]}AAAA",
+        f"{header}..{signature}",
+        f"{header}.{payload}",
+        "ộ\0",
+        "x" * 7000,
+    ]
+    for hint in wrong:
+        response = ask(browser, provider.service, id_token_hint=hint)
+        assert told(response, provider.service)["error"] == "invalid_request", hint
+
+
+def a_logout_token(provider: Provider, service: Service, citizen: Citizen) -> str:
+    runtime: Runtime = provider.app.extensions["idp"]
+    now = runtime.clock.now()
+    with provider.app.app_context():
+        claims = logout_token.claims(
+            runtime.settings.issuer, service.client_id, sub="x", sid="y", jti=chance.new_id(now), now=now
+        )
+        return runtime.keyring.sign("ES256", claims, typ=logout_token.TYPE)
+
+
+# -- login_hint, ui_locales, display, acr_values -------------------------------------------------------------------
+
+
+def test_oidc_core_3_1_2_1_login_hint_fills_the_name_and_nothing_else(provider: Provider) -> None:
+    browser = provider.browser()
+    page = follow(browser, ask(browser, provider.service, login_hint='nguoi"><script>alert(1)</script>'))
+    assert page_of(page) == "sign_in"
+    assert "<script>alert" not in page.text
+    assert "nguoi&#34;&gt;&lt;script&gt;" in page.text
+    signed_in = provider.signed_in()
+    assert "code" in answer_in(ask(signed_in, provider.service, login_hint="ai khác"))
+
+
+@pytest.mark.parametrize(
+    ("wished", "language"),
+    [
+        ("en", "en"),
+        ("vi", "vi"),
+        ("en-GB vi", "en"),
+        ("fr en", "en"),
+        ("fr-CA", "vi"),
+        ("<x> \0", "vi"),
+        ("x" * 999, "vi"),
+    ],
+)
+def test_oidc_core_3_1_2_1_ui_locales_choose_the_pages_language(provider: Provider, wished: str, language: str) -> None:
+    browser = provider.browser()
+    page = follow(browser, ask(browser, provider.service, ui_locales=wished))
+    assert f'<html lang="{language}"' in page.text
+
+
+# -- POST ----------------------------------------------------------------------------------------------------------
+
+
+def test_oidc_core_3_1_2_1_post_is_answered_as_get(provider: Provider, browser: FlaskClient) -> None:
+    response = browser.post("/oauth2/authorize", data=request_of(provider.service))
+    assert "code" in answer_in(follow(browser, response))
+
+
+def test_oidc_core_3_1_2_1_post_walks_the_pages_too(provider: Provider) -> None:
+    browser = provider.browser()
+    response = browser.post("/oauth2/authorize?client_id=x", data=request_of(provider.service, state="trạng & thái"))
+    assert answer_in(walk(browser, response, provider.citizen))["state"] == "trạng & thái"
+
+
+def test_oidc_core_3_1_2_1_post_keeps_what_get_refuses(provider: Provider, browser: FlaskClient) -> None:
+    given = request_of(provider.service)
+    response = follow(browser, browser.post("/oauth2/authorize", data={**given, "scope": ["openid", "openid"]}))
+    assert told(response, provider.service)["error"] == "invalid_request"
+    response = follow(
+        browser, browser.post("/oauth2/authorize", data={**given, "redirect_uri": "https://evil.example"})
+    )
+    assert response.status_code == 400
+    assert 'id="error"' in response.text
+
+
+# -- 3.1.2.3, 3.1.2.4 ----------------------------------------------------------------------------------------------
+
+
+def test_oidc_core_3_1_2_4_nothing_is_released_before_the_person_agreed(provider: Provider) -> None:
+    service, browser = provider.new_service(), provider.signed_in()
+    page = follow(browser, ask(browser, service, scope="openid email"))
+    assert page_of(page) == "consent"
+    again = follow(browser, browser.get("/oauth2/authorize", query_string={"parked": parked_in(page)}))
+    assert page_of(again) == "consent"
+    assert "code=" in walk(browser, again).location
+
+
+def test_oidc_core_3_1_2_4_an_answer_given_by_somebody_else_does_not_count(provider: Provider) -> None:
+    service, browser = provider.new_service(), provider.signed_in()
+    shown = parked_in(follow(browser, ask(browser, service)))
+    provider.clock.advance(seconds=1)
+    sign_in_other(provider, browser)
+    answer = browser.post("/consent", data={"parked": shown, "decision": "allow"})
+    assert page_of(follow(browser, answer)) == "consent", "the other person is asked"
+    stranger = provider.signed_in()
+    answer = stranger.post("/consent", data={"parked": shown, "decision": "allow"})
+    assert page_of(follow(stranger, answer)) == "consent", "another browser is asked"
+
+
+def sign_in_other(provider: Provider, browser: FlaskClient) -> None:
+    page = follow(browser, ask(browser, provider.service, prompt="login"))
+    typed = {"identifier": provider.other.number, "password": provider.other.password}
+    browser.post("/sign-in", data={"parked": parked_in(page), **typed})
+
+
+def test_oidc_core_3_1_2_4_a_law_gives_a_notice_shown_once(provider: Provider) -> None:
+    service, browser = provider.new_service(legal_basis="Nghị định mẫu, Điều 1"), provider.signed_in()
+    page = follow(browser, ask(browser, service, scope="openid email"))
+    assert "Nghị định mẫu, Điều 1" in page.text
+    assert "code" in answer_in(walk(browser, page))
+    assert "code" in answer_in(ask(browser, service, scope="openid email", prompt="none"))
+
+
+def test_oidc_core_3_1_2_3_another_person_signing_in_gets_their_own_code(provider: Provider) -> None:
+    browser = provider.signed_in()
+    provider.clock.advance(seconds=1)
+    service = provider.agreed(provider.other)
+    code = obtain_code(browser, service, provider.other, prompt="login")
+    own = obtain_tokens(provider.signed_in(provider.other), service)
+    theirs = spend(browser, service, code).get_json()
+    assert claims_in(browser, theirs["id_token"])["sub"] == claims_in(browser, own["id_token"])["sub"]
+
+
+def test_the_sign_in_of_the_builders_is_a_real_one(provider: Provider) -> None:
+    browser = provider.browser()
+    sign_in(browser, provider.citizen)
+    assert browser.get("/account").status_code == 200
