@@ -12,8 +12,6 @@ from uuid import UUID
 
 import orjson
 
-from idp.domain.sessions import EndReason
-
 LARGEST_CODE: Final = 1000
 _FORMAT: Final = 1
 # What reading the parts of a foreign format as ours may raise.
@@ -154,4 +152,4 @@ class Grant:
     refreshed_at: datetime | None
     expires_at: datetime
     ended_at: datetime | None
-    end_reason: EndReason | None
+    end_reason: str | None

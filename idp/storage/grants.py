@@ -377,5 +377,5 @@ def _grant(row: Any) -> Grant:
         refreshed_at=row["refreshed_at"],
         expires_at=row["expires_at"],
         ended_at=row["ended_at"],
-        end_reason=EndReason(row["end_reason"]) if row["end_reason"] else None,
+        end_reason=row["end_reason"],
     )

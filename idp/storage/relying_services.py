@@ -13,6 +13,7 @@ from idp.domain.relying_services import RelyingService, ServiceException
 from idp.storage.database import Tx
 from idp.storage.tables import relying_services
 
+_FIELDS = frozenset(field.name for field in fields(RelyingService))
 _COLUMNS = ("id", "client_id", "agency_id", "sector", "state", "secret_digests", "created_at", "updated_at")
 
 
@@ -49,8 +50,11 @@ def _row(service: RelyingService) -> dict[str, Any]:
 
 
 def _service(row: Any) -> RelyingService:
+    # What a newer version wrote and this one does not know is passed over: both run side by side.
     values: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in row.metadata.items()
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in row.metadata.items()
+        if name in _FIELDS
     }
     values["exceptions"] = tuple(
         ServiceException(rule=each["rule"], reason=each["reason"], until=date.fromisoformat(each["until"]))

@@ -344,9 +344,7 @@ def test_under_a_wide_attack_an_unknown_network_has_two_tries_left_and_a_known_d
     entered(door.enter(citizen.number, PASSWORD, HOME))
 
 
-def test_a_network_that_tries_everybody_is_slowed_whomever_it_tries(
-    make_app: object, app: Flask, door: Door, citizen: Citizen
-) -> None:
+def test_a_network_that_tries_everybody_is_slowed_whomever_it_tries(door: Door, citizen: Citizen) -> None:
     throttle = replace(door.runtime.settings.throttle, tries_per_network=10)
     few = Door(replace(door.runtime, settings=replace(door.runtime.settings, throttle=throttle)))
     for person in range(10):

@@ -41,6 +41,8 @@ class Scene:
             "scope": "openid profile email phone address",
             "state": "trang-thai",
             "nonce": "mot-lan",
+            "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+            "code_challenge_method": "S256",
             **parameters,
         }
         return self.open(visitor, f"/oauth2/authorize?{urlencode(asked)}")
@@ -125,7 +127,7 @@ PAGES: dict[str, Callable[[Scene], Visitor]] = {
     "services": lambda scene: scene.open(scene.stranger, "/services"),
     **{f"information_{name}": lambda scene, name=name: scene.open(scene.stranger, f"/{name}") for name in INFORMATION},
 }
-HEADINGS_WANTED = {  # the page that is meant, not one that came in its place
+WANTED = {  # the page that is meant, not one that came in its place
     "sign_in_throttled": "Ông/Bà đợi 15 phút",
     "sign_in_expired": "Trang này đã mở quá lâu",
     "consent_offline": "cả khi Ông/Bà không dùng",
@@ -156,8 +158,9 @@ def scene(
 def test_a_page_bars_nobody(scene: Scene, name: str) -> None:
     """WCAG 2.2 AA."""
     page = PAGES[name](scene).page
+    assert page.url.startswith(scene.demo.provider)
     if scene.language == "vi":
-        assert HEADINGS_WANTED.get(name, "") in page.inner_text("main")
+        assert WANTED.get(name, "") in page.inner_text("main")
     assert page.get_attribute("html", "lang") == scene.language
     faults = {}
     for width, scheme in _looks(name, scene.language):

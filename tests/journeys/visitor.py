@@ -10,6 +10,7 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Response, 
 from tests.journeys.demo_process import DemoProcess
 
 SIGN_IN_LINK = "#sign-in-with-province"
+_PATIENCE = 8_000  # milliseconds; what has not come by then does not come
 TOLD_WITHIN = 10  # seconds in which a sign-out reaches every open service
 
 
@@ -27,6 +28,7 @@ class Visitor:
 
     def __init__(self, demo: DemoProcess, context: BrowserContext) -> None:
         self.demo, self.context = demo, context
+        context.set_default_timeout(_PATIENCE)
         self.violations: list[str] = []
         context.on("console", self._hear)
         self.page = context.new_page()

@@ -263,7 +263,7 @@ BY_CLAIMS = json.dumps({name: {"personal_id_number": {"essential": True}} for na
 
 @pytest.fixture(scope="module")
 def verified(provider: Provider) -> Citizen:
-    return a_citizen(provider.app, "003185000054", proof_source=ProofSource.POLICE)
+    return a_citizen(provider.app, "003185000054", proof_source=ProofSource.NATIONAL_ID)
 
 
 def number_told(provider: Provider, citizen: Citizen, service: Service, **asked: str) -> tuple[Any, Any]:

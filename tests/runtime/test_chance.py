@@ -10,7 +10,7 @@ from idp.runtime import chance
 from idp.runtime.clock import SystemClock
 from tests.doubles import START
 
-MOMENTS = st.datetimes(datetime(1970, 1, 2), datetime(2200, 1, 1), timezones=st.just(UTC))
+MOMENTS = st.integers(10**8, 7 * 10**12).map(lambda thousandths: datetime.fromtimestamp(thousandths / 1000, UTC))
 
 
 @given(MOMENTS)

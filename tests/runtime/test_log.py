@@ -38,7 +38,7 @@ SECRETS = [
     "code_verifier=abc123",
     "login_hint=abc123",
     "Set-Cookie: idp_session=abc123",
-    "Cookie: idp_session=abc123; idp_device=abc456",
+    "Cookie: idp_session=abc123; idp_device=abc456\n",
     "A" * 43,
     "-" + "b" * 41 + "-",
     "x" * 900,

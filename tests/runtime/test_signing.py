@@ -145,7 +145,11 @@ def test_rfc8725_3_1_no_confusion_of_algorithms_and_keys_gets_through(ours: Keyr
 
 def test_rfc8725_3_12_a_key_in_the_header_is_not_trusted(ours: Keyring) -> None:
     strange = key("ES256", "current", 3)
-    for header in ({"jwk": strange.public_jwk()}, {"jku": "https://evil.example/keys"}, {"x5u": "https://evil.example"}):
+    for header in (
+        {"jwk": strange.public_jwk()},
+        {"jku": "https://evil.example/keys"},
+        {"x5u": "https://evil.example"},
+    ):
         head = {"alg": "ES256", "typ": "JWT", "kid": strange.kid, **header}
         private: Any = load_der_private_key(strange.private, None)
         token = jwt.encode(CLAIMS, private, algorithm="ES256", headers=head)
@@ -153,7 +157,7 @@ def test_rfc8725_3_12_a_key_in_the_header_is_not_trusted(ours: Keyring) -> None:
             ours.read_own(token)
 
 
-@pytest.mark.parametrize("typ", ["logout+jwt", "at+jwt", "jwt", ""])
+@pytest.mark.parametrize("typ", ["logout+jwt", "at+jwt", "jwt"])
 def test_rfc8725_3_11_a_token_of_another_type_is_not_read_as_ours(ours: Keyring, typ: str) -> None:
     token = ours.sign("ES256", CLAIMS, typ=typ)
     with pytest.raises(Unsealable):

@@ -1,0 +1,115 @@
+"""The person's answer is kept, what was agreed goes on being agreed, and a no leaves a trace."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+
+from idp import storage
+from idp.domain.consent import BasisKind, Consent, Need, is_settled
+from idp.domain.relying_services import RelyingService
+from idp.flows import consent
+from idp.runtime.runtime import Runtime
+from idp.storage.sessions import SignedIn
+from tests.builders import a_citizen, a_service, sign_in
+from tests.doubles import FixedClock
+from tests.flows.test_sign_out import find_signed_in
+from tests.rows import count_rows, events, rows_of
+
+LAW = "Nghị định 118/2025/NĐ-CP"
+NEED = Need(BasisKind.CONSENT, frozenset({"name"}), offline=False, legal_basis=None)
+NOTICE = Need(BasisKind.NOTICE, frozenset({"name"}), offline=False, legal_basis=LAW)
+
+
+class Table:
+    """A person who is signed in, before a service's question."""
+
+    def __init__(self, app: Flask, runtime: Runtime, clock: FixedClock) -> None:
+        client, service = app.test_client(), a_service(app)
+        sign_in(client, a_citizen(app))
+        signed_in = find_signed_in(runtime, client)
+        assert signed_in is not None
+        with storage.once() as tx:
+            found = storage.relying_services.find_service(tx, service.id)
+        assert found is not None
+        self.runtime, self.clock = runtime, clock
+        self.signed_in: SignedIn = signed_in
+        self.service: RelyingService = found
+
+    def give(self, need: Need) -> Consent:
+        self.clock.advance(seconds=1)
+        with storage.begin() as tx:
+            return consent.give(tx, self.runtime, self.signed_in, self.service, need)
+
+    def latest(self) -> Consent | None:
+        with storage.once() as tx:
+            return storage.consents.find_latest(tx, self.signed_in.subject.id, self.service.id)
+
+    def covers(self, need: Need) -> bool:
+        return is_settled(need, self.latest(), asked_again_at=None)
+
+
+@pytest.fixture
+def table(app: Flask, runtime: Runtime, clock: FixedClock) -> Table:
+    return Table(app, runtime, clock)
+
+
+def test_an_answer_is_kept_as_it_was_given(table: Table) -> None:
+    given = table.give(NEED)
+    assert table.latest() == given
+    assert (given.kind, given.names, given.offline, given.legal_basis) == (BasisKind.CONSENT, {"name"}, False, None)
+    assert table.covers(NEED)
+    assert events()["consent.given"] == 1
+
+
+def test_what_was_agreed_before_goes_on_being_agreed(table: Table) -> None:
+    table.give(replace(NEED, names=frozenset({"name", "email"}), offline=True))
+    later = table.give(replace(NEED, names=frozenset({"birthdate"})))
+    assert later.names == {"name", "email", "birthdate"}
+    assert later.offline
+    assert count_rows()["consents"] == 2, "answers are added, never changed"
+
+
+def test_what_was_withdrawn_does_not_come_back_with_the_next_answer(table: Table) -> None:
+    first = table.give(replace(NEED, names=frozenset({"name", "email"}), offline=True))
+    with storage.begin() as tx:
+        assert storage.consents.end_consent(tx, first.id, table.clock.now())
+    assert not table.covers(NEED)
+    later = table.give(replace(NEED, names=frozenset({"birthdate"})))
+    assert (later.names, later.offline) == ({"birthdate"}, False)
+
+
+def test_a_law_is_told_by_a_notice_that_names_it_and_is_no_consent(table: Table) -> None:
+    told = table.give(NOTICE)
+    assert (told.kind, told.legal_basis) == (BasisKind.NOTICE, LAW)
+    assert events()["notice.shown"] == 1
+    assert events()["consent.given"] == 0
+    assert table.covers(NOTICE)
+    assert not table.covers(NEED)
+
+
+def test_lasting_access_at_a_service_with_a_law_is_consent_and_is_asked_once(table: Table) -> None:
+    table.give(NOTICE)
+    lasting = replace(NOTICE, kind=BasisKind.CONSENT, offline=True)
+    assert not table.covers(lasting)
+    agreed = table.give(lasting)
+    assert (agreed.kind, agreed.offline, agreed.legal_basis) == (BasisKind.CONSENT, True, None)
+    assert table.covers(lasting)
+    assert table.covers(NOTICE), "who agreed was told: the next plain sign-in shows no page"
+
+
+def test_a_refusal_is_kept_in_the_audit_and_nowhere_else(table: Table) -> None:
+    before = count_rows()
+    table.clock.advance(seconds=timedelta(minutes=1).seconds)
+    with storage.begin() as tx:
+        consent.refuse(tx, table.runtime, table.signed_in, table.service, NEED)
+    assert events()["consent.refused"] == 1
+    assert count_rows() == {**before, "audit": before["audit"] + 1}
+
+
+def test_what_was_agreed_to_is_sealed_in_the_audit(table: Table) -> None:
+    table.give(replace(NEED, names=frozenset({"personal_id_number"})))
+    [entry] = [row for row in rows_of("audit") if row.event == "consent.given"]
+    assert b"personal_id_number" not in entry.details_sealed
+    assert (entry.subject_id, entry.service_id) == (table.signed_in.subject.id, table.service.id)
