@@ -1,4 +1,4 @@
-"""Signing out: the session and its grants end, and every visited service is told (Back-Channel Logout 1.0, 2.3, 2.7)."""
+"""Signing out: session and grants end, every visited service is told (Back-Channel Logout 1.0, 2.3 and 2.7)."""
 
 from datetime import timedelta
 

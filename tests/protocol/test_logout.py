@@ -1,19 +1,18 @@
 """Signing out: OpenID Connect RP-Initiated Logout 1.0 (2, 3, 4) and Back-Channel Logout 1.0 (2.4 to 2.7)."""
 
+from threading import Event
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import jwt
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from idp import flows, storage
+from idp.cli.worker import Worker
 from idp.domain import logout_token
 from idp.runtime import chance
-from idp.runtime.runtime import Runtime
-from idp.storage.outbox import Parcel
+from idp.runtime.outbound import Answer
 from tests.builders import (
     Service,
     ask,
@@ -117,7 +116,9 @@ def test_rp_logout_2_what_is_no_id_token_is_no_hint(provider: Provider, browser:
         page = leave(browser, id_token_hint=hint, post_logout_redirect_uri=BACK, client_id=provider.service.client_id)
         assert page_of(page) == "sign_out", hint
         assert is_signed_in(provider, browser)
-        stays = follow(provider.browser(), provider.browser().get("/oauth2/logout", query_string={"id_token_hint": hint}))
+        stays = follow(
+            provider.browser(), provider.browser().get("/oauth2/logout", query_string={"id_token_hint": hint})
+        )
         assert stays.status_code in (200, 303) and "dich-vu.example" not in stays.headers.get("Location", "")
 
 
@@ -226,28 +227,9 @@ def test_rp_logout_4_after_it_prompt_none_is_login_required(provider: Provider, 
 # -- Back-Channel Logout 2.4 to 2.7 --------------------------------------------------------------------------------
 
 
-def deliver_all(app: Flask, provider: Provider) -> list[Parcel]:
-    """Deliver what waits in the outbox, as the worker does; gives what was tried."""
-    runtime: Runtime = app.extensions["idp"]
-    tried = []
-    with app.app_context():
-        while True:
-            now = runtime.clock.now()
-            with storage.begin() as tx:
-                claimed = storage.outbox.claim(tx, runtime.keyring, now=now, limit=50, lease_until=lease(runtime))
-            if not claimed:
-                return tried
-            for parcel in claimed:
-                failure = flows.delivery.deliver(runtime, parcel)
-                with storage.begin() as tx:
-                    flows.delivery.note(tx, runtime, parcel, failure)
-                tried.append(parcel)
-
-
-def lease(runtime: Runtime) -> Any:
-    from datetime import timedelta
-
-    return runtime.clock.now() + timedelta(seconds=60)
+def deliver_all(provider: Provider) -> None:
+    """Deliver what waits in the outbox and is due, as the worker does."""
+    Worker(provider.app, provider.app.extensions["idp"]).run(Event(), once=True)
 
 
 def told_at(provider: Provider, service_uri: str) -> list[str]:
@@ -261,7 +243,7 @@ def signed_out_of(provider: Provider, **members: Any) -> tuple[Service, str, dic
     browser = provider.signed_in()
     tokens = obtain_tokens(browser, service)
     leave(browser, id_token_hint=tokens["id_token"])
-    deliver_all(provider.app, provider)
+    deliver_all(provider)
     [token] = told_at(provider, uri)
     return service, token, tokens, browser
 
@@ -288,19 +270,17 @@ def test_backchannel_2_4_a_nonce_is_prohibited(provider: Provider) -> None:
 
 
 def test_backchannel_2_4_the_jti_is_new_for_each_and_stays_over_retries(provider: Provider) -> None:
-    from idp.runtime.outbound import Answer
-
     uri = "https://dich-vu.example/bc-thu-lai"
     service = provider.agreed(backchannel_logout_uri=uri)
     provider.outbound.answer(uri, Answer(503, {}, b""), Answer(200, {}, b""))
     browser = provider.signed_in()
     leave(browser, id_token_hint=obtain_tokens(browser, service)["id_token"])
-    deliver_all(provider.app, provider)
+    deliver_all(provider)
     provider.clock.advance(seconds=10)
-    deliver_all(provider.app, provider)
+    deliver_all(provider)
     browser = provider.signed_in()
     leave(browser, id_token_hint=obtain_tokens(browser, service)["id_token"])
-    deliver_all(provider.app, provider)
+    deliver_all(provider)
     first, retried, second = (claims_in(browser, token)["jti"] for token in told_at(provider, uri))
     assert first == retried != second
 
@@ -316,12 +296,12 @@ def test_backchannel_2_5_every_visited_service_is_told_and_no_other(provider: Pr
     uris = [f"https://dich-vu.example/bc-{number}" for number in range(3)]
     visited = [provider.agreed(backchannel_logout_uri=uri) for uri in uris[:2]]
     provider.agreed(backchannel_logout_uri=uris[2])
-    deliver_all(provider.app, provider)
+    deliver_all(provider)
     browser = provider.signed_in()
     told_before = [len(told_at(provider, uri)) for uri in uris]
     hints = [obtain_tokens(browser, service)["id_token"] for service in visited]
     leave(browser, id_token_hint=hints[0])
-    deliver_all(provider.app, provider)
+    deliver_all(provider)
     assert [len(told_at(provider, uri)) for uri in uris] == [told_before[0] + 1, told_before[1] + 1, told_before[2]]
 
 
@@ -343,11 +323,11 @@ def test_backchannel_2_7_the_sessions_tokens_end_and_offline_ones_stay(provider:
 
 def test_backchannel_2_2_a_service_without_an_address_is_not_told(provider: Provider) -> None:
     service = provider.agreed(backchannel_logout_uri=None)
-    deliver_all(provider.app, provider)
+    deliver_all(provider)
     before = len(provider.outbound.calls)
     browser = provider.signed_in()
     leave(browser, id_token_hint=obtain_tokens(browser, service)["id_token"])
-    deliver_all(provider.app, provider)
+    deliver_all(provider)
     assert len(provider.outbound.calls) == before
 
 

@@ -1,0 +1,259 @@
+"""Telling services: OpenID Connect Back-Channel Logout 1.0, 2.5 and 2.8; retries, the ledger, and services' logos."""
+
+from datetime import timedelta
+from uuid import UUID
+
+import jwt
+import pytest
+from flask import Flask
+
+from idp import storage
+from idp.domain.sessions import EndReason
+from idp.flows import delivery
+from idp.runtime.outbound import Answer, OutboundFailure
+from idp.runtime.runtime import Runtime
+from idp.storage.outbox import Parcel
+from tests.builders import Citizen, Service, a_citizen, a_service, claims_in, obtain_tokens
+from tests.doubles import FixedClock, RecordingOutbound
+from tests.rows import rows_of
+
+ADDRESS = "https://dich-vu.example/backchannel"
+LOGO = "https://dich-vu.example/logo.png"
+OK = Answer(200, {}, b"")
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+class Postman:
+    """The worker's round, by hand: takes what is due, tries it, notes the outcome."""
+
+    def __init__(self, runtime: Runtime, clock: FixedClock) -> None:
+        self.runtime, self.clock = runtime, clock
+
+    def take(self) -> list[Parcel]:
+        with storage.begin() as tx:
+            return storage.outbox.use_due(
+                tx, self.runtime.keyring, now=self.clock.now(), lease_for=timedelta(seconds=60), limit=10
+            )
+
+    def go_round(self) -> list[str | None]:
+        failures = []
+        for parcel in self.take():
+            failures.append(delivery.deliver(self.runtime, parcel))
+            with storage.begin() as tx:
+                delivery.note(tx, self.runtime, parcel, failures[-1])
+        return failures
+
+
+@pytest.fixture
+def postman(runtime: Runtime, clock: FixedClock) -> Postman:
+    return Postman(runtime, clock)
+
+
+@pytest.fixture
+def citizen(app: Flask, runtime: Runtime) -> Citizen:
+    return a_citizen(app)
+
+
+def queue_logout(app: Flask, runtime: Runtime, service: Service, citizen: Citizen) -> tuple[dict[str, object], UUID]:
+    """Sign somebody in at the service and end the session; the ID token's claims, and the session's id."""
+    client = app.test_client()
+    tokens = obtain_tokens(client, service, citizen)
+    with storage.begin() as tx:
+        [session] = storage.sessions.list_live(tx, citizen.id)
+        storage.endings.end_session(
+            tx, runtime.keyring, session, EndReason.SIGNED_OUT, runtime.clock.now(), offline_too=False
+        )
+    return claims_in(client, tokens["id_token"]), session.id
+
+
+def tokens_sent(outbound: RecordingOutbound) -> list[str]:
+    return [dict(call.form or {})["logout_token"] for call in outbound.calls_to(ADDRESS)]
+
+
+def test_back_channel_logout_2_5_the_service_is_told_in_its_own_names(
+    app: Flask, runtime: Runtime, citizen: Citizen, postman: Postman, outbound: RecordingOutbound
+) -> None:
+    service = a_service(app)
+    id_token, _ = queue_logout(app, runtime, service, citizen)
+    assert postman.go_round() == [None]
+    [call] = outbound.calls_to(ADDRESS)
+    assert call.method == "POST"
+    assert set(call.form or {}) == {"logout_token"}
+    [token] = tokens_sent(outbound)
+    assert jwt.get_unverified_header(token)["typ"] == "logout+jwt"
+    assert jwt.get_unverified_header(token)["alg"] == "ES256", "signed as the service's ID tokens are (2.4)"
+    told = claims_in(app.test_client(), token)
+    assert (told["iss"], told["aud"]) == (runtime.settings.issuer, service.client_id)
+    assert (told["sub"], told["sid"]) == (id_token["sub"], id_token["sid"])
+    [row] = rows_of("outbox")
+    assert (row.state, row.tries, row.delivered_at, row.leased_until) == ("delivered", 1, postman.clock.now(), None)
+    assert postman.take() == []
+
+
+@pytest.mark.parametrize("status", [200, 204])
+def test_back_channel_logout_2_8_both_good_answers_end_the_delivery(
+    app: Flask, runtime: Runtime, citizen: Citizen, postman: Postman, outbound: RecordingOutbound, status: int
+) -> None:
+    queue_logout(app, runtime, a_service(app), citizen)
+    outbound.answer(ADDRESS, Answer(status, {}, b""))
+    assert postman.go_round() == [None]
+
+
+@pytest.mark.parametrize("status", [201, 302, 400, 401, 404, 500, 501, 503])
+def test_back_channel_logout_2_8_any_other_answer_is_a_failure(
+    app: Flask, runtime: Runtime, citizen: Citizen, postman: Postman, outbound: RecordingOutbound, status: int
+) -> None:
+    queue_logout(app, runtime, a_service(app), citizen)
+    outbound.answer(ADDRESS, Answer(status, {}, b"Nguyen Thi Mau 003190000013"))
+    assert postman.go_round() == [f"answered {status}"]
+    [row] = rows_of("outbox")
+    assert (row.state, row.tries, row.last_failure) == ("queued", 1, f"answered {status}")
+
+
+def test_a_retry_comes_within_a_second_then_slower_and_always_with_the_same_jti(
+    app: Flask,
+    runtime: Runtime,
+    citizen: Citizen,
+    postman: Postman,
+    outbound: RecordingOutbound,
+    clock: FixedClock,
+) -> None:
+    queue_logout(app, runtime, a_service(app), citizen)
+    outbound.answer(ADDRESS, OutboundFailure("ReadTimeout"))
+    waits = []
+    for _ in range(9):
+        before = clock.now()
+        assert postman.go_round() == ["ReadTimeout"]
+        assert postman.go_round() == [], "not before its time"
+        [row] = rows_of("outbox")
+        waits.append((row.next_try_at - before).total_seconds())
+        clock.advance(seconds=waits[-1])
+    assert waits == [1, 2, 5, 10, 15, 20, 30, 30, 30]
+    sent = [claims_in(app.test_client(), token) for token in tokens_sent(outbound)]
+    assert len({claims["jti"] for claims in sent}) == 1
+    assert sent[-1]["iat"] > sent[0]["iat"], "each try is signed anew, and so never too old"
+
+
+def test_a_service_that_comes_back_within_a_day_is_told(
+    app: Flask,
+    runtime: Runtime,
+    citizen: Citizen,
+    postman: Postman,
+    outbound: RecordingOutbound,
+    clock: FixedClock,
+) -> None:
+    queue_logout(app, runtime, a_service(app), citizen)
+    outbound.answer(ADDRESS, Answer(503, {}, b""), OK)
+    assert postman.go_round() == ["answered 503"]
+    clock.advance(hours=23)
+    assert postman.go_round() == [None]
+    assert [(row.state, row.tries) for row in rows_of("outbox")] == [("delivered", 2)]
+
+
+def test_after_a_day_it_is_given_up_and_stands_in_the_ledger(
+    app: Flask,
+    runtime: Runtime,
+    citizen: Citizen,
+    postman: Postman,
+    outbound: RecordingOutbound,
+    clock: FixedClock,
+) -> None:
+    _, session_id = queue_logout(app, runtime, service := a_service(app), citizen)
+    outbound.answer(ADDRESS, Answer(503, {}, b""))
+    postman.go_round()
+    clock.advance(hours=24)
+    postman.go_round()
+    clock.advance(hours=24)
+    assert postman.go_round() == []
+    with storage.once() as tx:
+        assert storage.outbox.list_of_session(tx, session_id) == [(service.id, "failed", 2)]
+
+
+def test_back_channel_logout_2_8_a_400_to_a_retry_is_not_taken_for_success(
+    app: Flask,
+    runtime: Runtime,
+    citizen: Citizen,
+    postman: Postman,
+    outbound: RecordingOutbound,
+    clock: FixedClock,
+) -> None:
+    """It may mean that the token was seen before, or that the logout failed: only the second would do harm."""
+    queue_logout(app, runtime, a_service(app), citizen)
+    outbound.answer(ADDRESS, OutboundFailure("ReadTimeout"), Answer(400, {}, b""), OK)
+    assert postman.go_round() == ["ReadTimeout"]
+    clock.advance(seconds=1)
+    assert postman.go_round() == ["answered 400"]
+    clock.advance(seconds=2)
+    assert postman.go_round() == [None]
+
+
+def test_what_a_dead_worker_held_is_taken_by_another(
+    app: Flask, runtime: Runtime, citizen: Citizen, postman: Postman, clock: FixedClock
+) -> None:
+    queue_logout(app, runtime, a_service(app), citizen)
+    assert len(postman.take()) == 1
+    assert postman.take() == [], "held by the first"
+    clock.advance(seconds=60)
+    assert postman.go_round() == [None]
+
+
+def test_a_service_that_takes_no_logout_any_more_ends_its_delivery(
+    app: Flask, runtime: Runtime, citizen: Citizen, postman: Postman, outbound: RecordingOutbound
+) -> None:
+    service = a_service(app)
+    queue_logout(app, runtime, service, citizen)
+    a_service(app, client_id=service.client_id, backchannel_logout_uri=None)
+    assert postman.go_round() == [None]
+    assert outbound.calls == []
+
+
+def test_an_imported_sub_is_the_one_that_is_told(
+    app: Flask, runtime: Runtime, citizen: Citizen, postman: Postman, outbound: RecordingOutbound
+) -> None:
+    service = a_service(app, sector="nhom")
+    with storage.begin() as tx:
+        tx.execute(
+            storage.tables.subs.insert().values(
+                sector="nhom", subject_id=citizen.id, sub="so-cu-4711", reason="import", created_at=runtime.clock.now()
+            )
+        )
+    queue_logout(app, runtime, service, citizen)
+    postman.go_round()
+    [token] = tokens_sent(outbound)
+    assert claims_in(app.test_client(), token)["sub"] == "so-cu-4711"
+
+
+# -- logos ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_logo_is_fetched_once_and_served_by_us(
+    app: Flask, runtime: Runtime, postman: Postman, outbound: RecordingOutbound
+) -> None:
+    service = a_service(app, logo_uri=LOGO)
+    outbound.answer(LOGO, Answer(200, {"content-type": "Image/PNG; charset=binary"}, PNG))
+    assert postman.go_round() == [None]
+    assert postman.go_round() == []
+    with storage.once() as tx:
+        digest = storage.logos.find_logo_digest(tx, service.id)
+        assert digest is not None
+        assert storage.logos.find_logo(tx, digest) == ("image/png", PNG)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(404, {"Content-Type": "image/png"}, PNG),
+        Answer(200, {"Content-Type": "text/html"}, b"<script>"),
+        Answer(200, {"Content-Type": "image/svg+xml"}, b"<svg onload='alert(1)'/>"),
+        Answer(200, {}, PNG),
+        OutboundFailure("the answer is too large"),
+    ],
+)
+def test_what_is_no_picture_or_could_carry_a_script_is_not_kept(
+    app: Flask, runtime: Runtime, postman: Postman, outbound: RecordingOutbound, answer: Answer | Exception
+) -> None:
+    a_service(app, logo_uri=LOGO)
+    outbound.answer(LOGO, answer)
+    [failure] = postman.go_round()
+    assert failure
+    assert rows_of("logos") == []

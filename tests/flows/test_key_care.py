@@ -1,0 +1,207 @@
+"""Keys: made once however many processes start, rotated with an overlap, moved to a new master key."""
+
+import threading
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from idp import storage
+from idp.flows import key_care
+from idp.runtime import chance, signing
+from idp.runtime.keyring import Keyring, Master, StoredKeys
+from idp.runtime.runtime import Runtime
+from tests.builders import NUMBERS, a_citizen, lend_keys, sign_in
+from tests.doubles import FixedClock
+from tests.rows import events, rows_of
+
+
+@pytest.fixture
+def quick_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """RSA keys take half a second to make; here every algorithm gets a P-256 key under its name."""
+    make = signing.generate
+    monkeypatch.setattr(signing, "generate", lambda alg: make("ES256"))
+
+
+def states(alg: str) -> list[str]:
+    return sorted(row.state for row in rows_of("keys") if row.alg == alg)
+
+
+# -- the first start -----------------------------------------------------------------------------------------------
+
+
+def test_on_an_empty_database_all_keys_are_made(app: Flask, clock: FixedClock) -> None:
+    runtime: Runtime = app.extensions["idp"]
+    with app.app_context():
+        with storage.begin() as tx:
+            made = key_care.ensure_keys(tx, runtime.keyring, clock.now())
+        assert sorted((key.alg, key.state) for key in made.signing) == [
+            (alg, state) for alg in ("ES256", "RS256") for state in ("current", "next")
+        ]
+        assert len(made.pairwise) == 32
+        assert len(made.house) == 1
+        assert events()["key.made"] == 4
+        with storage.begin() as tx:
+            assert key_care.ensure_keys(tx, runtime.keyring, clock.now()) == made
+        assert events()["key.made"] == 4
+
+
+@pytest.mark.usefixtures("quick_keys")
+def test_two_processes_that_start_at_once_make_one_set_and_agree_on_it(app: Flask, clock: FixedClock) -> None:
+    runtime: Runtime = app.extensions["idp"]
+    met, seen = threading.Barrier(3), list[StoredKeys]()
+
+    def start() -> None:
+        met.wait()
+        with app.app_context(), storage.begin() as tx:
+            seen.append(key_care.ensure_keys(tx, runtime.keyring, clock.now()))
+
+    threads = [threading.Thread(target=start) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(seen) == 3
+    assert seen[0] == seen[1] == seen[2]
+    with app.app_context():
+        for alg in signing.ALGORITHMS:
+            assert states(alg) == ["current", "next"]
+        assert [row.subject_id for row in rows_of("data_keys")] == [None]
+        assert events()["key.made"] == 4
+
+
+# -- rotation ------------------------------------------------------------------------------------------------------
+
+
+def rotate(runtime: Runtime) -> list[str]:
+    with storage.begin() as tx:
+        done = key_care.rotate(tx, runtime, "the tests")
+    runtime.keyring.forget()
+    return done
+
+
+def kids(runtime: Runtime, state: str, alg: str = "ES256") -> list[str]:
+    with storage.once() as tx:
+        return storage.keys.list_signing_keys(tx, alg, state)
+
+
+@pytest.mark.usefixtures("quick_keys")
+def test_next_becomes_current_current_retires_and_a_new_next_is_published(runtime: Runtime) -> None:
+    [current], [following] = kids(runtime, "current"), kids(runtime, "next")
+    done = rotate(runtime)
+    assert kids(runtime, "current") == [following]
+    assert kids(runtime, "retired") == [current]
+    [newest] = kids(runtime, "next")
+    assert newest not in (current, following)
+    assert {f"ES256 {current} retired", f"ES256 {following} current", f"ES256 {newest} next"} <= set(done)
+    assert events()["key.state_changed"] == len(done)
+
+
+@pytest.mark.usefixtures("quick_keys")
+def test_a_key_is_published_before_it_signs_and_as_long_as_its_tokens_may_be_checked(
+    runtime: Runtime, clock: FixedClock
+) -> None:
+    def published() -> set[str]:
+        return {key["kid"] for key in runtime.keyring.public_key_set()["keys"]}
+
+    [current], [following] = kids(runtime, "current"), kids(runtime, "next")
+    token = runtime.keyring.sign("ES256", {"sub": "x"})
+    assert {current, following} <= published()
+    rotate(runtime)
+    assert runtime.keyring.read_own(token) == {"sub": "x"}, "a retired key still verifies"
+    assert {current, following} <= published()
+    clock.advance(seconds=key_care.published_for(runtime.settings).total_seconds() - 1)
+    rotate(runtime)
+    assert current in published()
+    clock.advance(seconds=2)
+    assert f"{current} gone" in rotate(runtime)
+    assert current not in published()
+    assert following in published()
+
+
+def test_a_retired_key_outlives_every_token_it_signed_and_every_cache(runtime: Runtime) -> None:
+    tokens = runtime.settings.tokens
+    longest = max(tokens.id_token_for, tokens.access_token_for)
+    assert key_care.published_for(runtime.settings) >= timedelta(seconds=longest) + timedelta(hours=24)
+
+
+@pytest.mark.usefixtures("quick_keys")
+def test_pairwise_identifiers_survive_every_rotation(runtime: Runtime, app: Flask) -> None:
+    citizen = a_citizen(app)
+    before = runtime.keyring.pairwise_sub("nhom", citizen.id)
+    for _ in range(3):
+        rotate(runtime)
+    assert runtime.keyring.pairwise_sub("nhom", citizen.id) == before
+
+
+@pytest.mark.usefixtures("quick_keys")
+def test_the_house_gets_a_new_data_key_and_still_opens_what_the_old_one_sealed(runtime: Runtime) -> None:
+    row = chance.new_id(runtime.clock.now())
+    sealed = runtime.keyring.house_key().seal("outbox.body_sealed", row, "thư")
+    rotate(runtime)
+    assert not runtime.keyring.house_key().sealed(sealed)
+    assert runtime.keyring.house_key_of(sealed).open("outbox.body_sealed", row, sealed) == "thư"
+
+
+# -- a new master key ----------------------------------------------------------------------------------------------
+
+
+def moved(app: Flask, runtime: Runtime, clock: FixedClock) -> Runtime:
+    """The runtime of a worker that was restarted with a new master key before the old one."""
+    old = runtime.keyring._masters[0]
+    new = Master.of(b"n" * 32)
+    return replace(runtime, keyring=Keyring([new, old], clock, runtime.keyring._load))
+
+
+def rewrap(runtime: Runtime) -> tuple[int, dict[str, int]]:
+    told: dict[str, int] = {}
+
+    def progress(name: str, renewed: int) -> None:
+        told[name] = told.get(name, 0) + renewed
+
+    return key_care.rewrap(storage.begin, runtime, "the tests", progress), told
+
+
+def test_after_a_rewrap_the_old_master_key_may_go(app: Flask, runtime: Runtime, clock: FixedClock) -> None:
+    citizen = a_citizen(app)
+    sub = runtime.keyring.pairwise_sub("nhom", citizen.id)
+    during = moved(app, runtime, clock)
+    total, told = rewrap(during)
+    assert total == sum(told.values()) > 10
+    with storage.once() as tx:
+        assert set(storage.rewrap.count_stale(tx, during.keyring).values()) == {0}
+    after = replace(during, keyring=Keyring(during.keyring._masters[:1], clock, runtime.keyring._load))
+    assert after.keyring.pairwise_sub("nhom", citizen.id) == sub
+    app.extensions["idp"] = after
+    sign_in(app.test_client(), citizen)
+    assert events()["keys.rewrapped"] == 1
+
+
+def test_a_second_rewrap_finds_nothing_to_do(app: Flask, runtime: Runtime, clock: FixedClock) -> None:
+    a_citizen(app)
+    during = moved(app, runtime, clock)
+    assert rewrap(during)[0] > 0
+    assert rewrap(during)[0] == 0
+
+
+def test_people_sign_in_while_a_rewrap_is_half_done(app: Flask, runtime: Runtime, clock: FixedClock) -> None:
+    people = [a_citizen(app, number) for number in NUMBERS]
+    during = moved(app, runtime, clock)
+    with storage.begin() as tx:
+        storage.rewrap.reindex(tx, during.keyring, "sign_in_names")
+    app.extensions["idp"] = during
+    for person in people:
+        sign_in(app.test_client(), person)
+
+
+def test_without_the_old_master_key_nothing_opens_before_a_rewrap(
+    app: Flask, runtime: Runtime, clock: FixedClock, tmp_path: Path
+) -> None:
+    from idp.runtime.data_keys import Unsealable
+
+    lend_keys(app)
+    alone = Keyring([Master.of(b"n" * 32)], clock, runtime.keyring._load)
+    with pytest.raises(Unsealable):
+        alone.house_key()
