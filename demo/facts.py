@@ -89,7 +89,7 @@ def _text(claim: str, value: Any, language: str) -> str:
         return ", ".join(_text(claim, item, language) for item in value)
     if isinstance(value, Mapping):
         parts = [str(part) for name, part in value.items() if name != "formatted" and part]
-        return str(value.get("formatted") or ", ".join(parts))
+        return ", ".join(str(value.get("formatted", "")).splitlines() or parts)
     if claim in _TIMES and isinstance(value, int | float):
         return time_text(value)
     if claim == "birthdate":

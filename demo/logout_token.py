@@ -43,12 +43,14 @@ class SeenTokens:
         self._lock = threading.Lock()
         self._until: dict[str, float] = {}
 
-    def use(self, token: LogoutToken, now: float) -> None:
+    def use(self, token: LogoutToken, now: float) -> bool:
+        """Whether the token is new. One that was honoured before is answered alike: its first answer may be lost."""
         with self._lock:
             self._until = {jti: until for jti, until in self._until.items() if until > now}
             if token.jti in self._until:
-                raise BadLogoutToken("jti was used before")
+                return False
             self._until[token.jti] = token.expires_at + _SKEW
+            return True
 
 
 def check_logout_token(value: str, keys: KeySet, issuer: str, client_id: str, now: float) -> LogoutToken:

@@ -132,7 +132,7 @@ def welcome(plan: Plan) -> Panel:
         (f"  Mật khẩu · password  {PASSWORD}", ""),
         ("\nThử bốn việc · Try four things", "bold"),
         (f"  1. Mở · open {portal} → đăng nhập · sign in", ""),
-        (f"  2. Mở · open {one_stop} → không hỏi mật khẩu · no password asked", ""),
+        (f"  2. Mở · open {one_stop} → không hỏi mật khẩu · no password", ""),
         ("  3. Đăng xuất ở một nơi · sign out at one of them", ""),
         ("  4. Tải lại nơi kia: cũng đã đăng xuất · reload the other: signed out too", ""),
         (f"\nNhật ký · logs  {plan.directory}/*.log", ""),

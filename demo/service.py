@@ -169,7 +169,7 @@ def backchannel_logout() -> tuple[Answer, int] | Answer:
             token = _believed(values[0], now, again=False)
         except UnknownKey:
             token = _believed(values[0], now, again=True)
-        service.seen.use(token, now)
+        is_new = service.seen.use(token, now)
     except BadLogoutToken as error:
         log.warning("logout token refused: %s", error)
         return jsonify(error="invalid_request", error_description=str(error)), 400
@@ -177,7 +177,9 @@ def backchannel_logout() -> tuple[Answer, int] | Answer:
         # Not the token's fault: a server error lets the province try again.
         log.warning("logout token could not be checked: %s", type(error).__name__)
         return jsonify(error="temporarily_unavailable", error_description="the keys could not be read"), 503
-    log.info("the province ended %d visit(s)", service.visits.close_told(token.sub, token.sid))
+    # A token that comes again was honoured before and its answer lost: it is answered alike and ends nothing more.
+    if is_new:
+        log.info("the province ended %d visit(s)", service.visits.close_told(token.sub, token.sid))
     return Answer(status=200)
 
 

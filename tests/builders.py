@@ -32,7 +32,7 @@ from idp.runtime import chance, signing
 from idp.runtime.runtime import Runtime
 
 NUMBERS = tuple(PEOPLE)
-SECRET = "mat-khau-cua-dich-vu-0123456789"
+SECRET = "mat-khau-cua-dich-vu-0123456789-du-dai"
 REDIRECT_URI = "https://dich-vu.example/cb"
 VERIFIER = "bo-kiem-tra-dai-it-nhat-43-ky-tu-nhu-rfc-7636-quy-dinh"
 MOST_PAGES = 12

@@ -130,9 +130,12 @@ _END_OTHERS = """
     WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
 _SHAPE = """
-    SELECT md5(string_agg(concat_ws(' ', oid, relname, relnatts, relhastriggers, relchecks), ' '
-        ORDER BY oid))
-    FROM pg_class WHERE relnamespace = 'public'::regnamespace
+    SELECT md5(string_agg(concat_ws(' ', oid, relname, relhastriggers, relchecks, columns), ' ' ORDER BY oid))
+    FROM pg_class LEFT JOIN (
+        SELECT attrelid, string_agg(concat_ws(' ', attname, atttypid, atttypmod, attnotnull), ' ' ORDER BY attnum) columns
+        FROM pg_attribute WHERE NOT attisdropped GROUP BY attrelid
+    ) attributes ON attrelid = oid
+    WHERE relnamespace = 'public'::regnamespace
 """
 _HOLDERS = """
     SELECT relkind::text, relname FROM pg_class
@@ -146,7 +149,7 @@ def _connect(url: str) -> psycopg.Connection[Any]:
 
 
 def _shape(connection: psycopg.Connection[Any]) -> str:
-    """A digest of tables, indexes and sequences; a test that adds or drops one changes it."""
+    """A digest of tables, their columns, indexes and sequences; a test that adds or drops one changes it."""
     row = connection.execute(_SHAPE).fetchone()
     assert row is not None
     return str(row[0])

@@ -27,7 +27,7 @@ def group(runtime: Runtime) -> AppGroup:
         """Move everything to the current master key. May be stopped and run again; services stay up meanwhile.
 
         Before: the new key in keys.master_key_file, the old one in keys.previous_master_key_files, workers restarted.
-        After: the old file may go.
+        After: the old file may go when the last refresh token sealed with it has ended (tokens.offline_grant_for).
         """
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
         with Progress(*columns) as bar:

@@ -1,5 +1,6 @@
 """`flask services`: relying services by hand."""
 
+import sys
 from pathlib import Path
 
 import click
@@ -53,6 +54,8 @@ def group(runtime: Runtime) -> AppGroup:
                 service.legal_basis or "consent",
                 "\n".join(service.redirect_uris),
             )
-        Console().print(table if found else "No service is registered.")
+        # Nothing is cut off where another program reads along.
+        console = Console(width=None if sys.stdout.isatty() else 400)
+        console.print(table if found else "No service is registered.")
 
     return services

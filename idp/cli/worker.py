@@ -90,3 +90,4 @@ class Worker:
         self._tidied_at = now
         with storage.begin() as tx:
             flows.housekeeping.tidy(tx, self._runtime)
+            flows.key_care.withdraw_old(tx, self._runtime)

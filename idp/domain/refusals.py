@@ -1,7 +1,7 @@
 """Why somebody was refused: one exception, one closed list of codes.
 
 A refusal undoes the work of its transaction (house rule: raise to undo, return a result to keep). `web/errors.py`
-gives each code its status and page, `protocol/server.py` its OAuth error.
+gives each code its status and page; the protocol turns those it meets into OAuth errors.
 """
 
 from typing import Final

@@ -52,8 +52,7 @@ def ensure_keys(tx: storage.Tx, keyring: Keyring, now: datetime) -> StoredKeys:
 def rotate(tx: storage.Tx, runtime: Runtime, actor: str) -> list[str]:
     """Each algorithm's next key becomes current, the current one retires, a new next one is published.
 
-    A retired key leaves the public set when no token it signed and no cache can still need it. The house gets a new
-    data key too. Gives what was done, a line each.
+    The house gets a new data key too. Gives what was done, a line each.
     """
     now, keyring = runtime.clock.now(), runtime.keyring
     stored = ensure_keys(tx, keyring, now)
@@ -66,12 +65,23 @@ def rotate(tx: storage.Tx, runtime: Runtime, actor: str) -> list[str]:
             storage.keys.set_state(tx, kid, "current", now)
             done.append(f"{alg} {kid} current")
         done.append(f"{alg} {_make(tx, keyring, alg, 'next', now)} next")
-    for kid in storage.keys.list_retired_before(tx, now - published_for(runtime.settings)):
-        storage.keys.set_state(tx, kid, "gone", now)
-        done.append(f"{kid} gone")
     storage.data_keys.insert_data_key(tx, keyring, None, now)
     for line in done:
         _note(tx, stored, Event.KEY_STATE_CHANGED, line, actor, now)
+    return done
+
+
+def withdraw_old(tx: storage.Tx, runtime: Runtime) -> list[str]:
+    """Retired keys that no token and no cache can still need leave the public set; the worker sees to it."""
+    now = runtime.clock.now()
+    done = []
+    for kid in storage.keys.list_retired_before(tx, now - published_for(runtime.settings)):
+        storage.keys.set_state(tx, kid, "gone", now)
+        done.append(f"{kid} gone")
+    if done:
+        stored = ensure_keys(tx, runtime.keyring, now)
+        for line in done:
+            _note(tx, stored, Event.KEY_STATE_CHANGED, line, "the worker", now)
     return done
 
 

@@ -115,7 +115,8 @@ def check(runtime: Runtime, attempt: Attempt, password: str) -> Checked:
     stored = attempt.candidate.password_hash if attempt.candidate else None
     try:
         with runtime.hash_slots.take():
-            matches = hasher.verify(password, stored or hasher.decoy)
+            decoy = hasher.decoy  # made with the first try of a process, whoever it names
+            matches = hasher.verify(password, stored or decoy)
             renew = matches and stored is not None and hasher.is_stale(stored)
             renewed = hasher.hash(password) if renew else None
     except NoSlot:
@@ -169,6 +170,13 @@ def _forgive(tx: storage.Tx, runtime: Runtime, attempt: Attempt) -> None:
     of_account = {name: value for name, value in attempt.counted.items() if name != throttles.NETWORK}
     storage.throttles.end_tries(tx, runtime.keyring, of_account)
     storage.throttles.give_back_try(tx, runtime.keyring, throttles.NETWORK, attempt.counted[throttles.NETWORK])
+
+
+def give_back(tx: storage.Tx, runtime: Runtime, attempt: Attempt) -> None:
+    """The password was not looked at: the try that was counted for it is given back."""
+    if runtime.settings.throttle.enabled:
+        for name, value in attempt.counted.items():
+            storage.throttles.give_back_try(tx, runtime.keyring, name, value)
 
 
 def note_use(tx: storage.Tx, runtime: Runtime, signed_in: SignedIn) -> None:

@@ -42,6 +42,14 @@ def authenticate(find: Callable[[str], Client | None], asked: Asked) -> tuple[Cl
     return client, method
 
 
+def claimed_client_id(asked: Asked) -> str | None:
+    """Who the sender says it is, unproved; None where it does not say so in one of our ways."""
+    try:
+        return _credentials(asked.authorization, dict(asked.pairs))[1]
+    except (InvalidClientError, InvalidRequestError):
+        return None
+
+
 def _credentials(authorization: str | None, form: dict[str, str]) -> tuple[str, str, str | None]:
     """Method, client_id and secret; more than one way at once is refused (RFC 6749 2.3)."""
     if authorization is not None:

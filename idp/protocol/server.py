@@ -68,6 +68,15 @@ class Server(AuthorizationServer):
         self.runtime = runtime
         self.registry = registry
 
+    def recall(self, client_id: str | None) -> None:
+        """Renew what is remembered of keys and of a service, before the caller takes a connection.
+
+        Renewing takes one too: with all of the pool held by requests that want a second, none would go on.
+        """
+        self.runtime.keyring.signing_algorithms()
+        if client_id is not None:
+            self.registry.find_by_client_id(client_id)
+
     def query_client(self, client_id: str) -> Client | None:
         service = self.registry.find_by_client_id(client_id)
         return Client(service) if service is not None and service.is_active else None

@@ -61,7 +61,8 @@ def settle(tx: storage.Tx, server: Server, second: SecondUse) -> Answer:
         event, reason = Event.REFRESH_REUSED, EndReason.REFRESH_REUSED
     else:
         event, reason = Event.CODE_REPLAYED, EndReason.CODE_REPLAYED
-    storage.grants.end_grant(tx, grant.id, reason, now)
+    if storage.grants.end_grant(tx, grant.id, reason, now) is None:
+        return error_answer(400, "invalid_grant", second.description)  # another second use ended and noted it already
     key = storage.data_keys.find_data_key(tx, server.runtime.keyring, grant.subject_id)
     entry = Entry(
         id=chance.new_id(now),

@@ -1,33 +1,50 @@
 """The userinfo endpoint: the facts a service may read, as they stand now (OIDC Core 5.3; RFC 6750)."""
 
+from dataclasses import dataclass
+
 from idp import storage
 from idp.domain import claims
-from idp.domain.grants import TokenKind
+from idp.domain.grants import Token, TokenKind
+from idp.domain.relying_services import RelyingService
 from idp.protocol import issuing
 from idp.protocol.answers import NO_STORE, Answer, Asked, error_answer, json_answer, repeated
 from idp.protocol.server import Server
 
 
-def answer(tx: storage.Tx, server: Server, asked: Asked) -> Answer:
-    """Answer a userinfo request: the token in the Authorization header, or alone in a form body (RFC 6750 2)."""
-    runtime = server.runtime
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A token that was made here for a service that is active; whether it lives, storage knows."""
+
+    token: Token
+    service: RelyingService
+
+
+def read(server: Server, asked: Asked) -> Read | Answer:
+    """The token of a userinfo request: in the Authorization header, or alone in a form body (RFC 6750 2)."""
+    server.recall(None)
     try:
         text = _bearer(asked)
     except _Malformed as malformed:
         return _refused(server, 400, "invalid_request", str(malformed))
     if text is None:
         # RFC 6750 3.1: a request without any authentication is told nothing but how to authenticate.
-        challenge = {"WWW-Authenticate": f'Bearer realm="{runtime.settings.issuer}"'}
+        challenge = {"WWW-Authenticate": f'Bearer realm="{server.runtime.settings.issuer}"'}
         return Answer(401, b"", {**NO_STORE, **challenge})
-    token = issuing.open_token(runtime, text, TokenKind.ACCESS)
+    token = issuing.open_token(server.runtime, text, TokenKind.ACCESS)
     service = server.registry.find(token.service_id) if token else None
-    held = None
-    if token is not None and service is not None and service.is_active:
-        held = storage.grants.find_live(
-            tx, runtime.keyring, token.grant_id, sector=service.sector, times=issuing.times(runtime)
-        )
-    if token is None or service is None or held is None:
-        return _refused(server, 401, "invalid_token", "the access token is not good, or its sign-in has ended")
+    if token is None or service is None or not service.is_active:
+        return _invalid(server)
+    return Read(token, service)
+
+
+def answer(tx: storage.Tx, server: Server, read: Read) -> Answer:
+    """What the service may read of the person, if the sign-in lives."""
+    runtime, token, service = server.runtime, read.token, read.service
+    held = storage.grants.find_live(
+        tx, runtime.keyring, token.grant_id, sector=service.sector, times=issuing.times(runtime)
+    )
+    if held is None:
+        return _invalid(server)
     permitted = {name for scope in token.scopes for name in claims.SCOPE_CLAIMS.get(scope, ())}
     by_scope_before = {name for scope in held.grant.scopes for name in claims.SCOPE_CLAIMS.get(scope, ())}
     names = claims.from_bits(held.grant.userinfo_bits) - (by_scope_before - permitted)
@@ -52,6 +69,10 @@ def _bearer(asked: Asked) -> str | None:
     if in_header is not None and in_form is not None:
         raise _Malformed("the token was sent in more than one way (RFC 6750 2)")
     return in_header.strip() if in_header is not None else in_form
+
+
+def _invalid(server: Server) -> Answer:
+    return _refused(server, 401, "invalid_token", "the access token is not good, or its sign-in has ended")
 
 
 def _refused(server: Server, status: int, error: str, description: str) -> Answer:

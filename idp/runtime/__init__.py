@@ -1,4 +1,4 @@
-"""What the process is given from outside: settings, clock, chance, keys, the network, mail, logs."""
+"""What the process is given from outside: settings, clock, chance, keys, the network, logs."""
 
 from idp.runtime import chance, clock, keyring, log, outbound, runtime, settings
 

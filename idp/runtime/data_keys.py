@@ -1,6 +1,6 @@
 """Data keys: AES-256-GCM over single values, each bound to its table, column and row.
 
-A person has one; erasing it makes all that was sealed with it unreadable for ever, in backups too.
+A person has one; erasing it makes all that was sealed with it unreadable, in every copy made without the key.
 """
 
 from dataclasses import dataclass, field

@@ -1,8 +1,8 @@
 """The one guarded door for outbound HTTP: https, no redirects, public addresses, short time-outs, a size cap.
 
 The address that was checked is the address that is connected to, so that a name that changes its answer between check
-and use (DNS rebinding) reaches nothing. Hosts in `outbound.allowed_hosts` are exempt, by name. `outbound.timeout` bounds
-the whole of a call but the look-up of the name, however slowly the other side drips.
+and use (DNS rebinding) reaches nothing. Hosts in `outbound.allowed_hosts` are exempt, by name. `outbound.timeout`
+bounds the whole of a call but the look-up of the name, however slowly the other side drips.
 """
 
 import ipaddress

@@ -12,7 +12,7 @@ from typing import Any
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection, Engine, MetaData, event, make_url, text
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from idp.runtime.settings import ROOT, Database
@@ -86,6 +86,10 @@ def _answering() -> Iterator[None]:
         yield
     except (OperationalError, InterfaceError, PoolTimeout) as error:
         raise Unavailable(type(error).__name__) from error
+    except ProgrammingError as error:
+        if type(error.orig).__name__ != "UndefinedTable":
+            raise
+        raise Unavailable("the schema is not there: flask db upgrade") from error
 
 
 def check_durable() -> str | None:

@@ -3,7 +3,7 @@
 The INSERT at the exchange is the single use of a code: its grant's id was minted with it, so a second use finds the id
 taken. Liveness is joined from session and subject at every use, never copied and never cached. On PostgreSQL each of
 `exchange`, `refresh` and `find_live` is one statement; SQLite, which can write in one place a statement, takes up to
-three inside the transaction that `once(writes=True)` opens for it.
+three (one more when the session is touched) inside the transaction that `once(writes=True)` opens for it.
 
 Rows are locked in one order, session before grant, so that a logout that races an exchange or a refresh wins or waits.
 

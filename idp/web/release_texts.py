@@ -1,11 +1,11 @@
 """Facts in a person's words: what a service receives, the very value, and why."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Final
 
-from flask_babel import gettext
+from flask_babel import format_date, gettext
 
 from idp.domain.accounts import Profile
 
@@ -20,7 +20,8 @@ _TOGETHER: Final = (
     ("address", ("address",)),
     ("nickname", ("nickname", "preferred_username")),
     ("picture", ("profile", "picture", "website")),
-    ("locale", ("zoneinfo", "locale", "updated_at")),
+    ("locale", ("locale", "zoneinfo")),
+    ("updated_at", ("updated_at",)),
 )
 
 
@@ -34,20 +35,24 @@ class ReleaseItem:
 def release_items(profile: Profile, names: Iterable[str]) -> list[ReleaseItem]:
     """The rows of the consent page, none where no fact is asked for."""
     wanted = frozenset(names)
-    items = []
-    for first, group in _TOGETHER:
-        asked = [name for name in group if name in wanted]
-        if asked:
-            shown = first if first in wanted else asked[0]
-            items.append(ReleaseItem(label(first), display(profile, shown)))
-    return items
+    rows = [(first, [name for name in group if name in wanted]) for first, group in _TOGETHER]
+    return [ReleaseItem(label(first), _shown_together(profile, asked)) for first, asked in rows if asked]
+
+
+def _shown_together(profile: Profile, asked: list[str]) -> str:
+    """The values of one row. A full name says its parts; that a phone number was confirmed goes without saying."""
+    if asked[0] == "name":
+        return display(profile, "name")
+    values = [display(profile, name) for name in asked if not name.endswith("_verified")]
+    return ", ".join(filter(None, values or [display(profile, asked[0])]))
 
 
 def not_sent(names: Iterable[str]) -> list[str]:
-    """What people fear most to give away, where it is not given."""
+    """What people fear most to give away, where it is not given; in the words of a sentence."""
     wanted = frozenset(names)
     feared = [name for name in ("personal_id_number", "phone_number", "address") if name not in wanted]
-    return [gettext("Your password"), *(label(name) for name in feared)]
+    told = [gettext("Your password"), *(label(name) for name in feared)]
+    return [text[:1].lower() + text[1:] for text in told]
 
 
 def label(name: str) -> str:
@@ -63,23 +68,21 @@ def label(name: str) -> str:
         "nickname": gettext("Name to be shown"),
         "picture": gettext("Picture and web page"),
         "locale": gettext("Language and time zone"),
+        "updated_at": gettext("Date of the last change"),
     }
     first = next((first for first, group in _TOGETHER if name in group), name)
     return str(texts.get(first, name))
 
 
 def display(profile: Profile, name: str) -> str:
-    """A fact's value as a person reads it."""
+    """A fact's value as a person reads it, '' where there is none."""
     value = profile.claims.get(name, "")
-    if name == "gender":
-        return {"male": gettext("Male"), "female": gettext("Female")}.get(str(value)) or str(value)
-    if name == "phone_number":
-        return _phone(str(value))
-    if name == "birthdate":
-        return _date(str(value))
+    if isinstance(value, bool):
+        return gettext("confirmed") if value else gettext("not confirmed")
     if isinstance(value, dict):
-        return str(value.get("formatted", ""))
-    return str(value)
+        return ", ".join(str(value.get("formatted", "")).splitlines())
+    shown = _SHOWN.get(name)
+    return shown(str(value)) if shown and value else str(value)
 
 
 def _phone(text: str) -> str:
@@ -89,7 +92,29 @@ def _phone(text: str) -> str:
 
 
 def _date(text: str) -> str:
+    """A whole date as it is written here; a year alone as it is."""
     try:
         return date.fromisoformat(text).strftime("%d/%m/%Y")
     except ValueError:
         return text
+
+
+def _day(seconds: str) -> str:
+    return str(format_date(datetime.fromtimestamp(int(seconds), UTC), "dd/MM/yyyy"))
+
+
+def _sex(text: str) -> str:
+    return {"male": gettext("Male"), "female": gettext("Female")}.get(text, text)
+
+
+def _language(tag: str) -> str:
+    return {"vi": gettext("Vietnamese"), "en": gettext("English")}.get(tag.partition("-")[0].lower(), tag)
+
+
+_SHOWN: Final[Mapping[str, Callable[[str], str]]] = {
+    "gender": _sex,
+    "phone_number": _phone,
+    "birthdate": _date,
+    "locale": _language,
+    "updated_at": _day,
+}

@@ -212,11 +212,7 @@ def test_an_imported_sub_is_the_one_that_is_told(
 ) -> None:
     service = a_service(app, sector="nhom")
     with storage.begin() as tx:
-        tx.execute(
-            storage.tables.subs.insert().values(
-                sector="nhom", subject_id=citizen.id, sub="so-cu-4711", reason="import", created_at=runtime.clock.now()
-            )
-        )
+        tx.execute(storage.tables.subs.insert().values(sector="nhom", subject_id=citizen.id, sub="so-cu-4711"))
     queue_logout(app, runtime, service, citizen)
     postman.go_round()
     [token] = tokens_sent(outbound)

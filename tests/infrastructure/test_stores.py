@@ -108,10 +108,14 @@ def test_a_postgresql_database_comes_back_empty_though_its_rows_resist(resisting
 
 
 @pytest.mark.postgres
-def test_a_postgresql_database_with_other_tables_than_it_had_is_not_used_again(resisting: Stores) -> None:
+@pytest.mark.parametrize(
+    "change",
+    ["DROP TABLE ledger_1", "ALTER TABLE child ALTER parent DROP NOT NULL", "ALTER TABLE child DROP COLUMN parent"],
+)
+def test_a_postgresql_database_with_other_tables_than_it_had_is_not_used_again(resisting: Stores, change: str) -> None:
     url = resisting.fresh("postgresql")
     with psycopg.connect(_plain(url)) as connection:
-        connection.execute("DROP TABLE ledger_1")
+        connection.execute(change)
     resisting.discard(url)
     assert resisting.fresh("postgresql") != url
 

@@ -3,6 +3,8 @@
 WCAG 2.2: 2.1.1, 2.4.1, 2.4.7, 3.3.1.
 """
 
+from collections.abc import Callable
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -18,6 +20,12 @@ _IS_SEEN = """() => {
   return (ring || style.boxShadow !== "none") && box.right > 0 && box.bottom > 0
     && box.top < innerHeight && box.left < innerWidth;
 }"""
+
+
+@pytest.fixture
+def visitor(new_visitor: Callable[..., Visitor]) -> Visitor:
+    """Somebody for whom pages do not scroll smoothly: where the focus is can be asked at once."""
+    return new_visitor(reduced_motion="reduce")
 
 
 def focused(page: Page) -> str:

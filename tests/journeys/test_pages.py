@@ -69,7 +69,7 @@ def sign_in_throttled(scene: Scene) -> Visitor:
 
 def sign_in_missing(scene: Scene) -> Visitor:
     visitor = scene.ask(scene.stranger)
-    visitor.page.click("#sign-in")
+    visitor.press("#sign-in")
     return visitor
 
 
@@ -90,22 +90,17 @@ def consent_offline(scene: Scene) -> Visitor:
 def signed_out(scene: Scene) -> Visitor:
     """With two services that hear of it; ends the stranger's own short visit."""
     visitor, person = scene.stranger, scene.somebody()
-    for service in ("cong-dich-vu-cong", "mot-cua-dien-tu"):
-        scene.ask(visitor, service)
-        if visitor.path == "/sign-in":
-            visitor.sign_in(person)
-        visitor.answer()
+    visitor.enter(scene.demo.portal, person)
+    visitor.enter(scene.demo.one_stop, person)
     scene.open(visitor, "/sign-out")
-    visitor.page.click("#logout-confirm")
+    visitor.press("#logout-confirm")
     return visitor
 
 
 def account(scene: Scene) -> Visitor:
     """With a service that received something; by somebody who is signed out again by the next page."""
-    visitor = scene.open(scene.stranger, "/sign-out")
-    scene.ask(visitor)
-    visitor.sign_in(scene.somebody())
-    visitor.answer()
+    visitor = scene.stranger
+    visitor.enter(scene.demo.portal, scene.somebody())
     return scene.open(visitor, "/account")
 
 
@@ -136,7 +131,7 @@ PAGES: dict[str, Callable[[Scene], Visitor]] = {
 WANTED = {  # the page that is meant, not one that came in its place
     "sign_in_throttled": "Ông/Bà đợi 15 phút",
     "sign_in_expired": "Trang này đã mở quá lâu",
-    "consent_offline": "khi Ông/Bà không dùng",
+    "consent_offline": "cả khi Ông/Bà không mở dịch vụ",
     "choose_account": "Dùng tài khoản khác",
     "signed_out": "Hệ thống một cửa điện tử",
     "account": "Cổng Dịch vụ công tỉnh Bắc Ninh",

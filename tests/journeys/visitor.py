@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Response, expect
+from playwright.sync_api import BrowserContext, ConsoleMessage, Response, expect
 
 from tests.journeys.demo_process import DemoProcess
 
@@ -60,21 +60,26 @@ class Visitor:
 
     # -- what one does ---------------------------------------------------------------------------------------
 
+    def press(self, selector: str) -> None:
+        """Click what leads to another page, and wait until that page is there."""
+        with self.page.expect_navigation():
+            self.page.click(selector)
+
     def ask_to_enter(self, service: str) -> None:
         """Open a service's first page and press its sign-in button."""
         self.page.goto(service)
-        self.page.click(SIGN_IN_LINK)
+        self.press(SIGN_IN_LINK)
 
     def fill_in(self, identifier: str, password: str) -> None:
         self.page.fill("#identifier", identifier)
         self.page.fill("#password", password)
-        self.page.click("#sign-in")
+        self.press("#sign-in")
 
     def sign_in(self, person: Person) -> None:
         self.fill_in(person.number, person.password)
 
     def answer(self, decision: str = "allow") -> None:
-        self.page.click(f"#consent-{decision}")
+        self.press(f"#consent-{decision}")
 
     def enter(self, service: str, person: Person) -> None:
         """From a service's first page to being in, whatever pages stand between."""
@@ -87,7 +92,7 @@ class Visitor:
 
     def sign_out_at(self, service: str) -> None:
         self.page.goto(service)
-        self.page.click("#sign-out")
+        self.press("#sign-out")
 
     # -- what one sees ---------------------------------------------------------------------------------------
 

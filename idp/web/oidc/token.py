@@ -16,6 +16,7 @@ blueprint = Blueprint("token", __name__)
 @blueprint.post("/oauth2/token")
 def token() -> ResponseReturnValue:
     server, request = given.server(), asked()
+    server.recall(protocol.client_auth.claimed_client_id(request))
     try:
         with storage.once(writes=True) as tx:
             answer = protocol.token.answer(tx, server, request)

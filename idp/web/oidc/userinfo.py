@@ -4,6 +4,7 @@ from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
 from idp import protocol, storage
+from idp.protocol.answers import Answer
 from idp.web import given
 from idp.web.errors import send
 from idp.web.oidc.asked import asked
@@ -13,5 +14,9 @@ blueprint = Blueprint("userinfo", __name__)
 
 @blueprint.route("/oauth2/userinfo", methods=["GET", "POST"])
 def userinfo() -> ResponseReturnValue:
+    server = given.server()
+    read = protocol.userinfo.read(server, asked())
+    if isinstance(read, Answer):
+        return send(read)
     with storage.once() as tx:
-        return send(protocol.userinfo.answer(tx, given.server(), asked()))
+        return send(protocol.userinfo.answer(tx, server, read))

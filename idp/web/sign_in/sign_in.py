@@ -80,7 +80,12 @@ def _try(identifier: str, password: str, browser: Browser) -> SignedInNow | Fail
     runtime, before = given.runtime(), given.signed_in()
     with storage.begin() as tx:
         attempt = flows.sign_in.find_candidate(tx, runtime, identifier, browser)
-    checked = flows.sign_in.check(runtime, attempt, password)
+    try:
+        checked = flows.sign_in.check(runtime, attempt, password)
+    except Refusal:
+        with storage.begin() as tx:  # nothing was guessed: the crowd must not cost a person the tries
+            flows.sign_in.give_back(tx, runtime, attempt)
+        raise
     with storage.begin() as tx:
         return flows.sign_in.complete(tx, runtime, checked, before=before)
 

@@ -1,0 +1,98 @@
+"""What happens when many do it at once, on either store: one code, one winner; a logout leaves nothing alive."""
+
+from collections.abc import Callable
+
+import pytest
+
+from idp.domain.relying_services import RelyingService
+from idp.domain.sessions import EndReason
+from idp.storage import tables
+from idp.storage.grants import AlreadySpent, Held
+from tests.storage.house import House, Person
+
+
+def test_rfc6749_10_5_of_64_threads_that_spend_one_code_exactly_one_wins(house: House) -> None:
+    code = house.code(house.session(house.person()), house.service())
+    got = house.at_once([lambda: house.exchange(code)] * 64)
+    assert [type(each) for each in got if not isinstance(each, AlreadySpent)] == [Held]
+    assert house.count(tables.grants) == house.count(tables.releases) == 1
+
+
+def test_a_logout_that_races_32_exchanges_leaves_no_live_grant(house: House) -> None:
+    session, service = house.session(house.person()), house.service()
+    codes = [house.code(session, service) for _ in range(32)]
+    house.clock.advance(minutes=6)  # so that each exchange touches the session too
+
+    def spend(code: object) -> object:
+        return house.exchange(code)  # type: ignore[arg-type]
+
+    deeds = [lambda code=code: spend(code) for code in codes]  # type: ignore[misc]
+    deeds.insert(16, lambda: house.end(session))
+    got = house.at_once(deeds)
+    assert not [each for each in got if isinstance(each, Exception)]
+    assert [house.find_live(code) for code in codes] == [None] * 32
+    won = [each for each in got if isinstance(each, Held)]
+    assert house.count(tables.grants) == len(won)
+    assert {row.end_reason for row in house.rows(tables.grants)} <= {EndReason.SIGNED_OUT}
+
+
+def test_of_two_refreshes_at_once_one_wins(house: House) -> None:
+    session, service = house.session(house.person()), house.service()
+    code = house.code(session, service)
+    house.exchange(code)
+    for generation in range(5):
+        house.clock.advance(minutes=6)
+        got = house.at_once([lambda generation=generation: house.refresh(code, generation)] * 2)  # type: ignore[misc]
+        assert sorted(type(each).__name__ for each in got) == ["Held", "NoneType"]
+    assert house.rows(tables.grants)[0].generation == 5
+
+
+def race(house: House, person: Person, service: RelyingService) -> None:
+    """Two refreshes, two exchanges and the logout of one session at once."""
+    session = house.session(person)
+    codes = [house.code(session, service) for _ in range(4)]
+    for code in codes[:2]:
+        house.exchange(code)
+    house.clock.advance(minutes=6)
+    deeds: list[Callable[[], object]] = [
+        lambda: house.refresh(codes[0], 0),
+        lambda: house.refresh(codes[1], 0),
+        lambda: house.exchange(codes[2]),
+        lambda: house.exchange(codes[3]),
+        lambda: house.end(session),
+    ]
+    assert not [each for each in house.at_once(deeds) if isinstance(each, Exception)]
+    assert [house.find_live(code) for code in codes] == [None] * 4
+
+
+def test_refreshes_exchanges_and_a_logout_never_wait_for_each_other_in_a_circle(house: House) -> None:
+    person, service = house.person(), house.service()
+    for _ in range(10):
+        race(house, person, service)
+
+
+@pytest.mark.slow
+def test_refreshes_exchanges_and_a_logout_never_wait_in_a_circle_many_times(house: House) -> None:
+    person, service = house.person(), house.service()
+    for _ in range(60):
+        race(house, person, service)
+
+
+def test_of_two_endings_at_once_one_tells_the_services(house: House) -> None:
+    session = house.session(house.person())
+    house.exchange(house.code(session, house.service(logout="https://one.example/logout")))
+    got = house.at_once([lambda: house.end(session)] * 4)
+    assert sorted(len(each) for each in got if isinstance(each, list)) == [0, 0, 0, 1]
+    assert house.count(tables.outbox) == 1
+
+
+@pytest.mark.parametrize("offline", [False, True])
+def test_a_lock_that_races_refreshes_leaves_no_live_grant(house: House, offline: bool) -> None:
+    session, service = house.session(house.person()), house.service()
+    codes = [house.code(session, service, offline=offline) for _ in range(6)]
+    for code in codes:
+        house.exchange(code)
+    deeds = [lambda code=code: house.refresh(code, 0) for code in codes]  # type: ignore[misc]
+    got = house.at_once([*deeds, lambda: house.end(session, EndReason.LOCKED, offline_too=True)])  # type: ignore[list-item,return-value]
+    assert not [each for each in got if isinstance(each, Exception)]
+    assert [house.find_live(code) for code in codes] == [None] * 6

@@ -1,0 +1,261 @@
+"""A lived-in database holds no personal value of anybody, however it is written (Law 91/2025/QH15; issue 2, Sealing).
+
+Two people are made, sign in through the pages, agree, are known at a service, fail once, sign out, and the worker
+delivers. Then the whole database is dumped, and its raw files read, and every value of theirs is searched for.
+"""
+
+import base64
+import json
+import sqlite3
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import psycopg
+import pytest
+from flask import Flask
+from psycopg import sql
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
+
+from idp import flows, storage
+from idp.cli.demo import PASSWORD, PEOPLE
+from idp.cli.worker import Worker
+from idp.domain import identifiers, names
+from idp.flows.registration import NewAccount
+from idp.storage import tables
+from tests.builders import Citizen, a_service, obtain_tokens
+from tests.doubles import FixedClock, RecordingOutbound
+from tests.stores import Stores
+
+ADDRESS, ADDRESS_6 = "198.51.100.77", "2001:db8:77::c0de"
+AGENT = "Trinh-duyet-mau/7.13 (Dien thoai cua ba Mau)"
+LOGOUT = "https://dich-vu.example/backchannel-logout"
+
+
+@dataclass(frozen=True)
+class LivedIn:
+    app: Flask
+    url: str
+    outbound: RecordingOutbound
+
+
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def lived_in(request: pytest.FixtureRequest, stores: Stores) -> Iterator[LivedIn]:
+    from idp.app import create_app
+    from tests.builders_settings import testing_settings
+    from tests.stores import close
+
+    url, clock, outbound = stores.fresh(request.param), FixedClock(), RecordingOutbound()
+    app = create_app(testing_settings(url), clock=clock, outbound=outbound)
+    live(app, clock)
+    yield LivedIn(app, url, outbound)
+    close(app)
+    stores.discard(url)
+
+
+def live(app: Flask, clock: FixedClock) -> None:
+    """The lives of the two people: each row that the product writes today is written here."""
+    runtime = app.extensions["idp"]
+    service = a_service(app, backchannel_logout_uri=LOGOUT, scope="openid profile email phone address offline_access")
+    people = []
+    with app.app_context():
+        for number, claims in PEOPLE.items():
+            hashed = flows.registration.hash_new_password(runtime, PASSWORD, number)
+            with storage.begin() as tx:
+                subject = flows.registration.create_account(
+                    tx, runtime, NewAccount(number, claims, hashed), actor="the demo"
+                )
+            people.append(Citizen(id=subject.id, number=number))
+    for citizen, address in zip(people, (ADDRESS, ADDRESS_6), strict=True):
+        clock.advance(minutes=1)
+        browser = app.test_client()
+        browser.environ_base |= {"REMOTE_ADDR": address, "HTTP_USER_AGENT": AGENT}
+        fail_to_sign_in(browser, citizen)
+        obtain_tokens(browser, service, citizen, scope="openid profile email phone address")
+        sign_out(browser)
+    Worker(app, runtime).run(Event(), once=True)
+
+
+def page_state(html: str) -> str:
+    return html.split('name="parked" value="')[1].split('"')[0]
+
+
+def fail_to_sign_in(browser: Any, citizen: Citizen) -> None:
+    page = browser.get("/sign-in", follow_redirects=True)
+    form = {"parked": page_state(page.text), "identifier": citizen.number, "password": "sai-mat-khau-roi"}
+    assert browser.post("/sign-in", data=form).status_code == 401
+    form["identifier"] = str(PEOPLE[citizen.number]["email"]) + "x"
+    assert browser.post("/sign-in", data=form).status_code == 401
+
+
+def sign_out(browser: Any) -> None:
+    page = browser.get("/sign-out", follow_redirects=True)
+    assert browser.post("/sign-out", data={"parked": page_state(page.text)}).status_code == 303
+
+
+def test_the_database_was_lived_in(lived_in: LivedIn) -> None:
+    assert len(lived_in.outbound.calls_to(LOGOUT)) == 2
+    still_empty = {"agencies", "large_requests", "logos", "subs", "identity_links"}
+    with lived_in.app.app_context(), storage.once() as tx:
+        counts = {name: tx.scalar(text(f"SELECT count(*) FROM {name}")) for name in storage.db.metadata.tables}
+    # A table that comes to be filled is to be filled here too.
+    assert {name for name, count in counts.items() if not count} == still_empty
+
+
+# -- what is searched for --------------------------------------------------------------------------------------------
+
+
+def personal_values() -> set[str]:
+    """Every value of the two people that tells of them, and each form in which it might be kept."""
+    values = {ADDRESS, ADDRESS_6, AGENT, PASSWORD, "sai-mat-khau-roi"}
+    for number, claims in PEOPLE.items():
+        values |= {number, *each_text(claims)}
+        name, phone = str(claims["name"]), str(claims["phone_number"])
+        values |= {"0" + phone.removeprefix("+84"), phone.removeprefix("+"), phone.removeprefix("+84")}
+        values |= {identifiers.normalise_phone(phone), names.fold(name), names.fold(name).lower()}
+        values |= {" ".join(names.fold_words(name)), *name.split()}
+        values |= {word for word in (*names.fold_words(name), *name.split()) if len(word) >= 4}
+        year, month, day = str(claims["birthdate"]).split("-")
+        values |= {f"{day}/{month}/{year}", f"{year}{month}{day}", f"{day}{month}{year}"}
+    # What says nothing of anybody, or is too short to be anything but chance in a page of digests.
+    common = {"female", "male", "Asia/Ho_Chi_Minh", "vi-VN", "Việt Nam"}
+    return {value for value in values if value not in common and len(value) >= 4}
+
+
+def each_text(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        for inner in value.values():
+            yield from each_text(inner)
+    elif isinstance(value, str):
+        yield value
+        yield from value.split("\n")
+
+
+def forms(value: str) -> set[bytes]:
+    """The bytes by which a value might stand in a dump: plain, as JSON, in hex, in base64 at any place of a text."""
+    found: set[bytes] = set()
+    for spelled in {unicodedata.normalize(form, value) for form in ("NFC", "NFD")}:
+        for encoding in ("utf-8", "utf-16-le"):
+            raw = spelled.encode(encoding)
+            found |= {raw, raw.hex().encode(), raw.hex().upper().encode()}
+            found |= {"".join(f"\\x{byte:02x}" for byte in raw).encode()}
+            found |= {"".join(f"\\{byte:03o}" if byte > 126 else chr(byte) for byte in raw).encode()}
+        found |= {json.dumps(spelled)[1:-1].encode()}
+        found |= set(base64_forms(spelled.encode()))
+    return found | {each.lower() for each in found if each.isascii()}
+
+
+def base64_forms(raw: bytes) -> Iterator[bytes]:
+    """What is sure of the base64 of a text in which `raw` stands at place 0, 1 or 2 of a group of three."""
+    for place in range(3):
+        first, rest = (-place) % 3 if place else 0, len(raw)
+        whole = raw[first : rest - (rest - first) % 3]
+        if len(whole) >= 6:
+            yield base64.b64encode(whole)
+            yield base64.urlsafe_b64encode(whole)
+
+
+def found_in(dump: bytes) -> set[str]:
+    return {value for value in personal_values() if any(form in dump for form in forms(value))}
+
+
+# -- where it is searched --------------------------------------------------------------------------------------------
+
+
+def dump_of(url: str) -> bytes:
+    """All of the database: every row as text, and on SQLite the raw pages of the files too."""
+    return sqlite_dump(url) if url.startswith("sqlite") else postgres_dump(url)
+
+
+def sqlite_dump(url: str) -> bytes:
+    file = Path(str(make_url(url).database))
+    # The files first: closing the last connection would move the log into the database and remove it.
+    raw = b"".join(each.read_bytes() for each in sorted(file.parent.glob(f"{file.name}*")))
+    connection = sqlite3.connect(file)
+    try:
+        return raw + "\n".join(connection.iterdump()).encode()
+    finally:
+        connection.close()
+
+
+def postgres_dump(url: str) -> bytes:
+    plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    dumped = b""
+    with psycopg.connect(plain) as connection:
+        held = connection.execute(
+            "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'"
+        ).fetchall()
+        assert len(held) > len(tables.PARTITIONED) * 12
+        for (name,) in held:
+            for style in ("text", "binary"):
+                asked = sql.SQL("COPY {} TO STDOUT (FORMAT {})").format(sql.Identifier(name), sql.SQL(style))
+                with connection.cursor() as cursor, cursor.copy(asked) as copy:
+                    dumped += b"".join(copy)
+    return dumped
+
+
+def test_no_personal_value_stands_in_the_database_in_any_form(lived_in: LivedIn) -> None:
+    dump = dump_of(lived_in.url)
+    assert len(dump) > 20_000
+    assert found_in(dump) == set()
+
+
+def test_the_search_looks_for_what_it_should() -> None:
+    values = personal_values()
+    assert {"003190000013", "Nguyễn Thị Mẫu", "nguyen", "NGUYENTHIMAU", "+84912000013", "0912000013"} <= values
+    assert {"tran.van.thu@nguoi-mau.example", "1985-11-20", "20/11/1985", "34 Đường Thử, Phường Bắc Giang"} <= values
+    assert {"Bắc Giang", "26000", ADDRESS, ADDRESS_6, AGENT, PASSWORD} <= values
+
+
+WRITERS: dict[str, Callable[[str], bytes]] = {
+    "plain": lambda value: value.encode(),
+    "decomposed": lambda value: unicodedata.normalize("NFD", value).encode(),
+    "json": lambda value: json.dumps({"a": value}).encode(),
+    "hex": lambda value: value.encode().hex().encode(),
+    "HEX": lambda value: value.encode().hex().upper().encode(),
+    "escaped": lambda value: "".join(f"\\x{byte:02x}" for byte in value.encode()).encode(),
+    "octal": lambda value: "".join(f"\\{byte:03o}" if byte > 126 else chr(byte) for byte in value.encode()).encode(),
+    "utf-16": lambda value: value.encode("utf-16-le"),
+    "base64": lambda value: base64.b64encode(value.encode()),
+    "base64 after one": lambda value: base64.b64encode(b"{" + value.encode() + b"}"),
+    "base64 after two": lambda value: base64.b64encode(b'{"' + value.encode() + b'"}'),
+    "base64url": lambda value: base64.urlsafe_b64encode(value.encode()).rstrip(b"="),
+}
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+@pytest.mark.parametrize("value", ["003190000013", "Nguyễn Thị Mẫu", "12 Đường Mẫu, Phường Kinh Bắc", AGENT])
+def test_the_search_finds_a_value_however_it_is_written(writer: str, value: str) -> None:
+    assert value in found_in(b"before " + WRITERS[writer](value) + b" after")
+
+
+@pytest.mark.parametrize(
+    ("column", "planted"),
+    [("last_failure", "0912000013"), ("last_failure", base64.b64encode("Nguyễn Thị Mẫu".encode()).decode())],
+)
+def test_the_search_finds_a_value_planted_into_a_row(lived_in: LivedIn, column: str, planted: str) -> None:
+    with lived_in.app.app_context():
+        with storage.begin() as tx:
+            tx.execute(tables.outbox.update().values(**{column: planted}))
+        try:
+            assert found_in(dump_of(lived_in.url))
+        finally:
+            with storage.begin() as tx:
+                tx.execute(tables.outbox.update().values(**{column: None}))
+
+
+def test_the_search_finds_bytes_planted_into_a_sealed_column(lived_in: LivedIn) -> None:
+    with lived_in.app.app_context(), storage.db.engine.connect() as connection:
+        row = connection.execute(tables.facts.select().limit(1)).one()
+        same = tables.facts.c.id == row.id
+        try:
+            connection.execute(tables.facts.update().where(same).values(value_sealed="1990-01-02".encode()))
+            connection.commit()
+            assert "1990-01-02" in found_in(dump_of(lived_in.url))
+        finally:
+            connection.execute(tables.facts.update().where(same).values(value_sealed=row.value_sealed))
+            connection.commit()
