@@ -51,6 +51,9 @@ _TIMES = {"updated_at", "auth_time"}
 _WORDS = {
     ("gender", "female"): ("Nữ", "Female"),
     ("gender", "male"): ("Nam", "Male"),
+    ("acr", "urn:bacninh:xacthuc:1"): ("Mức 1", "Level 1"),
+    ("acr", "urn:bacninh:xacthuc:2"): ("Mức 2", "Level 2"),
+    ("acr", "urn:bacninh:xacthuc:3"): ("Mức 3", "Level 3"),
     ("amr", "pwd"): ("Mật khẩu", "Password"),
     ("amr", "otp"): ("Mã dùng một lần", "One-time code"),
     ("amr", "sms"): ("Mã nhắn tin", "Text-message code"),
@@ -84,7 +87,7 @@ def _row(claim: str, value: Any, label: tuple[str, str] | None, language: str) -
 
 def _text(claim: str, value: Any, language: str) -> str:
     if isinstance(value, bool):
-        return _said(("Đã xác nhận", "Yes") if value else ("Chưa", "Not yet"), language)
+        return _said(("Rồi", "Yes") if value else ("Chưa", "Not yet"), language)
     if isinstance(value, list):
         return ", ".join(_text(claim, item, language) for item in value)
     if isinstance(value, Mapping):
@@ -94,6 +97,8 @@ def _text(claim: str, value: Any, language: str) -> str:
         return time_text(value)
     if claim == "birthdate":
         return _date_text(str(value))
+    if claim == "phone_number":
+        return _phone_text(str(value))
     word = _WORDS.get((claim, str(value)))
     return _said(word, language) if word else str(value)
 
@@ -104,6 +109,12 @@ def _date_text(value: str) -> str:
         return date.fromisoformat(value).strftime("%d/%m/%Y")
     except ValueError:
         return value
+
+
+def _phone_text(value: str) -> str:
+    """A Vietnamese number as people write it: 0912 000 013; others as they came."""
+    digits = value.removeprefix("+84")
+    return f"0{digits[:3]} {digits[3:6]} {digits[6:]}" if digits != value and len(digits) == 9 else value
 
 
 def _said(words: tuple[str, str], language: str) -> str:

@@ -132,7 +132,8 @@ _END_OTHERS = """
 _SHAPE = """
     SELECT md5(string_agg(concat_ws(' ', oid, relname, relhastriggers, relchecks, columns), ' ' ORDER BY oid))
     FROM pg_class LEFT JOIN (
-        SELECT attrelid, string_agg(concat_ws(' ', attname, atttypid, atttypmod, attnotnull), ' ' ORDER BY attnum) columns
+        SELECT attrelid,
+            string_agg(concat_ws(' ', attname, atttypid, atttypmod, attnotnull), ' ' ORDER BY attnum) columns
         FROM pg_attribute WHERE NOT attisdropped GROUP BY attrelid
     ) attributes ON attrelid = oid
     WHERE relnamespace = 'public'::regnamespace

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -130,7 +131,7 @@ def test_64_codes_of_one_session_do_not_stand_in_each_others_way(raced: Raced, c
     codes = [obtain_code(browser, raced.service, raced.citizen)]
     codes += [obtain_code(browser, raced.service) for _ in range(THREADS - 1)]
     clock.advance(seconds=50)
-    answers = all_at_once([lambda code=code: raced.exchange(code) for code in codes])
+    answers = all_at_once([partial(raced.exchange, code) for code in codes])
     assert {status for status, _ in answers} == {200}
     assert len({body["access_token"] for _, body in answers}) == THREADS
 
@@ -142,7 +143,7 @@ def test_rfc9700_4_14_2_retries_at_the_same_moment_all_get_usable_tokens(raced: 
     assert all(raced.userinfo(body["access_token"]) == 200 for _, body in answers)
     [grant] = raced.rows(grants)
     assert (grant.generation, grant.ended_at) == (1, None), "sixteen retries are one refresh"
-    again = all_at_once([lambda body=body: raced.refresh(body["refresh_token"]) for _, body in answers])
+    again = all_at_once([partial(raced.refresh, body["refresh_token"]) for _, body in answers])
     assert {status for status, _ in again} == {200}
 
 
@@ -165,15 +166,13 @@ def test_a_sign_out_that_races_leaves_nothing_alive_and_nobody_untold(raced: Rac
         browser = raced.app.test_client()
         if deed == "exchange":
             code = obtain_code(browser, raced.service, raced.citizen)
-            racing = [lambda code=code: raced.exchange(code)]
+            racing = [partial(raced.exchange, code)]
         else:
             token = obtain_tokens(browser, raced.service, raced.citizen)["refresh_token"]
-            racing = [lambda token=token: raced.refresh(token)] * 2
+            racing = [partial(raced.refresh, token)] * 2
         parked = parked_in(follow(browser, browser.get("/sign-out")))
         told_before = len(raced.rows(outbox))
-        *answers, left = all_at_once(
-            [*racing, lambda browser=browser, parked=parked: browser.post("/sign-out", data={"parked": parked})]
-        )
+        *answers, left = all_at_once([*racing, partial(browser.post, "/sign-out", data={"parked": parked})])
         assert left.status_code == 303
         for status, body in answers:
             seen.add(status)

@@ -7,6 +7,7 @@ mount them.
 from idp.protocol import (
     answers,
     authorize,
+    client_auth,
     discovery,
     logout,
     registration,
@@ -15,4 +16,14 @@ from idp.protocol import (
     userinfo,
 )
 
-__all__ = ["answers", "authorize", "discovery", "logout", "registration", "registry", "token", "userinfo"]
+__all__ = [
+    "answers",
+    "authorize",
+    "client_auth",
+    "discovery",
+    "logout",
+    "registration",
+    "registry",
+    "token",
+    "userinfo",
+]

@@ -39,9 +39,7 @@ class Assets:
             digest = sha256(plain).hexdigest()[:16]
             stem, dot, ending = name.rpartition(".")
             served = f"{stem}.{digest}{dot}{ending}"
-            self._served[served] = Asset(
-                MEDIA_TYPES[dot + ending], f'"{digest}"', plain, gzip.compress(plain, 9, mtime=0)
-            )
+            self._served[served] = Asset(MEDIA_TYPES[dot + ending], digest, plain, gzip.compress(plain, 9, mtime=0))
             self._urls[name] = f"/static/{served}"
 
     def url(self, name: str) -> str:

@@ -45,7 +45,10 @@ def install(app: Flask) -> None:
 
 def send(answer: Answer) -> Response:
     """A machine's answer as Flask sends it."""
-    return Response(answer.body, status=answer.status, headers=dict(answer.headers))
+    response = Response(answer.body, status=answer.status, headers=dict(answer.headers))
+    if not answer.body:
+        response.headers.remove("Content-Type")  # nothing is no page
+    return response
 
 
 def refused(refusal: Refusal) -> ResponseReturnValue:

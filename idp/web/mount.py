@@ -1,6 +1,9 @@
 """The list of doors: each blueprint with its guard. Read it to know what is there and who may pass."""
 
 import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -17,6 +20,9 @@ from idp.web.oidc import authorize, discovery, logout, registration, token, user
 from idp.web.sign_in import choose_account, consent, sign_in, sign_out
 from idp.web.site import language as language_view
 from idp.web.site import logos, static
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 DOORS: tuple[tuple[Blueprint, Guard], ...] = (
     (discovery.blueprint, guards.services),
@@ -49,6 +55,7 @@ def mount(app: Flask, runtime: Runtime, registry: Registry) -> None:
     app.config["MAX_FORM_MEMORY_SIZE"] = LARGEST_BODY
     app.config["MAX_FORM_PARTS"] = 100
     app.jinja_env.auto_reload = False
+    app.url_map.merge_slashes = False  # an address that is not ours is a 404, not a redirect to one that is
     language.install(app, runtime.settings.province.time_zone)
     _watch_requests(app)
     headers.install(app, is_https=not runtime.settings.insecure_loopback)
@@ -57,9 +64,21 @@ def mount(app: Flask, runtime: Runtime, registry: Registry) -> None:
     for blueprint, guard in DOORS:
         app.register_blueprint(blueprint)
         app.before_request_funcs.setdefault(blueprint.name, []).append(guard)
+    app.wsgi_app = _under_own_host(app.wsgi_app, runtime.settings.issuer)  # type: ignore[method-assign,assignment]
     if runtime.settings.proxy.hops:
         hops = runtime.settings.proxy.hops
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
+
+
+def _under_own_host(inner: "WSGIApplication", issuer: str) -> "WSGIApplication":
+    """The Host header is never believed: addresses are the issuer's, and a broken one must not break the error page."""
+    host = urlsplit(issuer).netloc
+
+    def answer(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        environ["HTTP_HOST"] = host
+        return inner(environ, start_response)
+
+    return answer
 
 
 def _watch_requests(app: Flask) -> None:

@@ -78,7 +78,7 @@ def display(profile: Profile, name: str) -> str:
     """A fact's value as a person reads it, '' where there is none."""
     value = profile.claims.get(name, "")
     if isinstance(value, bool):
-        return gettext("confirmed") if value else gettext("not confirmed")
+        return str(gettext("confirmed") if value else gettext("not confirmed"))
     if isinstance(value, dict):
         return ", ".join(str(value.get("formatted", "")).splitlines())
     shown = _SHOWN.get(name)
@@ -104,11 +104,11 @@ def _day(seconds: str) -> str:
 
 
 def _sex(text: str) -> str:
-    return {"male": gettext("Male"), "female": gettext("Female")}.get(text, text)
+    return str({"male": gettext("Male"), "female": gettext("Female")}.get(text, text))
 
 
 def _language(tag: str) -> str:
-    return {"vi": gettext("Vietnamese"), "en": gettext("English")}.get(tag.partition("-")[0].lower(), tag)
+    return str({"vi": gettext("Vietnamese"), "en": gettext("English")}.get(tag.partition("-")[0].lower(), tag))
 
 
 _SHOWN: Final[Mapping[str, Callable[[str], str]]] = {

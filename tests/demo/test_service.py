@@ -17,7 +17,7 @@ from joserfc.jwk import ECKey, OctKey, RSAKey
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from demo.config import KINDS, Neighbour, ServiceConfig, load_service
-from demo.facts import person_rows
+from demo.facts import person_rows, sign_in_rows
 from demo.prepare import prepare
 from demo.service import QuietHandler, create_service
 from tests.demo.fake_province import EVENT, FakeProvince
@@ -505,3 +505,23 @@ def test_claims_of_odd_shapes_are_still_readable() -> None:
     }
     rows = {row.claim: row.value for row in person_rows(claims, "en")}
     assert rows == {"birthdate": "1950", "address": "Bắc Giang", "email_verified": "Not yet", "x": "a, 1"}
+
+
+@pytest.mark.parametrize(
+    ("claim", "value", "shown"),
+    [
+        ("phone_number", "+84912000013", "0912 000 013"),
+        ("phone_number", "+85620123456", "+85620123456"),
+        ("address", {"formatted": "12 Đường Mẫu\nTỉnh Bắc Ninh"}, "12 Đường Mẫu, Tỉnh Bắc Ninh"),
+        ("address", {"locality": "Kinh Bắc", "region": "Bắc Ninh"}, "Kinh Bắc, Bắc Ninh"),
+        ("email_verified", True, "Rồi"),
+    ],
+)
+def test_a_fact_reads_as_people_write_it(claim: str, value: object, shown: str) -> None:
+    (row,) = person_rows({claim: value}, "vi")
+    assert row.value == shown
+
+
+def test_the_level_of_a_sign_in_is_said_in_words() -> None:
+    (row,) = sign_in_rows({"acr": "urn:bacninh:xacthuc:1"}, "en")
+    assert row.value == "Level 1"

@@ -124,9 +124,9 @@ PAGES: dict[str, Callable[[Scene], Visitor]] = {
     "home": lambda scene: scene.open(scene.stranger, "/"),
     "home_person": lambda scene: scene.open(scene.member, "/"),
     "account_empty": lambda scene: scene.open(scene.member, "/account"),
-    "account": account,
     "services": lambda scene: scene.open(scene.stranger, "/services"),
     **{f"information_{name}": lambda scene, name=name: scene.open(scene.stranger, f"/{name}") for name in INFORMATION},
+    "account": account,
 }
 WANTED = {  # the page that is meant, not one that came in its place
     "sign_in_throttled": "Ông/Bà đợi 15 phút",

@@ -22,6 +22,11 @@ class Person:
     phone: str = ""
     email: str = ""
 
+    @property
+    def written_phone(self) -> str:
+        """The phone number as people write it: 0912 000 013."""
+        return f"0{self.phone[3:6]} {self.phone[6:9]} {self.phone[9:]}"
+
 
 class Visitor:
     """One browser profile with one open page; `enter` and the like say what the person does there."""

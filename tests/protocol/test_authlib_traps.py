@@ -64,7 +64,7 @@ def test_trap_01_no_token_is_stored_in_clear(provider: Provider, browser: FlaskC
 
 def everything_stored(provider: Provider) -> str:
     with provider.app.app_context(), storage.once() as tx:
-        rows = [tx.execute(table.select()).all() for table in tables.db.metadata.sorted_tables]
+        rows = [tx.execute(table.select()).all() for table in storage.db.metadata.sorted_tables]
     return repr(rows)
 
 

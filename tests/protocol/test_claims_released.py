@@ -8,9 +8,9 @@ import pytest
 from flask.testing import FlaskClient
 
 from idp import storage
+from idp.cli.demo import PEOPLE
 from idp.domain.levels import ProofSource
 from tests.builders import (
-    PEOPLE,
     Citizen,
     Service,
     a_citizen,
@@ -182,9 +182,11 @@ def test_oidc_core_5_3_2_what_is_not_known_is_absent(provider: Provider) -> None
 # -- OIDC Core 5.5 -------------------------------------------------------------------------------------------------
 
 
-def asked_by_claims(browser: FlaskClient, service: Service, claims: Any, **more: str) -> tuple[dict[str, Any], ...]:
+def asked_by_claims(
+    browser: FlaskClient, service: Service, claims: Any, scope: str = "openid"
+) -> tuple[dict[str, Any], ...]:
     text = claims if isinstance(claims, str) else json.dumps(claims)
-    tokens = obtain_tokens(browser, service, claims=text, **more)
+    tokens = obtain_tokens(browser, service, claims=text, scope=scope)
     return claims_in(browser, tokens["id_token"]), userinfo(browser, tokens["access_token"]).get_json()
 
 

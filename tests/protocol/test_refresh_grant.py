@@ -92,7 +92,10 @@ def test_rfc6749_6_a_refresh_token_is_bound_to_its_service(provider: Provider, b
     thief = provider.new_service()
     token = obtain_tokens(browser, provider.service)["refresh_token"]
     assert error_in(refresh(browser, thief, token)) == "invalid_grant"
-    refreshed(browser, provider.service, token)
+    newer = refreshed(browser, provider.service, token)["refresh_token"]
+    provider.clock.advance(seconds=11)
+    assert error_in(refresh(browser, thief, token)) == "invalid_grant"
+    refreshed(browser, provider.service, newer)
 
 
 def test_rfc6749_6_a_service_must_authenticate_to_refresh(provider: Provider, browser: FlaskClient) -> None:

@@ -267,6 +267,14 @@ def test_the_house_seals_with_its_newest_key_and_opens_with_the_one_that_sealed(
         ours.house_key_of(DataKey(id=b"gone", key=b"w" * 32).seal("outbox.body_sealed", ONE, "x"))
 
 
+def test_what_another_process_sealed_with_a_house_key_made_a_moment_ago_opens() -> None:
+    newer, shelf = DataKey(id=b"newr", key=b"w" * 32), Shelf()
+    ours = ring(shelf=shelf)
+    assert ours.house_key() == HOUSE
+    shelf.stored = StoredKeys(signing=(), pairwise=b"p" * 32, house=(newer, HOUSE))
+    assert ours.house_key_of(newer.seal("outbox.body_sealed", ONE, "x")) == newer
+
+
 def test_keys_do_not_show_themselves() -> None:
     made = DataKey(id=b"iiii", key=chance.new_bytes(32))
     assert repr(made.key) not in repr(made)

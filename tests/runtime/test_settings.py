@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from idp.app import create_app
 from idp.runtime import keyring
 from idp.runtime.keyring import DEVELOPMENT_MARK
 from idp.runtime.settings import ROOT, WrongSetting, load_settings
@@ -207,6 +208,14 @@ def test_production_refuses_the_master_key_of_a_development_start(tmp_path: Path
     assert keyring.read_masters("master.key", (), root=tmp_path, development=True) == made
     with pytest.raises(WrongSetting, match=r"keys\.master_key_file names a development key"):
         keyring.read_masters("master.key", (), root=tmp_path, development=False)
+
+
+def test_production_does_not_start_with_a_development_key_or_without_one(tmp_path: Path) -> None:
+    keyring.read_masters("master.key", (), root=tmp_path, development=True)
+    for name in ("master.key", "missing.key"):
+        settings = load_settings({**SAFE, "IDP_KEYS_MASTER_KEY_FILE": str(tmp_path / name)})
+        with pytest.raises(WrongSetting, match=r"keys\.master_key_file"):
+            create_app(settings)
 
 
 def test_production_never_makes_a_master_key(tmp_path: Path) -> None:

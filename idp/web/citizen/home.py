@@ -59,7 +59,7 @@ def _entry(service: RelyingService, agencies: dict[UUID, Agency], code: str) -> 
         purpose=service.purpose_in(code),
         agency=agency.name(code) if agency else "",
         basis=service.legal_basis or "",
-        domain=urlsplit(service.redirect_uris[0]).hostname or "",
+        domain=urlsplit(service.redirect_uris[0]).netloc,
     )
 
 

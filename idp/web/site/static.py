@@ -15,8 +15,12 @@ def file(name: str) -> ResponseReturnValue:
     asset = assets.find(name)
     if asset is None:
         raise Refusal("not_found")
-    headers = {"Cache-Control": "public, max-age=31536000, immutable", "ETag": asset.etag, "Vary": "Accept-Encoding"}
-    if asset.etag in request.if_none_match:
+    headers = {
+        "Cache-Control": "public, max-age=31536000, immutable",
+        "ETag": f'W/"{asset.etag}"',  # weak: compressed or not, it is the same file (RFC 9110 8.8.3.3)
+        "Vary": "Accept-Encoding",
+    }
+    if request.if_none_match.contains_weak(asset.etag):
         return Response(status=304, headers=headers)
     if request.accept_encodings.quality("gzip") > 0:
         return Response(asset.compressed, mimetype=asset.media_type, headers={**headers, "Content-Encoding": "gzip"})

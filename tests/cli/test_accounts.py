@@ -1,0 +1,70 @@
+"""`flask accounts create`: the password by standard input, one sentence when something is wrong."""
+
+import pytest
+from flask import Flask
+
+from tests.builders import Citizen, sign_in
+from tests.cli.conftest import Type
+from tests.rows import count_rows
+
+NUMBER, PASSWORD = "003190000099", "Mat-khau-rieng-2026!"
+NEW = ("accounts", "create", "--number", NUMBER, "--name", "Lê Thị Mẫu", "--password-stdin")
+
+
+def test_an_account_is_made_and_signs_in(sqlite_app: Flask, type_in: Type) -> None:
+    more = ("--birth-date", "02/01/1990", "--phone", "0912 000 099", "--email", "Le.Mau@nguoi-mau.example")
+    done = type_in(*NEW, *more, input=f"{PASSWORD}\nnot read\n")
+    assert (done.exit_code, done.output.startswith("Made the account ")) == (0, True), done.output
+    client = sqlite_app.test_client()
+    sign_in(client, Citizen(id=None, number=NUMBER, password=PASSWORD))  # type: ignore[arg-type]
+    page = client.get("/account").text
+    for part in ("Lê Thị Mẫu", "02/01/1990", "0912 000 099"):
+        assert part in page
+
+
+def test_without_the_flag_the_password_is_asked_twice_and_never_shown(type_in: Type) -> None:
+    done = type_in(*NEW[:-1], input=f"{PASSWORD}\n{PASSWORD}\n")
+    assert done.exit_code == 0
+    assert PASSWORD not in done.output
+
+
+@pytest.mark.parametrize(
+    ("words", "password", "sentence"),
+    [
+        ((), "ngan", "a password needs at least 10 characters"),
+        ((), NUMBER, "the password is too easy to guess"),
+        ((), "", "a password needs at least 10 characters"),
+        (("--number", "12345"), PASSWORD, "a personal number has 12 digits"),
+        (("--name", ""), PASSWORD, None),
+        (("--phone", "123"), PASSWORD, None),
+        (("--email", "khong-phai-thu"), PASSWORD, "not an e-mail address (RFC 5321 4.1.2)"),
+        (("--birth-date", "31/02/1990"), PASSWORD, None),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_sentence_and_nothing_is_kept(
+    sqlite_app: Flask, type_in: Type, words: tuple[str, ...], password: str, sentence: str | None
+) -> None:
+    with sqlite_app.app_context():
+        before = count_rows()
+    done = type_in(*NEW, *words, input=f"{password}\n")
+    assert done.exit_code == 1
+    assert done.output.startswith("Error: ")
+    assert done.output.count("\n") == 1
+    assert sentence is None or sentence in done.output
+    assert "Traceback" not in done.output
+    assert not password or password not in done.output
+    with sqlite_app.app_context():
+        assert count_rows() == before
+
+
+def test_a_number_that_has_an_account_is_refused_without_being_repeated(type_in: Type) -> None:
+    assert type_in(*NEW, input=f"{PASSWORD}\n").exit_code == 0
+    again = type_in(*NEW, input=f"{PASSWORD}\n")
+    assert again.exit_code == 1
+    assert again.output == "Error: an account with this personal number exists\n"
+
+
+def test_a_missing_option_is_explained(type_in: Type) -> None:
+    done = type_in("accounts", "create")
+    assert done.exit_code == 2
+    assert "--number" in done.output

@@ -1,0 +1,105 @@
+"""`flask services`: import from a file, all or nothing; a made secret is printed once; the list."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from tests.cli.conftest import Type
+from tests.rows import count_rows
+
+SECRET = "mat-khau-cua-dich-vu-0123456789"
+PORTAL: dict[str, Any] = {
+    "client_id": "cong",
+    "client_secret": SECRET,
+    "client_name": "Cổng dịch vụ công",
+    "redirect_uris": ["https://cong.example/cb"],
+}
+
+
+def file_of(folder: Path, document: object) -> str:
+    file = folder / "services.json"
+    file.write_text(document if isinstance(document, str) else json.dumps(document), "utf-8")
+    return str(file)
+
+
+def test_services_are_registered_then_renewed(type_in: Type, tmp_path: Path) -> None:
+    file = file_of(tmp_path, {"clients": [PORTAL]})
+    assert type_in("services", "import", file).output == "registered cong\n"
+    assert type_in("services", "import", file).output == "renewed cong\n"
+
+
+def test_a_secret_that_was_made_here_is_printed_this_once(type_in: Type, tmp_path: Path) -> None:
+    file = file_of(tmp_path, [{name: value for name, value in PORTAL.items() if name != "client_secret"}])
+    first = type_in("services", "import", file)
+    [secret] = [line.rpartition(" ")[2] for line in first.output.splitlines() if "client_secret" in line]
+    assert len(secret) >= 43
+    for again in (type_in("services", "import", file), type_in("services", "list")):
+        assert again.exit_code == 0
+        assert secret not in again.output
+
+
+def test_a_secret_that_was_given_is_not_printed(type_in: Type, tmp_path: Path) -> None:
+    assert SECRET not in type_in("services", "import", file_of(tmp_path, [PORTAL])).output
+
+
+def test_a_named_exception_is_taken(type_in: Type, tmp_path: Path) -> None:
+    exception = {"rule": "pkce", "reason": "Liferay 6 không biết PKCE", "until": "2027-06-30"}
+    assert type_in("services", "import", file_of(tmp_path, [{**PORTAL, "exceptions": [exception]}])).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("document", "sentence"),
+    [
+        ("{", "the file is not JSON"),
+        ("", "the file is not JSON"),
+        ("\ufeff[]", "the file is not JSON"),
+        ({}, "the file must hold a list of objects"),
+        (
+            [PORTAL, {**PORTAL, "client_id": "khac", "redirect_uris": ["http://khac.example"]}],
+            "object 1: redirect_uris[0]",
+        ),
+        (
+            [{**PORTAL, "exceptions": [{"rule": "tls", "reason": "x", "until": "2027-06-30"}]}],
+            "object 0: exceptions[0]",
+        ),
+        ([5], "object 0: the metadata must be a JSON object"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_sentence_and_nothing_is_kept(
+    sqlite_app: Flask, type_in: Type, tmp_path: Path, document: object, sentence: str
+) -> None:
+    with sqlite_app.app_context():
+        before = count_rows()
+    done = type_in("services", "import", file_of(tmp_path, document))
+    assert done.exit_code == 1
+    assert done.output.startswith(f"Error: {sentence}")
+    assert done.output.count("\n") == 1
+    assert SECRET not in done.output
+    with sqlite_app.app_context():
+        assert count_rows() == before
+
+
+def test_a_file_that_is_not_there_is_named(type_in: Type) -> None:
+    done = type_in("services", "import", "/khong/co.json")
+    assert done.exit_code == 2
+    assert "/khong/co.json" in done.output
+
+
+def test_a_file_that_is_not_text_is_refused(type_in: Type, tmp_path: Path) -> None:
+    file = tmp_path / "x.json"
+    file.write_bytes(b"\xff\xfe\x00")
+    done = type_in("services", "import", str(file))
+    assert (done.exit_code, done.output[:28]) == (1, "Error: the file is not JSON:")
+
+
+def test_the_list_shows_every_service_without_its_secret(type_in: Type, tmp_path: Path) -> None:
+    assert type_in("services", "list").output == "No service is registered.\n"
+    file = file_of(tmp_path, [PORTAL, {**PORTAL, "client_id": "mot-cua", "legal_basis": "Luật A", "sector": "nhom"}])
+    type_in("services", "import", file)
+    shown = type_in("services", "list").output
+    for part in ("cong", "mot-cua", "active", "nhom", "Luật A", "https://cong.example/cb"):
+        assert part in shown
+    assert SECRET not in shown

@@ -1,0 +1,85 @@
+"""`flask worker --once`: delivers what is due, ends what time ended, then stops; one bad parcel stops no other."""
+
+import threading
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+
+from idp import storage
+from idp.cli.worker import Worker
+from idp.runtime.outbound import Answer
+from tests.builders import a_citizen, a_service, follow, obtain_tokens, parked_in
+from tests.cli.conftest import Type
+from tests.doubles import FixedClock, RecordingOutbound
+from tests.rows import rows_of
+
+ADDRESSES = ["https://mot.example/out", "https://hai.example/out"]
+
+
+@pytest.fixture
+def app(sqlite_app: Flask) -> Flask:
+    """Somebody has entered two services and signed out."""
+    citizen, client = a_citizen(sqlite_app), sqlite_app.test_client()
+    for address in ADDRESSES:
+        obtain_tokens(client, a_service(sqlite_app, backchannel_logout_uri=address), citizen)
+    page = follow(client, client.get("/sign-out"))
+    client.post("/sign-out", data={"parked": parked_in(page)})
+    return sqlite_app
+
+
+def states(app: Flask) -> list[tuple[str, str | None]]:
+    with app.app_context():
+        return sorted((row.state, row.last_failure) for row in rows_of("outbox"))
+
+
+def test_everything_due_is_delivered(app: Flask, type_in: Type, outbound: RecordingOutbound) -> None:
+    assert type_in("worker", "--once").exit_code == 0
+    assert [len(outbound.calls_to(address)) for address in ADDRESSES] == [1, 1]
+    assert states(app) == [("delivered", None), ("delivered", None)]
+    type_in("worker", "--once")
+    assert len(outbound.calls) == 2
+
+
+def test_one_service_that_fails_stops_no_other(app: Flask, type_in: Type, outbound: RecordingOutbound) -> None:
+    outbound.answer(ADDRESSES[0], RuntimeError("a fault nobody thought of"))
+    assert type_in("worker", "--once").exit_code == 0
+    assert states(app) == [("delivered", None), ("queued", "RuntimeError")]
+
+
+def test_a_failed_delivery_is_tried_again_later_and_not_at_once(
+    app: Flask, type_in: Type, outbound: RecordingOutbound, clock: FixedClock
+) -> None:
+    outbound.answer(ADDRESSES[0], Answer(503, {}, b""), Answer(200, {}, b""))
+    type_in("worker", "--once")
+    assert len(outbound.calls_to(ADDRESSES[0])) == 1
+    clock.advance(seconds=1)
+    type_in("worker", "--once")
+    assert states(app) == [("delivered", None), ("delivered", "answered 503")]
+
+
+def test_sessions_that_ran_out_end_and_their_services_are_told_in_the_same_run(
+    sqlite_app: Flask, type_in: Type, outbound: RecordingOutbound, clock: FixedClock
+) -> None:
+    service = a_service(sqlite_app, backchannel_logout_uri=ADDRESSES[0])
+    obtain_tokens(sqlite_app.test_client(), service, a_citizen(sqlite_app))
+    clock.advance(hours=13)
+    type_in("worker", "--once")
+    assert len(outbound.calls_to(ADDRESSES[0])) == 1
+
+
+def test_it_stops_when_told_to(app: Flask, outbound: RecordingOutbound) -> None:
+    stop, worker = threading.Event(), Worker(app, app.extensions["idp"])
+    running = threading.Thread(target=worker.run, args=(stop,))
+    running.start()
+    stop.set()
+    running.join(timeout=20)
+    assert not running.is_alive()
+
+
+def test_without_its_tables_it_says_so_and_stops(sqlite_app: Flask, type_in: Type) -> None:
+    with sqlite_app.app_context(), storage.begin() as tx:
+        tx.execute(text("DROP TABLE outbox"))
+    done = type_in("worker", "--once")
+    assert done.exit_code == 1
+    assert done.output.splitlines()[-1].startswith("Error: the database does not answer")

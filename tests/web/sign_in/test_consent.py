@@ -1,0 +1,239 @@
+"""The consent page and the notice: what is asked, who may answer, and when it is asked again."""
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from idp import storage
+from tests.builders import (
+    NUMBERS,
+    Citizen,
+    Service,
+    a_citizen,
+    a_service,
+    answer_in,
+    ask,
+    follow,
+    obtain_tokens,
+    page_of,
+    parked_in,
+    sign_in,
+    userinfo,
+    walk,
+)
+from tests.doubles import FixedClock
+from tests.rows import events, rows_of
+from tests.web.policy import error_of
+
+LAW = "Nghị định 118/2025/NĐ-CP"
+
+
+@pytest.fixture
+def citizen(sqlite_app: Flask) -> Citizen:
+    return a_citizen(sqlite_app)
+
+
+@pytest.fixture
+def service(sqlite_app: Flask) -> Service:
+    return a_service(sqlite_app, purpose={"vi": "Điền sẵn hồ sơ"})
+
+
+@pytest.fixture
+def browser(sqlite_app: Flask, citizen: Citizen, clock: FixedClock) -> FlaskClient:
+    """A browser in which the citizen is signed in, for a while already."""
+    client = sqlite_app.test_client()
+    sign_in(client, citizen)
+    clock.advance(seconds=30)
+    return client
+
+
+def question(browser: FlaskClient, service: Service, scope: str = "openid email", **parameters: str) -> TestResponse:
+    page = follow(browser, ask(browser, service, scope=scope, **parameters))
+    assert page_of(page) == "consent", page.status
+    return page
+
+
+def answer(browser: FlaskClient, page: TestResponse, decision: str) -> TestResponse:
+    return browser.post("/consent", data={"parked": parked_in(page), "decision": decision})
+
+
+def test_it_says_who_receives_what_and_why_and_what_is_not_sent(browser: FlaskClient, service: Service) -> None:
+    page = question(browser, service)
+    for part in ("Dịch vụ thử", "nguyen.thi.mau@nguoi-mau.example", "Điền sẵn hồ sơ", "mật khẩu"):
+        assert part in page.text
+    assert 'id="consent-allow"' in page.text
+    assert 'id="consent-deny"' in page.text
+    assert "+84912000013" not in page.text
+    assert "0912 000 013" not in page.text
+
+
+def test_a_yes_leads_to_the_service_and_is_remembered(browser: FlaskClient, service: Service) -> None:
+    code = answer_in(walk(browser, answer(browser, question(browser, service), "allow")))
+    assert "code" in code
+    assert "code" in answer_in(ask(browser, service, scope="openid email")), "not asked a second time"
+
+
+def test_rfc6749_4_1_2_1_a_no_is_told_to_the_service_with_state_and_iss(
+    sqlite_app: Flask, browser: FlaskClient, service: Service
+) -> None:
+    said = answer_in(answer(browser, question(browser, service, state="cua toi & 1"), "deny"))
+    assert said["error"] == "access_denied"
+    assert said["state"] == "cua toi & 1"
+    assert said["iss"] == "http://localhost:8000", "RFC 9207 2"
+    assert "code" not in said
+    assert said["error_description"].isascii()
+    with sqlite_app.app_context():
+        assert rows_of("consents") == []
+        assert events()["consent.refused"] == 1
+
+
+def test_after_a_no_one_is_asked_again(browser: FlaskClient, service: Service) -> None:
+    answer(browser, question(browser, service), "deny")
+    question(browser, service)
+
+
+@pytest.mark.parametrize("decision", ["", "yes", "ALLOW", "allow deny"])
+def test_anything_but_yes_or_no_is_no_answer(
+    sqlite_app: Flask, browser: FlaskClient, service: Service, decision: str
+) -> None:
+    asked_again = follow(browser, answer(browser, question(browser, service), decision))
+    assert page_of(asked_again) == "consent"
+    with sqlite_app.app_context():
+        assert rows_of("consents") == []
+
+
+def test_an_answer_to_a_page_that_was_shown_to_another_person_does_not_count(
+    sqlite_app: Flask, browser: FlaskClient, service: Service, clock: FixedClock
+) -> None:
+    page = question(browser, service)
+    other = a_citizen(sqlite_app, NUMBERS[1])
+    form = {"identifier": other.number, "password": other.password}
+    taken_over = browser.post("/sign-in", data={"parked": parked_in(follow(browser, browser.get("/sign-in"))), **form})
+    assert taken_over.status_code == 303
+    clock.advance(seconds=5)
+    asked_again = follow(browser, answer(browser, page, "allow"))
+    assert page_of(asked_again) == "consent"
+    assert "tran.van.thu@nguoi-mau.example" in asked_again.text
+    with sqlite_app.app_context():
+        assert rows_of("consents") == []
+
+
+def test_after_signing_out_an_answer_leads_to_signing_in(browser: FlaskClient, service: Service) -> None:
+    page = question(browser, service)
+    browser.delete_cookie("idp_session")
+    assert page_of(follow(browser, answer(browser, page, "allow"))) == "sign_in"
+
+
+def test_csrf_a_page_of_another_browser_agrees_to_nothing(
+    sqlite_app: Flask, citizen: Citizen, browser: FlaskClient, service: Service, clock: FixedClock
+) -> None:
+    attacker = sqlite_app.test_client()
+    sign_in(attacker, citizen)
+    clock.advance(seconds=5)
+    page = question(attacker, service)
+    answer(browser, page, "allow")
+    with sqlite_app.app_context():
+        assert rows_of("consents") == []
+
+
+def test_more_than_was_agreed_to_is_asked_for_and_less_is_not(browser: FlaskClient, service: Service) -> None:
+    walk(browser, answer(browser, question(browser, service, "openid email phone"), "allow"))
+    assert "code" in answer_in(ask(browser, service, scope="openid email"))
+    page = question(browser, service, "openid email address")
+    assert "12 Đường Mẫu" in page.text
+
+
+def test_what_was_withdrawn_is_asked_again(
+    sqlite_app: Flask, browser: FlaskClient, service: Service, clock: FixedClock
+) -> None:
+    walk(browser, answer(browser, question(browser, service), "allow"))
+    with sqlite_app.app_context():
+        [consent] = rows_of("consents")
+        with storage.begin() as tx:
+            storage.consents.end_consent(tx, consent.id, clock.now())
+    question(browser, service)
+
+
+def test_oidc_core_11_lasting_access_needs_a_consent_of_its_own_and_is_remembered(
+    browser: FlaskClient, service: Service
+) -> None:
+    walk(browser, answer(browser, question(browser, service), "allow"))
+    page = question(browser, service, "openid email offline_access")
+    walk(browser, answer(browser, page, "allow"))
+    assert "code" in answer_in(ask(browser, service, scope="openid email offline_access"))
+
+
+def test_oidc_core_3_1_2_1_prompt_consent_asks_again_once(
+    browser: FlaskClient, service: Service, clock: FixedClock
+) -> None:
+    walk(browser, answer(browser, question(browser, service), "allow"))
+    clock.advance(seconds=5)
+    page = question(browser, service, prompt="consent")
+    assert "code" in answer_in(walk(browser, answer(browser, page, "allow")))
+
+
+def test_a_question_that_is_settled_meanwhile_is_not_asked(browser: FlaskClient, service: Service) -> None:
+    """The back button, or a second tab."""
+    one, other = question(browser, service), question(browser, service, state="hai")
+    walk(browser, answer(browser, one, "allow"))
+    for late in (
+        answer(browser, other, "deny"),
+        browser.get("/consent", query_string={"parked": parked_in(other)}),
+    ):
+        assert answer_in(follow(browser, late))["state"] == "hai"
+
+
+def test_a_law_is_told_of_once(sqlite_app: Flask, browser: FlaskClient) -> None:
+    service = a_service(sqlite_app, legal_basis=LAW)
+    page = question(browser, service)
+    assert LAW in page.text
+    walk(browser, answer(browser, page, "allow"))
+    assert "code" in answer_in(ask(browser, service, scope="openid email"))
+    with sqlite_app.app_context():
+        assert [row.kind for row in rows_of("consents")] == ["notice"]
+        assert events()["consent.given"] == 0, "never a fake choice"
+
+
+def test_a_notice_can_be_left_without_entering(sqlite_app: Flask, browser: FlaskClient) -> None:
+    service = a_service(sqlite_app, legal_basis=LAW)
+    assert answer_in(answer(browser, question(browser, service), "deny"))["error"] == "access_denied"
+
+
+def test_when_the_law_changes_people_are_told_again(sqlite_app: Flask, browser: FlaskClient, clock: FixedClock) -> None:
+    service = a_service(sqlite_app, legal_basis=LAW)
+    walk(browser, answer(browser, question(browser, service), "allow"))
+    a_service(sqlite_app, client_id=service.client_id, legal_basis="Luật khác")
+    clock.advance(seconds=6)
+    assert "Luật khác" in question(browser, service).text
+
+
+def test_lasting_access_and_a_law_each_ask_once_and_never_in_turns(
+    sqlite_app: Flask, browser: FlaskClient, clock: FixedClock
+) -> None:
+    service = a_service(sqlite_app, legal_basis=LAW)
+    walk(browser, answer(browser, question(browser, service), "allow"))
+    clock.advance(seconds=5)
+    walk(browser, answer(browser, question(browser, service, "openid email offline_access"), "allow"))
+    for scope in ("openid email", "openid email offline_access", "openid email"):
+        assert "code" in answer_in(ask(browser, service, scope=scope))
+
+
+def test_what_is_shown_is_what_is_released(sqlite_app: Flask, citizen: Citizen, service: Service) -> None:
+    client = sqlite_app.test_client()
+    tokens = obtain_tokens(client, service, citizen, scope="openid email")
+    released = userinfo(client, tokens["access_token"]).get_json()
+    assert set(released) == {"sub", "email", "email_verified"}
+
+
+def test_when_the_service_is_suspended_meanwhile_nobody_is_sent_there(
+    sqlite_app: Flask, browser: FlaskClient, service: Service, clock: FixedClock
+) -> None:
+    page = question(browser, service)
+    with sqlite_app.app_context(), storage.begin() as tx:
+        tx.execute(storage.tables.relying_services.update().values(state="suspended"))
+    clock.advance(seconds=6)
+    for decision in ("allow", "deny"):
+        late = answer(browser, page, decision)
+        assert late.status_code == 400
+        assert error_of(late)
