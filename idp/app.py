@@ -62,4 +62,5 @@ def _runtime(settings: Settings, clock: Clock, outbound: Outbound | None) -> Run
 def _refuse_unsafe_store() -> None:
     fault = storage.check_durable()
     if fault:
+        storage.db.engine.dispose()
         raise WrongSetting(fault)

@@ -5,10 +5,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import psycopg
 import pytest
 from flask import Flask
-from sqlalchemy.engine import make_url
 
 from idp.app import create_app
 from idp.runtime.keyring import DEVELOPMENT_MARK
@@ -36,13 +34,6 @@ def key_file(tmp_path: Path) -> Path:
     file = tmp_path / "master.key"
     file.write_text(GOOD_KEY)
     return file
-
-
-def durable(url: str, setting: str, value: str) -> None:
-    """Give one database a setting of its own, for sessions that begin from now on."""
-    plain = make_url(url).set(drivername="postgresql")
-    with psycopg.connect(plain.render_as_string(hide_password=False), autocommit=True) as connection:
-        connection.execute(f'ALTER DATABASE "{plain.database}" SET {setting} = {value}')
 
 
 @pytest.mark.postgres

@@ -28,15 +28,15 @@ def app(sqlite_app: Flask) -> Flask:
     return sqlite_app
 
 
-def states(app: Flask) -> list[tuple[str, str | None]]:
+def states(app: Flask) -> list[tuple[str, str]]:
     with app.app_context():
-        return sorted((row.state, row.last_failure) for row in rows_of("outbox"))
+        return sorted((row.state, row.last_failure or "") for row in rows_of("outbox"))
 
 
 def test_everything_due_is_delivered(app: Flask, type_in: Type, outbound: RecordingOutbound) -> None:
     assert type_in("worker", "--once").exit_code == 0
     assert [len(outbound.calls_to(address)) for address in ADDRESSES] == [1, 1]
-    assert states(app) == [("delivered", None), ("delivered", None)]
+    assert states(app) == [("delivered", ""), ("delivered", "")]
     type_in("worker", "--once")
     assert len(outbound.calls) == 2
 
@@ -44,7 +44,7 @@ def test_everything_due_is_delivered(app: Flask, type_in: Type, outbound: Record
 def test_one_service_that_fails_stops_no_other(app: Flask, type_in: Type, outbound: RecordingOutbound) -> None:
     outbound.answer(ADDRESSES[0], RuntimeError("a fault nobody thought of"))
     assert type_in("worker", "--once").exit_code == 0
-    assert states(app) == [("delivered", None), ("queued", "RuntimeError")]
+    assert states(app) == [("delivered", ""), ("queued", "RuntimeError")]
 
 
 def test_a_failed_delivery_is_tried_again_later_and_not_at_once(
@@ -55,7 +55,7 @@ def test_a_failed_delivery_is_tried_again_later_and_not_at_once(
     assert len(outbound.calls_to(ADDRESSES[0])) == 1
     clock.advance(seconds=1)
     type_in("worker", "--once")
-    assert states(app) == [("delivered", None), ("delivered", "answered 503")]
+    assert states(app) == [("delivered", ""), ("delivered", "answered 503")]
 
 
 def test_sessions_that_ran_out_end_and_their_services_are_told_in_the_same_run(
