@@ -49,8 +49,9 @@ def test_two_processes_that_start_at_once_make_one_set_and_agree_on_it(app: Flas
     met, seen = threading.Barrier(3), list[StoredKeys]()
 
     def start() -> None:
-        met.wait()
         with app.app_context(), storage.begin() as tx:
+            if tx.dialect.name == "postgresql":  # SQLite lets one write at a time, so there they meet at its door
+                met.wait()
             seen.append(key_care.ensure_keys(tx, runtime.keyring, clock.now()))
 
     threads = [threading.Thread(target=start) for _ in range(3)]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from playwright.sync_api import BrowserContext, ConsoleMessage, Response, expect
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Response, expect
 
 from tests.journeys.demo_process import DemoProcess
 
@@ -64,6 +64,11 @@ class Visitor:
         return drawn
 
     # -- what one does ---------------------------------------------------------------------------------------
+
+    def open_tab(self) -> Page:
+        """Go on in a new tab of the same browser."""
+        self.page = self.context.new_page()
+        return self.page
 
     def press(self, selector: str) -> None:
         """Click what leads to another page, and wait until that page is there."""

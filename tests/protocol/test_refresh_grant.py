@@ -186,6 +186,16 @@ def test_oidc_backchannel_2_7_a_refresh_token_without_offline_access_ends_with_t
     assert userinfo(browser, tokens["access_token"]).status_code == 401
 
 
+def test_house_a_session_that_ran_out_ends_its_tokens_before_any_worker_ran(provider: Provider) -> None:
+    browser = provider.signed_in()
+    bound, offline = (
+        obtain_tokens(browser, provider.service, scope=scope) for scope in ("openid", "openid offline_access")
+    )
+    provider.clock.advance(minutes=30)
+    assert error_in(refresh(browser, provider.service, bound["refresh_token"])) == "invalid_grant"
+    refreshed(browser, provider.service, offline["refresh_token"])
+
+
 def test_oidc_backchannel_2_7_offline_access_outlives_the_session(provider: Provider, browser: FlaskClient) -> None:
     tokens = obtain_tokens(browser, provider.service, scope="openid offline_access")
     assert tokens["scope"] == "openid offline_access"
