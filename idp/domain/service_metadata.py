@@ -91,6 +91,7 @@ class ServiceMetadata:
     client_secret: str | None = field(default=None, repr=False)
     sector: str | None = None
     agency_code: str | None = None
+    agency_names: Mapping[str, str] = field(default_factory=dict, hash=False)
     legal_basis: str | None = None
     personal_number_basis: str | None = None
     purpose: Mapping[str, str] = field(default_factory=dict, hash=False)
@@ -261,6 +262,7 @@ def _with_agreement(read: ServiceMetadata, members: Members, insecure_loopback: 
         ),
         sector=members.pattern("sector", f"{visible}{{1,253}}", "must have 1 to 253 visible ASCII characters"),
         agency_code=_agency_code(members),
+        agency_names=members.localised("agency_name", LONGEST_NAME),
         legal_basis=members.text("legal_basis", LONGEST_LEGAL_BASIS),
         personal_number_basis=members.text("personal_number_basis", LONGEST_LEGAL_BASIS),
         purpose=_purpose(members),

@@ -70,7 +70,7 @@ def _import_one(tx: storage.Tx, runtime: Runtime, read: ServiceMetadata, actor: 
         id=id_,
         client_id=read.client_id or id_.hex,
         secret_digests=digests,
-        agency_id=_agency(tx, read.agency_code, now),
+        agency_id=_agency(tx, read.agency_code, read.agency_names, now),
         sector=known.sector if known else read.sector or f"service:{id_.hex}",
         now=now,
     )
@@ -97,11 +97,18 @@ def _secret_for(read: ServiceMetadata, known: RelyingService | None) -> tuple[st
     return secret, (chance.digest(secret),)
 
 
-def _agency(tx: storage.Tx, code: str | None, now: datetime) -> UUID | None:
+def _agency(tx: storage.Tx, code: str | None, names: Mapping[str, str], now: datetime) -> UUID | None:
+    """The agency with this code; one that is not known yet is made, and names that are given are kept."""
     if code is None:
         return None
+    plain = names.get("", code)
+    name_vi, name_en = names.get("vi", plain), names.get("en", plain)
     found = storage.agencies.find_agency_id(tx, code)
-    return found or storage.agencies.insert_agency(tx, code, name_vi=code, name_en=code, now=now)
+    if found is None:
+        return storage.agencies.insert_agency(tx, code, name_vi=name_vi, name_en=name_en, now=now)
+    if names:
+        storage.agencies.save_names(tx, found, name_vi=name_vi, name_en=name_en)
+    return found
 
 
 def _after_change(

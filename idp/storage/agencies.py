@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from idp.domain.agencies import Agency
 from idp.runtime import chance
@@ -36,3 +36,7 @@ def insert_agency(tx: Tx, code: str, *, name_vi: str, name_en: str, now: datetim
     id_ = chance.new_id(now)
     tx.execute(insert(agencies).values(id=id_, code=code, name_vi=name_vi, name_en=name_en, aliases=[]))
     return id_
+
+
+def save_names(tx: Tx, agency_id: UUID, *, name_vi: str, name_en: str) -> None:
+    tx.execute(update(agencies).where(agencies.c.id == agency_id).values(name_vi=name_vi, name_en=name_en))

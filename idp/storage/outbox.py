@@ -9,6 +9,7 @@ import orjson
 from sqlalchemy import insert, or_, select, update
 
 from idp.runtime import chance
+from idp.runtime.data_keys import Unsealable
 from idp.runtime.keyring import Keyring
 from idp.storage.database import Tx
 from idp.storage.tables import outbox
@@ -77,19 +78,25 @@ def use_due(tx: Tx, keyring: Keyring, *, now: datetime, lease_for: timedelta, li
     if not ids:
         return []
     tx.execute(update(outbox).where(outbox.c.id.in_(ids)).values(leased_until=now + lease_for))
-    return [
-        Parcel(
-            id=row.id,
-            kind=row.kind,
-            service_id=row.service_id,
-            body=orjson.loads(
-                keyring.house_key_of(row.body_sealed).open("outbox.body_sealed", row.id, row.body_sealed)
-            ),
-            tries=row.tries,
-            created_at=row.created_at,
+    parcels = []
+    for row in tx.execute(select(outbox).where(outbox.c.id.in_(ids)).order_by(outbox.c.id)).all():
+        try:
+            body = keyring.house_key_of(row.body_sealed).open("outbox.body_sealed", row.id, row.body_sealed)
+        except Unsealable:
+            # Its key is lost: nobody can ever deliver it, and the others must not wait behind it.
+            end_failed_try(tx, row.id, "the body cannot be opened", next_try_at=None)
+            continue
+        parcels.append(
+            Parcel(
+                id=row.id,
+                kind=row.kind,
+                service_id=row.service_id,
+                body=orjson.loads(body),
+                tries=row.tries,
+                created_at=row.created_at,
+            )
         )
-        for row in tx.execute(select(outbox).where(outbox.c.id.in_(ids)).order_by(outbox.c.id))
-    ]
+    return parcels
 
 
 def end_delivered(tx: Tx, parcel_id: UUID, now: datetime) -> None:

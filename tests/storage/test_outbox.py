@@ -115,3 +115,14 @@ def test_what_another_connection_holds_is_passed_over_without_waiting(postgres_h
             other = storage.outbox.use_due(second, house.keyring, now=house.clock.now(), lease_for=LEASE, limit=2)
     assert {parcel.id for parcel in (*held, *other)} == set(ids)
     assert len(held) == len(other) == 1
+
+
+def test_a_parcel_whose_key_is_lost_is_given_up_and_holds_nobody_up(house: House) -> None:
+    lost, good = add(house), add(house)
+    with storage.begin() as tx:
+        rows = tables.outbox
+        foreign = house.keyring.new_data_key().seal("outbox.body_sealed", house.rows(rows)[0].id, "{}")
+        tx.execute(rows.update().where(rows.c.id == lost).values(body_sealed=foreign))
+    assert [parcel.id for parcel in take(house)] == [good]
+    (given_up,) = [row for row in house.rows(tables.outbox) if row.id == lost]
+    assert (given_up.state, given_up.last_failure) == ("failed", "the body cannot be opened")

@@ -70,7 +70,7 @@ SERVICES = [
         purpose="Nộp và theo dõi hồ sơ thủ tục hành chính",
         basis="Nghị định 118/2025/NĐ-CP",
         domain="dichvucong.bacninh.gov.vn",
-        since="20/11/2026",
+        last="20/11/2026",
         what="Họ và tên, số định danh cá nhân",
     ),
     SimpleNamespace(
@@ -80,7 +80,7 @@ SERVICES = [
         purpose="Tiếp nhận và trả kết quả tại quầy",
         basis=None,
         domain="motcua.bacninh.gov.vn",
-        since=None,
+        last=None,
         what="Họ và tên",
     ),
 ]

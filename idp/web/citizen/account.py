@@ -29,7 +29,7 @@ class ShownFact:
 @dataclass(frozen=True, slots=True)
 class UsedService:
     name: str
-    since: str
+    last: str
     what: str
 
 

@@ -113,7 +113,7 @@ def _failed(parked: Parked, identifier: str, failure: Failure) -> ResponseReturn
             "There were too many tries. Please wait %(minutes)s minutes, or call the hotline.", minutes=minutes
         )
         return _page(parked, identifier=identifier, errors=[FieldError("", text)], status=429)
-    text = gettext("The name or the password is not right. Check both and try again.")
+    text = gettext("What you entered does not match. Check the number and the password, and try again.")
     return _page(parked, identifier=identifier, errors=[FieldError("identifier", text)], status=401)
 
 
