@@ -464,7 +464,7 @@ def test_every_member_that_was_read_reaches_the_service() -> None:
     for name in shared - decided_by_the_registry:
         assert getattr(service, name) == getattr(metadata, name), name
     unused = {field.name for field in fields(ServiceMetadata)} - shared
-    assert unused == {"client_secret", "agency_code"}
+    assert unused == {"client_secret", "agency_code", "agency_names"}
     assert (service.id, service.client_id, service.agency_id) == (UUID(int=1), "portal", UUID(int=2))
     assert (service.sector, service.secret_digests, service.state) == ("example", (b"d",), "active")
     assert service.created_at == service.updated_at == NOW
