@@ -1,9 +1,10 @@
 """`flask worker`: delivers the outbox, ends what time ended, tidies. Any number may run; each row goes to one."""
 
 import signal
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from threading import Event
+from uuid import UUID
 
 import click
 from flask import Flask
@@ -15,6 +16,7 @@ from idp.runtime.runtime import Runtime
 from idp.storage.outbox import Parcel
 
 TIDY_EVERY = 600.0
+SHORT_WAIT = 0.05
 _log = log.get(__name__)
 
 
@@ -33,11 +35,15 @@ def command(app: Flask, runtime: Runtime) -> click.Command:
 
 
 class Worker:
+    """One worker process. At most one delivery a service is under way, so that no service keeps another waiting."""
+
     def __init__(self, app: Flask, runtime: Runtime) -> None:
         self._app, self._runtime = app, runtime
         self._tidied_at: float | None = None
+        self._under_way: dict[Future[None], UUID | None] = {}
 
     def run(self, stop: Event, *, once: bool = False) -> None:
+        """Work until `stop` is set; with `once`, until nothing is due. Raises storage.Unavailable only with `once`."""
         settings = self._runtime.settings.worker
         with ThreadPoolExecutor(settings.parallel, thread_name_prefix="delivery") as pool:
             while not stop.is_set():
@@ -48,14 +54,15 @@ class Worker:
                         raise
                     _log.error("the database did not answer", fault=str(error))
                     busy = False
-                if once and not busy:
+                if once and not busy and not self._under_way:
                     return
                 if not busy:
-                    stop.wait(settings.poll_every)
+                    stop.wait(settings.poll_every if not self._under_way else SHORT_WAIT)
 
     def round(self, pool: ThreadPoolExecutor) -> bool:
         """One look at everything that is due; True when there was something, so that there may be more."""
-        runtime = self._runtime
+        runtime, settings = self._runtime, self._runtime.settings.worker
+        self._forget_finished()
         with self._app.app_context():
             with storage.begin() as tx:
                 ended = flows.housekeeping.end_run_out_sessions(tx, runtime)
@@ -65,11 +72,20 @@ class Worker:
                     tx,
                     runtime.keyring,
                     now=runtime.clock.now(),
-                    lease_for=timedelta(seconds=runtime.settings.worker.lease_for),
-                    limit=runtime.settings.worker.parallel,
+                    lease_for=timedelta(seconds=settings.lease_for),
+                    limit=settings.parallel - len(self._under_way),
+                    but_services={service for service in self._under_way.values() if service is not None},
                 )
-        list(pool.map(self._deliver, parcels))
+        for parcel in parcels:
+            self._under_way[pool.submit(self._deliver, parcel)] = parcel.service_id
         return bool(ended or parcels)
+
+    def _forget_finished(self) -> None:
+        """A delivery whose outcome could not be written is taken up again when its lease ends."""
+        for future in [future for future in self._under_way if future.done()]:
+            del self._under_way[future]
+            if (fault := future.exception()) is not None:
+                _log.error("an outcome could not be written", fault=type(fault).__name__)
 
     def _deliver(self, parcel: Parcel) -> None:
         with self._app.app_context():

@@ -12,13 +12,14 @@ from uuid import UUID
 
 class Event(StrEnum):
     ACCOUNT_CREATED = "account.created"
-    ACCOUNT_STATE_CHANGED = "account.state_changed"
     SIGNED_IN = "sign_in.succeeded"
     SIGN_IN_FAILED = "sign_in.failed"
     SIGN_IN_THROTTLED = "sign_in.throttled"
     PASSWORD_REHASHED = "password.rehashed"
     SIGNED_OUT = "session.signed_out"
     SESSION_EXPIRED = "session.expired"
+    SESSION_REPLACED = "session.replaced"
+    SESSION_ENDED = "session.ended"
     CONSENT_GIVEN = "consent.given"
     CONSENT_REFUSED = "consent.refused"
     NOTICE_SHOWN = "notice.shown"

@@ -125,6 +125,8 @@ def plan_release(service: RelyingService, scopes: Iterable[str], request: Claims
 
 
 def _may_release(name: str, service: RelyingService, profile: Profile) -> bool:
+    if not any(name in SCOPE_CLAIMS.get(scope, ()) for scope in service.scopes):
+        return False  # the claims parameter asks for single facts, never for more than the service is registered for
     if name != "personal_id_number":
         return True
     return service.personal_number_basis is not None and profile.proof_source is not ProofSource.SELF

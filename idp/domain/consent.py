@@ -40,12 +40,20 @@ class Need:
     names: frozenset[str]
     offline: bool
     legal_basis: str | None
+    personal_number_basis: str | None = None
 
 
 def need_of(service: RelyingService, names: Iterable[str], *, offline: bool) -> Need:
     """Lasting access is never founded on a law that covers a single procedure: it always needs consent."""
     kind = BasisKind.NOTICE if service.legal_basis and not offline else BasisKind.CONSENT
-    return Need(kind=kind, names=frozenset(names), offline=offline, legal_basis=service.legal_basis)
+    wanted = frozenset(names)
+    return Need(
+        kind=kind,
+        names=wanted,
+        offline=offline,
+        legal_basis=service.legal_basis,
+        personal_number_basis=service.personal_number_basis if "personal_id_number" in wanted else None,
+    )
 
 
 def is_settled(need: Need, consent: Consent | None, *, asked_again_at: datetime | None) -> bool:

@@ -37,7 +37,7 @@ class Code:
     userinfo_bits: int
     id_token_bits: int
     basis_kind: str
-    basis_id: UUID | None
+    basis_id: UUID
     offline: bool
     issued_at: datetime
     expires_at: datetime
@@ -57,7 +57,7 @@ class Code:
                 self.userinfo_bits,
                 self.id_token_bits,
                 self.basis_kind,
-                self.basis_id.hex if self.basis_id else None,
+                self.basis_id.hex,
                 self.offline,
                 self.issued_at.timestamp(),
                 self.expires_at.timestamp(),
@@ -84,7 +84,7 @@ class Code:
                 userinfo_bits=userinfo,
                 id_token_bits=id_token,
                 basis_kind=kind,
-                basis_id=UUID(basis) if basis else None,
+                basis_id=UUID(basis),
                 offline=offline,
                 issued_at=datetime.fromtimestamp(issued, UTC),
                 expires_at=datetime.fromtimestamp(expires, UTC),

@@ -82,9 +82,14 @@ def check_text(value: object, member: str, longest: int) -> str:
     text = unicodedata.normalize("NFC", value[: longest + 1]).strip()
     if not text or len(value) > longest:
         refuse(member, f"must have 1 to {longest} characters")
-    if not text.isprintable():
+    if not text.isprintable() or not any(_can_be_seen(character) for character in text):
         refuse(member, "must have no control and no invisible characters")
     return text
+
+
+def _can_be_seen(character: str) -> bool:
+    """Whether it is a letter or digit with a shape of its own; fillers are letters by name alone."""
+    return unicodedata.category(character)[0] in "LN" and "FILLER" not in unicodedata.name(character, "")
 
 
 def check_day(value: object, member: str) -> date:

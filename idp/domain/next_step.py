@@ -5,9 +5,13 @@ OIDC Core 3.1.2.1 (prompt, max_age, id_token_hint), 3.1.2.3, 3.1.2.6 (errors). S
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from idp.domain.consent import Consent, Need, is_settled
 from idp.domain.sessions import Session
+
+# A sign-in made for this very request may be older than max_age by the time a person needs to read the next page.
+SLOW_PAGES: Final = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +26,12 @@ class Facts:
     account_chosen: bool
     need: Need | None
     consent: Consent | None
+    required_level: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """Show the sign-in page; `again` says that somebody is signed in but must prove it anew."""
-
-    again: bool
+    """Show the sign-in page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +75,25 @@ def decide(facts: Facts, now: datetime) -> Step:
 def _next_page(facts: Facts, now: datetime) -> Step:
     session = facts.session
     if session is None:
-        return SignIn(again=False)
+        return SignIn()
     signed_in_for_this = session.auth_time >= facts.asked_at
     if "login" in facts.prompts and not signed_in_for_this:
-        return SignIn(again=True)
-    if _is_too_old(session, facts.max_age, now) and not signed_in_for_this:
-        return SignIn(again=True)
+        return SignIn()
+    if _is_too_old(session, facts.max_age, now) and not (signed_in_for_this and now - session.auth_time <= SLOW_PAGES):
+        return SignIn()
     if facts.hint_names_another:
         # OIDC Core 3.1.2.2: nobody but the person of id_token_hint may come out of this request.
         if signed_in_for_this:
             return Refuse("login_required", "another person than the one of id_token_hint signed in")
-        return SignIn(again=True)
+        return SignIn()
     if "select_account" in facts.prompts and not (facts.account_chosen or signed_in_for_this):
         return ChooseAccount()
+    if session.auth_level < facts.required_level:
+        # No stronger sign-in is offered yet, so asking for one would be a dead end.
+        return Refuse(
+            "unmet_authentication_requirements",
+            "the authentication level that is required cannot be reached (OIDC Unmet Authentication Requirements 1.0)",
+        )
     asked_again_at = facts.asked_at if "consent" in facts.prompts else None
     if facts.need is not None and not is_settled(facts.need, facts.consent, asked_again_at=asked_again_at):
         return AskConsent(facts.need)

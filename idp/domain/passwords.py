@@ -12,6 +12,7 @@ from idp.domain.refusals import Refusal
 
 SHORTEST: Final = 10
 LONGEST: Final = 128
+LONGEST_HASHED: Final = 1024
 
 
 @dataclass(frozen=True)
@@ -57,5 +58,6 @@ def check_new_password(password: str, *, own_words: Callable[[], list[str]] = li
 
 
 def _prepared(password: str) -> str:
-    # NFKC, so that one keyboard's accents equal another's (NIST SP 800-63B 3.1.1.2).
-    return unicodedata.normalize("NFKC", password)
+    # NFKC, so that one keyboard's accents equal another's (NIST SP 800-63B 3.1.1.2). It may make a text 18 times as long;
+    # what is longer than any password can be is cut, so that it is hashed, and found wrong, like any other.
+    return unicodedata.normalize("NFKC", password)[:LONGEST_HASHED]

@@ -161,6 +161,8 @@ def read_metadata(metadata: Mapping[str, object], *, insecure_loopback: bool, tr
     _refuse_unsupported(members)
     read = _read_standard(members, insecure_loopback)
     read = _with_agreement(read, members, insecure_loopback) if trusted else _without_withheld(read)
+    if trusted and not insecure_loopback and read.agency_code is None:
+        refuse("agency_code", "is missing: every service belongs to an agency")
     _refuse_contradictions(read)
     return read
 

@@ -18,7 +18,6 @@ class Limits:
     per_account: int
     per_account_under_attack: int
     wide_attack_from: int
-    per_network: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +26,6 @@ class Counts:
 
     account_here: int
     account_anywhere: int
-    network: int
 
 
 def network_of(address: str) -> str:
@@ -36,6 +34,7 @@ def network_of(address: str) -> str:
         found = ip_address(address)
     except ValueError:
         return "unknown"
+    found = getattr(found, "ipv4_mapped", None) or found
     return str(ip_network((found, 24 if found.version == 4 else 48), strict=False))
 
 
@@ -49,10 +48,10 @@ def keys(identifier: str, network: str, device: str | None) -> dict[str, str]:
     }
 
 
-def is_refused(counts: Counts, limits: Limits, *, known_device: bool) -> bool:
-    """Whether this try is one too many."""
+def excess(counts: Counts, limits: Limits, *, known_device: bool) -> int:
+    """By how many tries this one is too many: 0 for one that is let through, 1 for the first that is not."""
     if known_device:
-        return counts.account_here > limits.per_account
+        return max(0, counts.account_here - limits.per_account)
     under_attack = counts.account_anywhere > limits.wide_attack_from
     allowed = limits.per_account_under_attack if under_attack else limits.per_account
-    return counts.account_here > allowed or counts.network > limits.per_network
+    return max(0, counts.account_here - allowed)

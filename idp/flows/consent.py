@@ -12,15 +12,15 @@ from idp.storage.sessions import SignedIn
 def give(tx: storage.Tx, runtime: Runtime, signed_in: SignedIn, service: RelyingService, need: Need) -> Consent:
     """Keep that the person agreed, or that the notice was shown; what was agreed before goes on being agreed."""
     now = runtime.clock.now()
-    before = storage.consents.find_latest(tx, signed_in.subject.id, service.id)
-    same = before is not None and before.withdrawn_at is None and before.kind is need.kind
+    before = storage.consents.find_latest(tx, signed_in.subject.id, service.id, need.kind)
+    earlier = before if before and before.withdrawn_at is None and before.kind is need.kind else None
     consent = Consent(
         id=chance.new_id(now),
         subject_id=signed_in.subject.id,
         service_id=service.id,
         kind=need.kind,
-        names=need.names | before.names if same and before else need.names,
-        offline=need.offline or (same and before is not None and before.offline),
+        names=need.names | earlier.names if earlier else need.names,
+        offline=need.offline or (earlier is not None and earlier.offline),
         legal_basis=need.legal_basis if need.kind is BasisKind.NOTICE else None,
         given_at=now,
         withdrawn_at=None,

@@ -15,7 +15,8 @@ from idp.runtime.outbound import OutboundFailure
 from idp.runtime.runtime import Runtime
 from idp.storage.outbox import Parcel
 
-# First retries within seconds, so that a service that comes back is told within a minute; a day in all.
+# First retries within seconds, so that a service that comes back is told within a minute; a day in all. A logo is asked
+# for as often as there are numbers here.
 RETRY_AFTER: Final = (1, 2, 5, 10, 15, 20, 30)
 GIVE_UP_AFTER: Final = timedelta(hours=24)
 IMAGE_TYPES: Final = {"image/png", "image/jpeg", "image/webp", "image/gif"}
@@ -39,12 +40,18 @@ def note(tx: storage.Tx, runtime: Runtime, parcel: Parcel, failure: str | None) 
     """Write the outcome of a try into the ledger."""
     now = runtime.clock.now()
     if failure is None:
-        storage.outbox.end_delivered(tx, parcel.id, now)
+        storage.outbox.end_delivered(tx, parcel, now)
         return
-    wait = RETRY_AFTER[min(parcel.tries, len(RETRY_AFTER) - 1)]
-    next_try_at = now + timedelta(seconds=wait)
-    is_over = next_try_at - parcel.created_at > GIVE_UP_AFTER
-    storage.outbox.end_failed_try(tx, parcel.id, failure, next_try_at=None if is_over else next_try_at)
+    next_try_at = now + timedelta(seconds=RETRY_AFTER[min(parcel.tries, len(RETRY_AFTER) - 1)])
+    if parcel.kind == storage.outbox.FETCH_LOGO:
+        is_over = parcel.tries + 1 >= len(RETRY_AFTER)
+    else:
+        is_over = next_try_at - parcel.created_at > GIVE_UP_AFTER
+        if parcel.service_id is not None:
+            storage.outbox.put_off(tx, parcel.service_id, next_try_at)
+    # Behind those it holds up: if this parcel alone is what the service refuses, the next try is another's.
+    after_others = next_try_at + timedelta(seconds=1)
+    storage.outbox.end_failed_try(tx, parcel.id, failure, next_try_at=None if is_over else after_others)
 
 
 def _send_logout_token(runtime: Runtime, parcel: Parcel, service: RelyingService) -> str | None:

@@ -4,9 +4,7 @@ from datetime import timedelta
 from typing import Final
 
 from idp import storage
-from idp.domain.audit import Entry, Event
 from idp.domain.sessions import EndReason
-from idp.runtime import chance
 from idp.runtime.runtime import Runtime
 
 BATCH: Final = 200
@@ -18,17 +16,9 @@ def end_run_out_sessions(tx: storage.Tx, runtime: Runtime) -> int:
     idle_for = timedelta(seconds=runtime.settings.sessions.idle_for)
     run_out = storage.sessions.list_run_out(tx, now=now, idle_for=idle_for, limit=BATCH)
     for session in run_out:
-        storage.endings.end_session(tx, runtime.keyring, session, EndReason.EXPIRED, now, offline_too=False)
-        key = storage.data_keys.find_data_key(tx, runtime.keyring, session.subject_id)
-        entry = Entry(
-            id=chance.new_id(now),
-            at=now,
-            event=Event.SESSION_EXPIRED,
-            subject_id=session.subject_id,
-            session_id=session.id,
-            actor="the worker",
+        storage.endings.end_session(
+            tx, runtime.keyring, session, EndReason.EXPIRED, now, actor="the worker", offline_too=False
         )
-        storage.audit.insert_entry(tx, entry, key or runtime.keyring.house_key())
     return len(run_out)
 
 

@@ -70,7 +70,7 @@ def _import_one(tx: storage.Tx, runtime: Runtime, read: ServiceMetadata, actor: 
         id=id_,
         client_id=read.client_id or id_.hex,
         secret_digests=digests,
-        agency_id=_agency(tx, read.agency_code, read.agency_names, now),
+        agency_id=_agency(tx, read.agency_code, read.agency_names, now) or (known.agency_id if known else None),
         sector=known.sector if known else read.sector or f"service:{id_.hex}",
         now=now,
     )

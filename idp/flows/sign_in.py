@@ -43,8 +43,12 @@ class Attempt:
 
     candidate: Candidate | None
     counted: dict[str, str]
-    is_throttled: bool
+    excess: int
     browser: Browser
+
+    @property
+    def is_throttled(self) -> bool:
+        return self.excess > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,31 +84,35 @@ def find_candidate(tx: storage.Tx, runtime: Runtime, identifier: str, browser: B
         kind=kind,
         value=value,
         device_digest=chance.digest(browser.device),
+        device_since=now - timedelta(seconds=runtime.settings.sessions.device_for),
     )
     known_device = candidate is not None and candidate.device_id is not None
     counted = throttles.keys(
         f"{kind}\0{value}", throttles.network_of(browser.address), browser.device if known_device else None
     )
     if not settings.enabled:
-        return Attempt(candidate, counted, is_throttled=False, browser=browser)
-    counts = storage.throttles.use_tries(
-        tx, runtime.keyring, counted, now=now, window_ends_at=now + timedelta(seconds=settings.window)
-    )
-    refused = throttles.is_refused(
+        return Attempt(candidate, counted, excess=0, browser=browser)
+    ends_at = now + timedelta(seconds=settings.window)
+    network = {throttles.NETWORK: counted[throttles.NETWORK]}
+    seen = storage.throttles.use_tries(tx, runtime.keyring, network, now=now, window_ends_at=ends_at)
+    over = seen[throttles.NETWORK] - settings.tries_per_network
+    if over > 0 and not known_device:
+        # Nothing more is written for a network that is over its limit, whatever names it makes up.
+        return Attempt(candidate, counted, excess=over, browser=browser)
+    of_account = {name: value for name, value in counted.items() if name != throttles.NETWORK}
+    counts = storage.throttles.use_tries(tx, runtime.keyring, of_account, now=now, window_ends_at=ends_at)
+    excess = throttles.excess(
         throttles.Counts(
-            account_here=counts[throttles.ACCOUNT_HERE],
-            account_anywhere=counts[throttles.ACCOUNT_ANYWHERE],
-            network=counts[throttles.NETWORK],
+            account_here=counts[throttles.ACCOUNT_HERE], account_anywhere=counts[throttles.ACCOUNT_ANYWHERE]
         ),
         throttles.Limits(
             per_account=settings.tries_per_account,
             per_account_under_attack=settings.tries_per_account_under_attack,
             wide_attack_from=settings.wide_attack_from,
-            per_network=settings.tries_per_network,
         ),
         known_device=known_device,
     )
-    return Attempt(candidate, counted, is_throttled=refused, browser=browser)
+    return Attempt(candidate, counted, excess=excess, browser=browser)
 
 
 def check(runtime: Runtime, attempt: Attempt, password: str) -> Checked:
@@ -137,14 +145,25 @@ def complete(tx: storage.Tx, runtime: Runtime, checked: Checked, *, before: Sign
         _note_failure(tx, runtime, attempt, failure)
         return failure
     now, candidate = runtime.clock.now(), attempt.candidate
+    subject = storage.accounts.find_subject(tx, candidate.subject.id)
+    if subject is None or not subject.may_sign_in:  # locked while the hash was computed
+        _note_failure(tx, runtime, attempt, Failure.WRONG)
+        return Failure.WRONG
     if checked.renewed_hash and candidate.credential_id and candidate.password_hash:
-        storage.credentials.save_password(
+        if storage.credentials.save_password(
             tx, candidate.credential_id, candidate.password_hash, checked.renewed_hash, now
-        )
+        ):
+            _note(tx, runtime, attempt, Event.PASSWORD_REHASHED)
     _forgive(tx, runtime, attempt)
     if before is not None and before.subject.id != candidate.subject.id:
         storage.endings.end_session(
-            tx, runtime.keyring, before.session, EndReason.ANOTHER_PERSON, now, offline_too=False
+            tx,
+            runtime.keyring,
+            before.session,
+            EndReason.ANOTHER_PERSON,
+            now,
+            actor="the next person",
+            offline_too=False,
         )
         before = None
     device_id = storage.credentials.save_device(
@@ -220,7 +239,11 @@ def _start(
 
 
 def _note_failure(tx: storage.Tx, runtime: Runtime, attempt: Attempt, failure: Failure) -> None:
-    _note(tx, runtime, attempt, Event.SIGN_IN_THROTTLED if failure is Failure.THROTTLED else Event.SIGN_IN_FAILED)
+    """A wrong try is noted; of those that are not even looked at, the first of a window stands for all."""
+    if failure is Failure.WRONG:
+        _note(tx, runtime, attempt, Event.SIGN_IN_FAILED)
+    elif attempt.excess == 1:
+        _note(tx, runtime, attempt, Event.SIGN_IN_THROTTLED)
 
 
 def _note(tx: storage.Tx, runtime: Runtime, attempt: Attempt, event: Event, *, session_id: UUID | None = None) -> None:

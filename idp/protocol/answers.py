@@ -1,5 +1,6 @@
 """Plain requests and answers: what goes between the web floor and this one."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,5 +41,5 @@ def error_answer(status: int, error: str, description: str, headers: Mapping[str
 
 def repeated(pairs: Pairs, *, but: frozenset[str] = frozenset({"resource"})) -> list[str]:
     """Names that stand more than once (RFC 6749 3.1, 3.2: parameters MUST NOT); `resource` may (RFC 8707 2)."""
-    names = [name for name, _ in pairs]
-    return sorted({name for name in names if name not in but and names.count(name) > 1})
+    counts = Counter(name for name, _ in pairs)
+    return sorted(name for name, count in counts.items() if count > 1 and name not in but)

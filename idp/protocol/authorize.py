@@ -16,7 +16,9 @@ from authlib.oauth2.rfc6749.errors import OAuth2Error
 from idp import storage
 from idp.domain import claims
 from idp.domain.claims import ClaimsRequest, Release
+from idp.domain.consent import Consent
 from idp.domain.grants import LARGEST_CODE, Code, Unreadable
+from idp.domain.levels import AuthLevel
 from idp.domain.refusals import Refusal
 from idp.domain.relying_services import RelyingService
 from idp.protocol.answers import Asked, Pairs, repeated
@@ -27,6 +29,7 @@ from idp.storage.sessions import SignedIn
 
 LONGEST_STATE: Final = 2048
 LONGEST_NONCE: Final = 1024
+UNREACHABLE: Final = 99
 PROMPTS: Final = frozenset({"none", "login", "consent", "select_account"})
 RESPONSE_TYPES: Final = ("code",)
 RESPONSE_MODES: Final = ("query",)
@@ -53,6 +56,7 @@ class AuthorizationRequest:
     login_hint: str | None = field(repr=False)
     hinted_sub: str | None
     claims: ClaimsRequest
+    required_level: int
     offline: bool
 
 
@@ -116,6 +120,7 @@ def _read_checked(server: Server, service: RelyingService, redirect_uri: str, pa
     offline = "offline_access" in scopes and service.may_use_grant("refresh_token")
     if not offline:
         scopes = tuple(scope for scope in scopes if scope != "offline_access")
+    asked_claims = claims.read_claims_request(given.get("claims"))
     return AuthorizationRequest(
         service=service,
         redirect_uri=redirect_uri,
@@ -126,8 +131,9 @@ def _read_checked(server: Server, service: RelyingService, redirect_uri: str, pa
         prompts=_read_prompts(given.get("prompt", "")),
         max_age=_read_max_age(given.get("max_age"), service.default_max_age),
         login_hint=given.get("login_hint"),
-        hinted_sub=_read_hint(server, service, given.get("id_token_hint")),
-        claims=claims.read_claims_request(given.get("claims")),
+        hinted_sub=_hinted_sub(_read_hint(server, service, given.get("id_token_hint")), asked_claims),
+        claims=asked_claims,
+        required_level=_required_level(service, asked_claims),
         offline=offline,
     )
 
@@ -178,6 +184,31 @@ def _read_hint(server: Server, service: RelyingService, token: str | None) -> st
     return str(said["sub"])
 
 
+def _hinted_sub(of_hint: str | None, asked: ClaimsRequest) -> str | None:
+    """The one person the answer may be about: named by id_token_hint, or by `sub` in `claims` (OIDC Core 5.5.1)."""
+    named = {of_hint} | {place["sub"].get("value") for place in (asked.id_token, asked.userinfo) if "sub" in place}
+    texts = {name for name in named if isinstance(name, str)}
+    if len(texts) > 1:
+        raise _invalid("id_token_hint and claims name different persons (OIDC Core 5.5.1)")
+    return texts.pop() if texts else None
+
+
+def _required_level(service: RelyingService, asked: ClaimsRequest) -> int:
+    """The authentication level without which there is no answer: an essential `acr`, or the service's own minimum.
+
+    A level that is merely wished for (acr_values, or a voluntary `acr`) is tried, and the true one is told.
+    """
+    required = [service.minimum_auth_level]
+    for place in (asked.id_token, asked.userinfo):
+        said = place.get("acr", {})
+        if said.get("essential") is True:
+            values = said.get("values")
+            wanted = values if isinstance(values, list) else [said["value"]] if "value" in said else []
+            known = [level.value for level in AuthLevel if level.acr in wanted]
+            required.append(min(known) if known else UNREACHABLE if wanted else 1)
+    return max(required)
+
+
 def _invalid(description: str) -> OAuth2Error:
     return OAuth2Error(error="invalid_request", description=description)
 
@@ -201,8 +232,7 @@ def make_code(
     signed_in: SignedIn,
     release: Release,
     *,
-    basis_kind: str,
-    basis_id: UUID | None,
+    consent: Consent,
     now: datetime,
 ) -> Code:
     """The code that answers the request; the grant's id is minted here and spent at the exchange."""
@@ -217,8 +247,8 @@ def make_code(
         scopes=asked.scopes,
         userinfo_bits=claims.to_bits(release.userinfo),
         id_token_bits=claims.to_bits(release.id_token),
-        basis_kind=basis_kind,
-        basis_id=basis_id,
+        basis_kind=consent.kind,
+        basis_id=consent.id,
         offline=asked.offline,
         issued_at=now,
         expires_at=now + timedelta(seconds=server.runtime.settings.tokens.code_for),

@@ -50,7 +50,7 @@ class CodeGrant(AuthorizationCodeGrant):
                 self.request.tx,
                 runtime.keyring,
                 code,
-                sector=client.service.sector,
+                service=client.service,
                 expires_at=issuing.grant_ends_at(runtime, code),
                 times=times,
             )

@@ -48,6 +48,8 @@ def read(server: Server, pairs: Pairs) -> LogoutRequest:
         raise Refusal("logout_malformed", "client_id is not the audience of id_token_hint (RP-Initiated Logout 2)")
     named = client_id or (str(hint["aud"]) if hint else None)
     service = server.registry.find_by_client_id(named) if named else None
+    if service is not None and not service.is_active:
+        service = None
     bad_hint = "id_token_hint" in given and not hint
     return LogoutRequest(
         service=service,

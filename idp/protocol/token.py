@@ -63,7 +63,6 @@ def settle(tx: storage.Tx, server: Server, second: SecondUse) -> Answer:
         event, reason = Event.CODE_REPLAYED, EndReason.CODE_REPLAYED
     if storage.grants.end_grant(tx, grant.id, reason, now) is None:
         return error_answer(400, "invalid_grant", second.description)  # another second use ended and noted it already
-    key = storage.data_keys.find_data_key(tx, server.runtime.keyring, grant.subject_id)
     entry = Entry(
         id=chance.new_id(now),
         at=now,
@@ -73,8 +72,5 @@ def settle(tx: storage.Tx, server: Server, second: SecondUse) -> Answer:
         session_id=grant.session_id,
         actor=second.client.service.client_id[:64],
     )
-    storage.audit.insert_entry(tx, entry, key or server.runtime.keyring.house_key())
+    storage.audit.insert_entry(tx, entry)
     return error_answer(400, "invalid_grant", second.description)
-
-
-__all__ = ["Asked", "SecondUse", "answer", "build_server", "settle"]

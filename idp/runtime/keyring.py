@@ -255,6 +255,8 @@ def _read_master(path: Path, development: bool) -> Master:
         raise WrongSetting(f"The setting keys.master_key_file names {path.name}, which cannot be read.") from None
     if text.startswith(DEVELOPMENT_MARK) and not development:
         raise WrongSetting("The setting keys.master_key_file names a development key, which production refuses.")
+    if not development and path.stat().st_mode & 0o077:
+        raise WrongSetting(f"The master key in {path.name} (keys.master_key_file) must be readable by its owner alone.")
     if len(key) != 32:
         raise WrongSetting(f"The master key in {path.name} (keys.master_key_file) must be 32 bytes in base64url.")
     return Master.of(key)

@@ -161,6 +161,9 @@ def load_settings(environ: Mapping[str, str], *, folder: Path = ROOT / "config")
     if not settings.issuer and not settings.is_production:
         settings = cast(Settings, _build(Settings, {**values, "issuer": f"http://localhost:{settings.port}"}, ""))
     _check(settings)
+    if "IDP_PROFILE" not in environ and not settings.insecure_loopback:
+        # A forgotten profile must not open a public provider's doors.
+        raise WrongSetting("IDP_PROFILE must be set where the issuer is a public address: production, most likely.")
     return settings
 
 

@@ -43,13 +43,14 @@ class Candidate:
 
 
 def find_candidate(
-    tx: Tx, keyring: Keyring, *, space: SubjectKind, kind: str, value: str, device_digest: bytes
+    tx: Tx, keyring: Keyring, *, space: SubjectKind, kind: str, value: str, device_digest: bytes, device_since: datetime
 ) -> Candidate | None:
     """The subject a sign-in name belongs to; `device_id` is set when this browser is a known device of it."""
     device = and_(
         devices.c.subject_id == subjects.c.id,
         devices.c.token_digest == device_digest,
         devices.c.ended_at.is_(None),
+        devices.c.seen_at > device_since,
     )
     password = and_(
         credentials.c.subject_id == subjects.c.id,

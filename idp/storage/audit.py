@@ -11,9 +11,11 @@ from idp.storage.database import Tx
 from idp.storage.tables import audit
 
 
-def insert_entry(tx: Tx, entry: Entry, key: DataKey) -> None:
-    """Write one line; `key` is the data key of the person concerned, or the house's where nobody is."""
-    sealed = key.seal("audit.details_sealed", entry.id, entry.details) if entry.details else None
+def insert_entry(tx: Tx, entry: Entry, key: DataKey | None = None) -> None:
+    """Write one line. Details need `key`: the data key of the person concerned, or the house's where nobody is."""
+    if entry.details and key is None:
+        raise ValueError("details are sealed, and need a key")
+    sealed = key.seal("audit.details_sealed", entry.id, entry.details) if key and entry.details else None
     tx.execute(
         insert(audit).values(
             id=entry.id,
@@ -48,10 +50,13 @@ def release_values(
     grant_id: UUID,
     name_bits: int,
     basis_kind: str,
-    basis_id: UUID | None,
+    basis_id: UUID,
+    legal_basis: str | None,
+    personal_number_basis: str | None,
 ) -> dict[str, object]:
     """The columns of one release: which service may read which facts of whom, from when, on what basis."""
-    parts = (id, at.isoformat(), subject_id, service_id, grant_id, name_bits, basis_kind, basis_id)
+    told = (at.isoformat(), subject_id, service_id, grant_id, name_bits)
+    basis = (basis_kind, basis_id, legal_basis, personal_number_basis)
     return {
         "id": id,
         "at": at,
@@ -61,5 +66,7 @@ def release_values(
         "name_bits": name_bits,
         "basis_kind": basis_kind,
         "basis_id": basis_id,
-        "leaf_hash": leaf_hash("release", *parts),
+        "legal_basis": legal_basis,
+        "personal_number_basis": personal_number_basis,
+        "leaf_hash": leaf_hash("release", id, *told, *basis),
     }

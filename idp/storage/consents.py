@@ -11,11 +11,15 @@ from idp.storage.database import Tx
 from idp.storage.tables import consents
 
 
-def find_latest(tx: Tx, subject_id: UUID, service_id: UUID) -> Consent | None:
-    """The newest answer of this person for this service."""
+def find_latest(tx: Tx, subject_id: UUID, service_id: UUID, needed: BasisKind) -> Consent | None:
+    """The newest answer of this person for this service that may serve as the kind of basis that is needed.
+
+    A consent can stand where a notice would do, never the other way round.
+    """
+    kinds = [BasisKind.CONSENT] if needed is BasisKind.CONSENT else list(BasisKind)
     statement = (
         select(consents)
-        .where(consents.c.subject_id == subject_id, consents.c.service_id == service_id)
+        .where(consents.c.subject_id == subject_id, consents.c.service_id == service_id, consents.c.kind.in_(kinds))
         .order_by(consents.c.id.desc())
         .limit(1)
     )

@@ -1,27 +1,45 @@
-"""The one way out for every ending of a session: session, grants and the news to services, in one transaction."""
+"""The one way out for every ending of a session: session, grants, audit, news to services, in one transaction."""
 
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import select
 
+from idp.domain.audit import Entry, Event
 from idp.domain.sessions import EndReason, Session
+from idp.runtime import chance
 from idp.runtime.keyring import Keyring
-from idp.storage import grants, outbox, sessions
+from idp.storage import audit, grants, outbox, sessions
 from idp.storage.database import Tx
 from idp.storage.tables import relying_services
 
+EVENTS: Final = {
+    EndReason.SIGNED_OUT: Event.SIGNED_OUT,
+    EndReason.EXPIRED: Event.SESSION_EXPIRED,
+    EndReason.ANOTHER_PERSON: Event.SESSION_REPLACED,
+}
+
 
 def end_session(
-    tx: Tx, keyring: Keyring, session: Session, reason: EndReason, now: datetime, *, offline_too: bool
+    tx: Tx, keyring: Keyring, session: Session, reason: EndReason, now: datetime, *, actor: str, offline_too: bool
 ) -> list[UUID]:
-    """End a session with its grants and queue a logout token for each visited service that takes one.
+    """End a session with its grants, note it, and queue a logout token for each visited service that takes one.
 
-    Gives all services it had visited; an empty list when it had ended before. `offline_too` for locks, closures and
-    withdrawals, which no grant outlives.
+    Gives all services it had visited; an empty list when it had ended before, and then nothing is written.
+    `offline_too` for locks, closures and withdrawals, which no grant outlives.
     """
     if not sessions.end_session(tx, session.id, reason, now):
         return []
+    entry = Entry(
+        id=chance.new_id(now),
+        at=now,
+        event=EVENTS.get(reason, Event.SESSION_ENDED),
+        subject_id=session.subject_id,
+        session_id=session.id,
+        actor=actor,
+    )
+    audit.insert_entry(tx, entry)
     visited = grants.end_of_session(tx, session.id, reason, now, offline_too=offline_too)
     for service_id in _with_logout_address(tx, visited):
         outbox.insert_parcel(

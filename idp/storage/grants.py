@@ -19,8 +19,11 @@ from uuid import UUID
 from sqlalchemy import Integer, Uuid, and_, bindparam, exists, func, not_, or_, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from idp.domain import claims
 from idp.domain.accounts import Profile
+from idp.domain.consent import BasisKind
 from idp.domain.grants import Code, Grant
+from idp.domain.relying_services import RelyingService
 from idp.domain.sessions import EndReason
 from idp.runtime import chance
 from idp.runtime.keyring import Keyring
@@ -48,6 +51,9 @@ class Times:
 
     def values(self) -> dict[str, datetime]:
         return {"now": self.now, "idle_since": self.now - self.idle_for, "touch_before": self.now - self.touch_every}
+
+
+NUMBER: Final = "personal_id_number"
 
 
 class AlreadySpent(Exception):
@@ -81,18 +87,20 @@ _GRANT_COLUMNS: Final = tuple(grants.c)
 # -- exchange ------------------------------------------------------------------------------------------------------
 
 
-def exchange(tx: Tx, keyring: Keyring, code: Code, *, sector: str, expires_at: datetime, times: Times) -> Held | None:
+def exchange(
+    tx: Tx, keyring: Keyring, code: Code, *, service: RelyingService, expires_at: datetime, times: Times
+) -> Held | None:
     """Spend a code: the grant and its release are written if the session still lives, else None.
 
     Raises AlreadySpent when the grant is there already; the caller ends it then, in a transaction of its own.
     """
-    release_id = chance.new_id(times.now)
+    released = claims.from_bits(code.userinfo_bits | code.id_token_bits)
     values = {
         **times.values(),
         "grant_id": code.grant_id,
         "session_id": code.session_id,
         "service_id": code.service_id,
-        "sector": sector,
+        "sector": service.sector,
     }
     grant_values = {
         "id": code.grant_id,
@@ -108,14 +116,16 @@ def exchange(tx: Tx, keyring: Keyring, code: Code, *, sector: str, expires_at: d
         "expires_at": expires_at,
     }
     release = audit.release_values(
-        id=release_id,
+        id=chance.new_id(times.now),
         at=times.now,
         subject_id=code.subject_id,
         service_id=code.service_id,
         grant_id=code.grant_id,
-        name_bits=code.userinfo_bits | code.id_token_bits,
+        name_bits=claims.to_bits(released),
         basis_kind=code.basis_kind,
         basis_id=code.basis_id,
+        legal_basis=service.legal_basis if code.basis_kind == BasisKind.NOTICE else None,
+        personal_number_basis=service.personal_number_basis if NUMBER in released else None,
     )
     if tx.dialect.name == "postgresql":
         prefixed = {f"g_{name}": value for name, value in grant_values.items()}
@@ -235,9 +245,9 @@ def refresh(
     }
     if tx.dialect.name == "postgresql":
         return _held(keyring, tx.execute(_REFRESH, values).one_or_none())
+    tx.execute(_TOUCH_OF_GRANT, values)
     if tx.execute(_COUNT_UP_ON_SQLITE, values).rowcount == 0:
         return None
-    tx.execute(_TOUCH_OF_GRANT, values)
     return _held(keyring, tx.execute(_FIND_LIVE, values).one_or_none())
 
 
@@ -257,7 +267,15 @@ def _count_up() -> Any:
 
 
 def _touch_of_grant() -> Any:
-    session_id = select(grants.c.session_id).where(grants.c.id == _uuid("grant_id")).scalar_subquery()
+    """A refresh counts as use of its session: not an offline one, made when the person is away, nor a refused one."""
+    refreshed = and_(
+        grants.c.id == _uuid("grant_id"),
+        grants.c.service_id == _uuid("of_service"),
+        grants.c.generation == bindparam("of_generation", type_=Integer),
+        grants.c.ended_at.is_(None),
+        not_(grants.c.offline),
+    )
+    session_id = select(grants.c.session_id).where(refreshed).scalar_subquery()
     return (
         update(sessions)
         .where(sessions.c.id == session_id, sessions.c.seen_at <= _moment("touch_before"), _SESSION_LIVES)

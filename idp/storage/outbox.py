@@ -1,12 +1,13 @@
 """What leaves the house: rows written with the change they tell of, taken by a worker, delivered at least once."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import and_, func, insert, or_, select, update
 
 from idp.runtime import chance
 from idp.runtime.data_keys import Unsealable
@@ -16,6 +17,7 @@ from idp.storage.tables import outbox
 
 BACKCHANNEL_LOGOUT = "backchannel_logout"
 FETCH_LOGO = "fetch_logo"
+KINDS = (BACKCHANNEL_LOGOUT, FETCH_LOGO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +63,37 @@ def insert_parcel(
     return id_
 
 
-def use_due(tx: Tx, keyring: Keyring, *, now: datetime, lease_for: timedelta, limit: int) -> list[Parcel]:
-    """Take what is due under a lease; what another worker holds is passed over."""
-    due = (
-        select(outbox.c.id)
-        .where(
-            outbox.c.state == "queued",
-            outbox.c.next_try_at <= now,
-            or_(outbox.c.leased_until.is_(None), outbox.c.leased_until <= now),
-        )
-        .order_by(outbox.c.next_try_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
+def use_due(
+    tx: Tx,
+    keyring: Keyring,
+    *,
+    now: datetime,
+    lease_for: timedelta,
+    limit: int,
+    but_services: Collection[UUID] = (),
+) -> list[Parcel]:
+    """Take what is due under a lease, one parcel a service, so that a service that hangs keeps nobody waiting.
+
+    What another worker holds, and what is for `but_services`, is passed over.
+    """
+    is_due = and_(
+        outbox.c.state == "queued",
+        outbox.c.kind.in_(KINDS),  # what a newer version queued waits for its worker
+        outbox.c.next_try_at <= now,
+        or_(outbox.c.leased_until.is_(None), outbox.c.leased_until <= now),
+        outbox.c.service_id.not_in(but_services),
     )
-    ids = list(tx.scalars(due))
+    services = (
+        select(outbox.c.service_id)
+        .where(is_due)
+        .group_by(outbox.c.service_id)
+        .order_by(func.min(outbox.c.next_try_at))
+        .limit(limit)
+    )
+    ids: list[UUID] = []
+    for service_id in tx.scalars(services).all():
+        first = select(outbox.c.id).where(is_due, outbox.c.service_id == service_id).order_by(outbox.c.next_try_at)
+        ids += tx.scalars(first.limit(1).with_for_update(skip_locked=True)).all()
     if not ids:
         return []
     tx.execute(update(outbox).where(outbox.c.id.in_(ids)).values(leased_until=now + lease_for))
@@ -99,12 +118,15 @@ def use_due(tx: Tx, keyring: Keyring, *, now: datetime, lease_for: timedelta, li
     return parcels
 
 
-def end_delivered(tx: Tx, parcel_id: UUID, now: datetime) -> None:
+def end_delivered(tx: Tx, parcel: Parcel, now: datetime) -> None:
+    """Note a delivery; what else waits for the service is due now, since it answers."""
     tx.execute(
         update(outbox)
-        .where(outbox.c.id == parcel_id)
+        .where(outbox.c.id == parcel.id)
         .values(state="delivered", delivered_at=now, leased_until=None, tries=outbox.c.tries + 1)
     )
+    waiting = (outbox.c.service_id == parcel.service_id, outbox.c.state == "queued", outbox.c.next_try_at > now)
+    tx.execute(update(outbox).where(*waiting).values(next_try_at=now))
 
 
 def end_failed_try(tx: Tx, parcel_id: UUID, failure: str, *, next_try_at: datetime | None) -> None:
@@ -112,6 +134,12 @@ def end_failed_try(tx: Tx, parcel_id: UUID, failure: str, *, next_try_at: dateti
     values: dict[str, Any] = {"tries": outbox.c.tries + 1, "last_failure": failure[:120], "leased_until": None}
     values |= {"next_try_at": next_try_at} if next_try_at else {"state": "failed"}
     tx.execute(update(outbox).where(outbox.c.id == parcel_id).values(**values))
+
+
+def put_off(tx: Tx, service_id: UUID, until: datetime) -> None:
+    """A service does not answer: what waits for it waits on, and one parcel at a time finds out when it is back."""
+    waiting = (outbox.c.service_id == service_id, outbox.c.state == "queued", outbox.c.next_try_at < until)
+    tx.execute(update(outbox).where(*waiting).values(next_try_at=until))
 
 
 def list_of_session(tx: Tx, session_id: UUID) -> list[tuple[UUID | None, str, int]]:

@@ -116,9 +116,10 @@ def list_live(tx: Tx, subject_id: UUID) -> list[Session]:
 
 
 def list_run_out(tx: Tx, *, now: datetime, idle_for: timedelta, limit: int) -> list[Session]:
-    """Sessions that nobody ended but time did."""
+    """Sessions that nobody ended but time did, held for this worker alone."""
     run_out = or_(sessions.c.seen_at <= now - idle_for, sessions.c.expires_at <= now)
     statement = select(*_columns()).where(sessions.c.ended_at.is_(None), run_out).order_by(sessions.c.id).limit(limit)
+    statement = statement.with_for_update(skip_locked=True)
     return [_session(row) for row in tx.execute(statement)]
 
 

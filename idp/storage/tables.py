@@ -383,7 +383,9 @@ releases = _table(
     _loose("grant_id"),
     _big("name_bits"),
     _text("basis_kind", 8),
-    _loose("basis_id", nullable=True),
+    _loose("basis_id"),
+    _text("legal_basis", 200, nullable=True),
+    _text("personal_number_basis", 200, nullable=True),
     sa.Column("leaf_hash", sa.LargeBinary(32), nullable=False),
     sa.Index("ix_releases_subject_id", "subject_id", "id"),
 )

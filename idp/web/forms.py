@@ -31,7 +31,7 @@ class Parked:
     """A request that waits behind a page.
 
     `door` names the view that takes it up again; `at` is when it first came; `chosen` is the session the person chose,
-    and `session` the one the page was shown to. Unbound (`binding` empty) it counts as new wherever it is taken up.
+    `session` the one the page was shown to. Unbound (`binding` empty) it counts as new wherever it is taken up.
     """
 
     door: str
@@ -40,6 +40,7 @@ class Parked:
     binding: str = ""
     chosen: str = ""
     session: str = ""
+    shown: str = ""
 
     @property
     def language_wanted(self) -> str:
@@ -49,7 +50,7 @@ class Parked:
 def seal(parked: Parked) -> str:
     """The parked request as one text; raises Refusal('request_too_large')."""
     # Always of one width, so that a request that fits behind its first page fits behind every later one.
-    marks = [mark.ljust(_MARK) for mark in (parked.binding, parked.chosen, parked.session)]
+    marks = [mark.ljust(_MARK) for mark in (parked.binding, parked.chosen, parked.session, parked.shown)]
     packed = orjson.dumps([parked.door, parked.pairs, f"{parked.at.timestamp():.6f}", *marks])
     sealed = given.runtime().keyring.seal_text("page", packed)
     if len(sealed) > LARGEST:
@@ -63,7 +64,7 @@ def unseal(text: str) -> Parked | None:
         return None
     try:
         packed = orjson.loads(given.runtime().keyring.open_text("page", text))
-        door, pairs, at, binding, chosen, session = packed
+        door, pairs, at, binding, chosen, session, shown = packed
     except (Unsealable, ValueError):
         return None
     return Parked(
@@ -73,6 +74,7 @@ def unseal(text: str) -> Parked | None:
         binding=binding.rstrip(),
         chosen=chosen.rstrip(),
         session=session.rstrip(),
+        shown=shown.rstrip(),
     )
 
 
@@ -87,7 +89,7 @@ def is_ours(parked: Parked) -> bool:
 
 def afresh(parked: Parked) -> Parked:
     """The same request as if it came now."""
-    return replace(parked, at=given.runtime().clock.now(), binding="", chosen="", session="")
+    return replace(parked, at=given.runtime().clock.now(), binding="", chosen="", session="", shown="")
 
 
 def go(endpoint: str, parked: Parked) -> Response:

@@ -95,7 +95,7 @@ def _watch_requests(app: Flask) -> None:
             "answered",
             request=g.request_id,
             method=request.method,
-            path=request.path,
+            path=request.path[:200],
             status=response.status_code,
             ms=round((time.perf_counter() - g.began) * 1000, 1),
         )

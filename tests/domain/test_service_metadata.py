@@ -40,7 +40,8 @@ def read(
     **members: object,
 ) -> ServiceMetadata:
     """Read a document of a good redirect URI and these members; `named` has those Python cannot name."""
-    document = {"redirect_uris": [CALLBACK], **members, **named}
+    agreed = {"agency_code": "H05"} if trusted else {}
+    document = {"redirect_uris": [CALLBACK], **agreed, **members, **named}
     return read_metadata(document, insecure_loopback=insecure_loopback, trusted=trusted)
 
 

@@ -44,7 +44,7 @@ class Table:
 
     def latest(self) -> Consent | None:
         with storage.once() as tx:
-            return storage.consents.find_latest(tx, self.signed_in.subject.id, self.service.id)
+            return storage.consents.find_latest(tx, self.signed_in.subject.id, self.service.id, BasisKind.NOTICE)
 
     def covers(self, need: Need) -> bool:
         return is_settled(need, self.latest(), asked_again_at=None)

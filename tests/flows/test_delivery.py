@@ -61,7 +61,13 @@ def queue_logout(app: Flask, runtime: Runtime, service: Service, citizen: Citize
     with storage.begin() as tx:
         [session] = storage.sessions.list_live(tx, citizen.id)
         storage.endings.end_session(
-            tx, runtime.keyring, session, EndReason.SIGNED_OUT, runtime.clock.now(), offline_too=False
+            tx,
+            runtime.keyring,
+            session,
+            EndReason.SIGNED_OUT,
+            runtime.clock.now(),
+            actor="the tests",
+            offline_too=False,
         )
     return claims_in(client, tokens["id_token"]), session.id
 

@@ -4,7 +4,7 @@ import itertools
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, TypeVar
 from uuid import UUID
@@ -28,6 +28,7 @@ from idp.storage.grants import Held, Times
 from tests.doubles import FixedClock
 
 R = TypeVar("R")
+BASIS = UUID(int=7)
 IDLE_FOR, ABSOLUTE_FOR, TOUCH_EVERY = timedelta(minutes=30), timedelta(hours=12), timedelta(minutes=5)
 
 
@@ -179,7 +180,7 @@ class House:
             userinfo_bits=3,
             id_token_bits=4,
             basis_kind="consent",
-            basis_id=None,
+            basis_id=BASIS,
             offline=offline,
             issued_at=now,
             expires_at=now + timedelta(minutes=1),
@@ -190,9 +191,17 @@ class House:
         return Times(now=self.clock.now(), idle_for=IDLE_FOR, touch_every=TOUCH_EVERY)
 
     def exchange(self, code: Code, sector: str = "one.example", lasts: timedelta = ABSOLUTE_FOR) -> Held | None:
+        with storage.once() as tx:
+            service = storage.relying_services.find_service(tx, code.service_id)
+        assert service is not None
         with storage.once(writes=True) as tx:
             return storage.grants.exchange(
-                tx, self.keyring, code, sector=sector, expires_at=self.clock.now() + lasts, times=self.times
+                tx,
+                self.keyring,
+                code,
+                service=replace(service, sector=sector),
+                expires_at=self.clock.now() + lasts,
+                times=self.times,
             )
 
     def refresh(self, code: Code, generation: int, service_id: UUID | None = None) -> Held | None:
@@ -216,7 +225,7 @@ class House:
     ) -> list[UUID]:
         with storage.begin() as tx:
             return storage.endings.end_session(
-                tx, self.keyring, session, reason, self.clock.now(), offline_too=offline_too
+                tx, self.keyring, session, reason, self.clock.now(), actor="the tests", offline_too=offline_too
             )
 
     # -- looking -----------------------------------------------------------------------------------------------------

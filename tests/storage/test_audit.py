@@ -104,9 +104,15 @@ def test_the_hash_changes_with_every_field(house: House) -> None:
 def test_the_hash_of_a_release_changes_with_every_field(house: House) -> None:
     ids = {name: house.new_id() for name in ("id", "subject_id", "service_id", "grant_id", "basis_id")}
     values: dict[str, Any] = {**ids, "at": house.clock.now(), "name_bits": 3, "basis_kind": "consent"}
+    values |= {"legal_basis": "Law A", "personal_number_basis": None}
     changes: list[dict[str, Any]] = [{}, *({name: house.new_id()} for name in ids)]
     changes += [{"at": house.clock.now() + timedelta(microseconds=1)}, {"name_bits": 7}, {"basis_kind": "notice"}]
-    changes += [{"basis_id": None}, {"subject_id": ids["service_id"], "service_id": ids["subject_id"]}]
+    changes += [
+        {"basis_id": ids["grant_id"]},
+        {"legal_basis": None},
+        {"personal_number_basis": "Law B"},
+        {"subject_id": ids["service_id"], "service_id": ids["subject_id"]},
+    ]
     hashes = {storage.audit.release_values(**{**values, **changed})["leaf_hash"] for changed in changes}
     assert len(hashes) == len(changes)
 

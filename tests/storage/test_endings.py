@@ -42,7 +42,7 @@ def test_a_session_that_ended_before_tells_nobody_again(house: House) -> None:
     session = house.session(house.person())
     house.exchange(house.code(session, house.service(logout=LOGOUT)))
     assert house.end(session) != []
-    assert house.end(session, EndReason.LOCKED, offline_too=True) == []
+    assert house.end(session, EndReason.LOCKED, actor="the tests", offline_too=True) == []
     assert house.count(tables.outbox) == 1
     assert {row.end_reason for row in house.rows(tables.sessions)} == {"signed_out"}
 
@@ -70,7 +70,7 @@ def test_an_ending_that_is_undone_leaves_no_trace(house: House) -> None:
     house.exchange(code)
     with suppress(ZeroDivisionError), storage.begin() as tx:
         storage.endings.end_session(
-            tx, house.keyring, session, EndReason.SIGNED_OUT, house.clock.now(), offline_too=False
+            tx, house.keyring, session, EndReason.SIGNED_OUT, house.clock.now(), actor="the tests", offline_too=False
         )
         raise ZeroDivisionError
     assert house.find_live(code) is not None

@@ -10,7 +10,7 @@ from idp.domain.accounts import AccountState
 from idp.domain.sessions import EndReason
 from idp.storage import tables
 from idp.storage.grants import AlreadySpent
-from tests.storage.house import ABSOLUTE_FOR, IDLE_FOR, TOUCH_EVERY, House, Person
+from tests.storage.house import ABSOLUTE_FOR, BASIS, IDLE_FOR, TOUCH_EVERY, House, Person
 
 
 def sub_override(house: House, person: Person, sector: str, sub: str) -> None:
@@ -36,7 +36,7 @@ def test_an_exchange_makes_the_grant_and_its_release_and_gives_the_facts(house: 
         assert storage.grants.find_grant(tx, code.grant_id) == grant
     (release,) = house.rows(tables.releases)
     assert (release.grant_id, release.subject_id, release.service_id) == (grant.id, person.id, service.id)
-    assert (release.name_bits, release.basis_kind, release.basis_id) == (7, "consent", None)
+    assert (release.name_bits, release.basis_kind, release.basis_id) == (7, "consent", BASIS)
 
 
 def test_rfc6749_4_1_2_a_code_is_spent_once_and_the_second_use_is_told(house: House) -> None:

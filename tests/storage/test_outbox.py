@@ -49,7 +49,7 @@ def test_a_delivered_parcel_is_never_taken_again_and_stays_in_the_ledger(house: 
     add(house)
     (parcel,) = take(house)
     with storage.begin() as tx:
-        storage.outbox.end_delivered(tx, parcel.id, house.clock.now())
+        storage.outbox.end_delivered(tx, parcel, house.clock.now())
     house.clock.advance(days=2)
     assert take(house) == []
     (row,) = house.rows(tables.outbox)

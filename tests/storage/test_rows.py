@@ -104,8 +104,8 @@ def test_the_newest_answer_of_a_person_for_a_service_is_found_whole(house: House
     consent(house, other, service.id)
     consent(house, person, elsewhere.id)
     with storage.once() as tx:
-        assert storage.consents.find_latest(tx, person.id, service.id) == newest
-        assert storage.consents.find_latest(tx, other.id, elsewhere.id) is None
+        assert storage.consents.find_latest(tx, person.id, service.id, BasisKind.CONSENT) == newest
+        assert storage.consents.find_latest(tx, other.id, elsewhere.id, BasisKind.NOTICE) is None
 
 
 def test_a_withdrawn_consent_stays_as_withdrawn(house: House) -> None:
@@ -115,7 +115,7 @@ def test_a_withdrawn_consent_stays_as_withdrawn(house: House) -> None:
     with storage.begin() as tx:
         assert storage.consents.end_consent(tx, given.id, withdrawn_at)
         assert not storage.consents.end_consent(tx, given.id, house.clock.advance(days=1))
-        found = storage.consents.find_latest(tx, person.id, service.id)
+        found = storage.consents.find_latest(tx, person.id, service.id, BasisKind.CONSENT)
     assert found is not None
     assert found.withdrawn_at == withdrawn_at
 

@@ -117,6 +117,7 @@ def _consent(**changed: object) -> Case:
         "items": RELEASED,
         "not_sent": ["mật khẩu", "ảnh thẻ"],
         "legal_basis": None,
+        "number_basis": None,
         "offline": False,
         "parked": "PARKED",
     }
@@ -170,7 +171,9 @@ CASES: dict[str, Case] = {
         offline=True, not_sent=[], asker=_asker(logo_url="/static/favicon.svg", policy_uri=None)
     ),
     "consent_nothing": _consent(items=[], not_sent=[], purpose=""),
-    "notice": _consent(kind="notice", legal_basis="Nghị định 118/2025/NĐ-CP", offline=True),
+    "notice": _consent(
+        kind="notice", legal_basis="Nghị định 118/2025/NĐ-CP", number_basis="Luật Căn cước 26/2023/QH15", offline=True
+    ),
     "choose_account": _plain(
         "sign_in/choose_account.html",
         "/choose-account",

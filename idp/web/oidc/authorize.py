@@ -18,7 +18,7 @@ from idp.domain.refusals import Refusal
 from idp.domain.relying_services import RelyingService
 from idp.protocol.authorize import AuthorizationRequest, RefusedAtService
 from idp.storage.sessions import SignedIn
-from idp.web import forms, given
+from idp.web import forms, given, language
 from idp.web.forms import Parked
 from idp.web.oidc import asked as asked_pairs
 
@@ -32,6 +32,7 @@ def authorize() -> ResponseReturnValue:
         # A cross-site post brings no cookies: it is parked, and taken up by a GET that does (OIDC Core 3.1.2.1).
         return redirect(f"{request.path}?parked={forms.seal(Parked(DOOR, asked_pairs.form_pairs()))}", 303)
     parked = _taken_up()
+    language.wish(parked.language_wanted)
     server = given.server()
     try:
         asked = protocol.authorize.read(server, parked.pairs)
@@ -63,9 +64,9 @@ def _next(asked: AuthorizationRequest, parked: Parked) -> ResponseReturnValue:
             return forms.go("consent.consent", parked)
         case next_step.Refuse(error, description):
             raise RefusedAtService(asked.redirect_uri, asked.state, error, description)
-        case next_step.Issue() if signed_in is not None:
+        case next_step.Issue() if signed_in is not None and facts.consent is not None:
             return _issue(asked, signed_in, release, facts.consent, now)
-    raise LookupError("a step that this endpoint does not know")
+    raise LookupError("nothing is issued without a person and a basis")
 
 
 def look(asked: AuthorizationRequest, parked: Parked, signed_in: SignedIn | None) -> tuple[next_step.Facts, Release]:
@@ -77,7 +78,7 @@ def look(asked: AuthorizationRequest, parked: Parked, signed_in: SignedIn | None
         release = claims.plan_release(service, asked.scopes, asked.claims, signed_in.profile)
         need = consent_rules.need_of(service, release.names, offline=asked.offline)
         with storage.once() as tx:
-            consent = storage.consents.find_latest(tx, signed_in.subject.id, service.id)
+            consent = storage.consents.find_latest(tx, signed_in.subject.id, service.id, need.kind)
         hint_names_another = asked.hinted_sub is not None and asked.hinted_sub != sub_at(service, signed_in)
     facts = next_step.Facts(
         prompts=asked.prompts,
@@ -88,6 +89,7 @@ def look(asked: AuthorizationRequest, parked: Parked, signed_in: SignedIn | None
         account_chosen=signed_in is not None and parked.chosen == signed_in.session.id.hex,
         need=need,
         consent=consent,
+        required_level=asked.required_level,
     )
     return facts, release
 
@@ -100,7 +102,7 @@ def sub_at(service: RelyingService, signed_in: SignedIn) -> str:
 
 
 def _issue(
-    asked: AuthorizationRequest, signed_in: SignedIn, release: Release, consent: Consent | None, now: datetime
+    asked: AuthorizationRequest, signed_in: SignedIn, release: Release, consent: Consent, now: datetime
 ) -> ResponseReturnValue:
     server = given.server()
     code = protocol.authorize.make_code(
@@ -108,8 +110,7 @@ def _issue(
         asked,
         signed_in,
         release,
-        basis_kind=consent.kind if consent else "",
-        basis_id=consent.id if consent else None,
+        consent=consent,
         now=now,
     )
     text = protocol.authorize.seal_code(server, code)

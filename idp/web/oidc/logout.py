@@ -13,6 +13,8 @@ from idp.web.oidc.authorize import sub_at
 
 blueprint = Blueprint("logout", __name__)
 DOOR = "logout.logout"
+# As many names as a page holds; all services are told all the same.
+MOST_TOLD = 20
 
 
 @blueprint.route("/oauth2/logout", methods=["GET", "POST"])
@@ -38,7 +40,7 @@ def leave(asked: LogoutRequest | None, visited: list[str]) -> ResponseReturnValu
     if asked is not None and asked.redirect_to:
         response = redirect(asked.redirect_to, 303)
     else:
-        pairs = [("told", service_id) for service_id in visited]
+        pairs = [("told", service_id) for service_id in visited[:MOST_TOLD]]
         if asked is not None and asked.service is not None:
             pairs.append(("back", asked.service.id.hex))
         response = forms.go("sign_out.signed_out", Parked("sign_out.signed_out", pairs, given.runtime().clock.now()))

@@ -9,6 +9,7 @@ from idp import flows, protocol, storage
 from idp.domain import next_step
 from idp.domain.consent import BasisKind, Need
 from idp.protocol.authorize import AuthorizationRequest, RefusedAtService
+from idp.runtime import chance
 from idp.storage.sessions import SignedIn
 from idp.web import forms, given, language
 from idp.web.forms import Parked
@@ -35,7 +36,7 @@ def consent() -> ResponseReturnValue:
     if not isinstance(question, Question):
         return question
     asked, signed_in, need = question.asked, question.signed_in, question.need
-    shown = replace(question.parked, session=signed_in.session.id.hex)
+    shown = replace(question.parked, session=signed_in.session.id.hex, shown=_mark(question))
     return page(
         "sign_in/consent.html",
         form_action=origins_of(asked.service),
@@ -46,6 +47,7 @@ def consent() -> ResponseReturnValue:
         purpose=asked.service.purpose_in(language.current()),
         not_sent=not_sent(need.names),
         legal_basis=need.legal_basis if need.kind is BasisKind.NOTICE else None,
+        number_basis=need.personal_number_basis,
         offline=need.offline,
         parked=forms.seal(shown),
     )
@@ -58,8 +60,9 @@ def submit() -> ResponseReturnValue:
         return question
     asked, signed_in, runtime = question.asked, question.signed_in, given.runtime()
     decision = request.form.get("decision", "")
-    if question.parked.session != signed_in.session.id.hex or decision not in ("allow", "deny"):
-        return _back(question.parked)  # shown to somebody else, or no answer: ask again
+    is_as_shown = question.parked.session == signed_in.session.id.hex and question.parked.shown == _mark(question)
+    if not is_as_shown or decision not in ("allow", "deny"):
+        return _back(question.parked)  # shown to somebody else, changed since, or no answer: ask again
     if decision == "allow":
         with storage.begin() as tx:
             flows.consent.give(tx, runtime, signed_in, asked.service, question.need)
@@ -70,6 +73,13 @@ def submit() -> ResponseReturnValue:
         asked.redirect_uri, asked.state, "access_denied", "the person did not agree (RFC 6749 4.1.2.1)"
     )
     return redirect(protocol.authorize.error_location(given.server(), refused), 303)
+
+
+def _mark(question: Question) -> str:
+    """What the page says, as a short mark: an answer counts only for what was read."""
+    need, purposes = question.need, sorted(question.asked.service.purpose.items())
+    said = (need.kind, sorted(need.names), need.offline, need.legal_basis, need.personal_number_basis, purposes)
+    return chance.digest(repr(said)).hex()[:32]
 
 
 def _question() -> Question | ResponseReturnValue:
