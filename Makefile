@@ -16,8 +16,8 @@ demo: .venv/.stamp-run ## the whole story on this machine: provider, worker, two
 test: system .venv/.stamp-dev ## every test but the slow ones, browser journeys included, on SQLite and PostgreSQL
 	@$(PYTEST) -m "not slow" $(or $(ARGS),--every-spec)
 
-test-fast: .venv/.stamp-dev ## the tests that need no browser; under two minutes
-	@$(PYTEST) -m "not slow and not journey" $(ARGS)
+test-fast: .venv/.stamp-dev ## the tests that need neither browser nor PostgreSQL; under two minutes
+	@$(PYTEST) -m "not slow and not journey and not postgres" $(ARGS)
 
 test-slow: system .venv/.stamp-dev ## the slow tests alone
 	@$(PYTEST) -m slow $(ARGS)

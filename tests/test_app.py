@@ -33,6 +33,7 @@ def production(database_url: str, key_file: Path) -> Settings:
 def key_file(tmp_path: Path) -> Path:
     file = tmp_path / "master.key"
     file.write_text(GOOD_KEY)
+    file.chmod(0o600)
     return file
 
 
@@ -65,6 +66,16 @@ def test_production_refuses_a_missing_development_or_short_master_key(
         create_app(production("postgresql+psycopg://nobody@127.0.0.1:1/none", key_file))
     assert sentence in str(refused.value)
     assert GOOD_KEY not in str(refused.value)
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o601])
+def test_production_refuses_a_master_key_that_others_may_touch(key_file: Path, mode: int) -> None:
+    key_file.chmod(mode)
+    with pytest.raises(WrongSetting) as refused:
+        create_app(production("postgresql+psycopg://nobody@127.0.0.1:1/none", key_file))
+    assert str(refused.value) == (
+        "The master key in master.key (keys.master_key_file) must be readable by its owner alone."
+    )
 
 
 @pytest.mark.parametrize(

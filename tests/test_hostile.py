@@ -7,6 +7,7 @@ handed back, and each refusal carries the specification's error or a page with t
 import json
 import random
 import re
+import time
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -16,6 +17,7 @@ from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
+from idp.protocol.answers import repeated
 from tests.builders import (
     SECRET,
     VERIFIER,
@@ -374,6 +376,27 @@ def test_each_endpoint_was_there_to_be_attacked(provider: Provider) -> None:
         "/.well-known/openid-configuration",
         "/.well-known/oauth-authorization-server",
     } <= rules
+
+
+def test_60_kb_of_parameters_are_read_once() -> None:
+    """Comparing each name with each takes half a minute for as many."""
+    distinct = [(f"a{number}", "") for number in range(60_000)]
+    began = time.perf_counter()
+    assert repeated(distinct) == []
+    assert repeated([*distinct, ("a7", ""), ("resource", ""), ("resource", "")]) == ["a7"]
+    assert time.perf_counter() - began < 1
+
+
+@pytest.mark.parametrize("path", ["/oauth2/authorize", "/oauth2/token", "/oauth2/logout", "/oauth2/userinfo"])
+def test_60_kb_of_parameters_are_answered_at_once(ready: Provider, path: str) -> None:
+    pairs = "&".join(f"a{number}" for number in range(9_000))[:60_000]
+    browser = ready.browser()
+    for method in ("GET", "POST"):
+        sent: dict[str, Any] = {"query_string": pairs} if method == "GET" else {"data": pairs}
+        began = time.perf_counter()
+        response = browser.open(path, method=method, content_type=CONTENT_TYPES[0], **sent)
+        assert time.perf_counter() - began < 1
+        assert find_fault(ready, response) is None
 
 
 @pytest.mark.parametrize("evil", EVIL)

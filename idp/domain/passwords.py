@@ -58,6 +58,6 @@ def check_new_password(password: str, *, own_words: Callable[[], list[str]] = li
 
 
 def _prepared(password: str) -> str:
-    # NFKC, so that one keyboard's accents equal another's (NIST SP 800-63B 3.1.1.2). It may make a text 18 times as long;
+    # NFKC, so that one keyboard's accents equal another's (NIST SP 800-63B 3.1.1.2). A text may grow 18-fold by it;
     # what is longer than any password can be is cut, so that it is hashed, and found wrong, like any other.
     return unicodedata.normalize("NFKC", password)[:LONGEST_HASHED]

@@ -186,10 +186,13 @@ def _read_hint(server: Server, service: RelyingService, token: str | None) -> st
 
 def _hinted_sub(of_hint: str | None, asked: ClaimsRequest) -> str | None:
     """The one person the answer may be about: named by id_token_hint, or by `sub` in `claims` (OIDC Core 5.5.1)."""
-    named = {of_hint} | {place["sub"].get("value") for place in (asked.id_token, asked.userinfo) if "sub" in place}
-    texts = {name for name in named if isinstance(name, str)}
+    values = [of_hint, *(place.get("sub", {}).get("value") for place in (asked.id_token, asked.userinfo))]
+    named = [value for value in values if value is not None]
+    texts = {value for value in named if isinstance(value, str)}
     if len(texts) > 1:
         raise _invalid("id_token_hint and claims name different persons (OIDC Core 5.5.1)")
+    if any(not isinstance(value, str) for value in named):
+        raise _invalid("claims asks for a sub that is not a string (OIDC Core 5.5.1)")
     return texts.pop() if texts else None
 
 

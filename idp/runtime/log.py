@@ -5,6 +5,7 @@ What must not be logged is not handed to the log in the first place; the scrubbe
 
 import logging
 import re
+import string
 import sys
 from collections.abc import Mapping, MutableMapping
 from typing import Any, Final
@@ -13,6 +14,7 @@ import structlog
 
 _REMOVED: Final = "[removed]"
 LONGEST: Final = 20_000
+_OF_SECRETS: Final = string.ascii_letters + string.digits + "._+- '\"@$="
 # Fields of the log itself that hold a secret whatever it looks like (`code` is there the code of a refusal).
 _SECRETS: Final = frozenset(
     "access_token refresh_token id_token id_token_hint client_secret password parked logout_token code_verifier "
@@ -34,7 +36,9 @@ _SHAPED: Final = re.compile(
 
 def scrub(text: str) -> str:
     """The text without anything that looks like a secret or a person's data; of a very long one only the beginning."""
-    text = text[:LONGEST]
+    if len(text) > LONGEST:
+        # Of what the cut goes through nothing stays: half a secret has no shape to know it by.
+        text = text[:LONGEST].rstrip(_OF_SECRETS)
     return _SHAPED.sub(_REMOVED, _NAMED.sub(rf"\1\2{_REMOVED}", text))
 
 

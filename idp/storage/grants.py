@@ -273,6 +273,9 @@ def _touch_of_grant() -> Any:
         grants.c.service_id == _uuid("of_service"),
         grants.c.generation == bindparam("of_generation", type_=Integer),
         grants.c.ended_at.is_(None),
+        grants.c.expires_at > _moment("now"),
+        grants.c.subject_id == subjects.c.id,
+        _SUBJECT_LIVES,
         not_(grants.c.offline),
     )
     session_id = select(grants.c.session_id).where(refreshed).scalar_subquery()

@@ -81,7 +81,7 @@ def use_due(
         outbox.c.kind.in_(KINDS),  # what a newer version queued waits for its worker
         outbox.c.next_try_at <= now,
         or_(outbox.c.leased_until.is_(None), outbox.c.leased_until <= now),
-        outbox.c.service_id.not_in(but_services),
+        or_(outbox.c.service_id.is_(None), outbox.c.service_id.not_in(but_services)),
     )
     services = (
         select(outbox.c.service_id)

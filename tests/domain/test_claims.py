@@ -13,7 +13,7 @@ from idp.domain.accounts import Profile
 from idp.domain.claims import CLAIM_NAMES, LARGEST_REQUEST, NO_REQUEST, ClaimsRequest, read_claims_request
 from idp.domain.levels import ProofSource
 from idp.domain.refusals import Refusal
-from tests.domain.test_relying_services import SERVICE
+from tests.domain.test_relying_services import SERVICE as PLAIN_SERVICE
 
 NUMBER = "003190000013"
 PERSON = Profile(
@@ -29,6 +29,7 @@ PERSON = Profile(
     },
     proof_source=ProofSource.COUNTER,
 )
+SERVICE = replace(PLAIN_SERVICE, scopes=claims.SCOPES_SUPPORTED)
 WITH_LAW = replace(SERVICE, personal_number_basis="Luật 26/2023/QH15 Điều 5")
 
 
@@ -105,6 +106,21 @@ def test_no_scope_releases_the_number_without_a_law(scopes: frozenset[str], sour
     person = replace(PERSON, proof_source=source)
     plan = claims.plan_release(SERVICE, scopes, NO_REQUEST, person)
     assert NUMBER not in json.dumps(claims.release(person, plan.names, SERVICE))
+
+
+@given(
+    st.frozensets(st.sampled_from(claims.SCOPES_SUPPORTED)), st.frozensets(st.sampled_from(claims.SCOPES_SUPPORTED))
+)
+def test_oidc_core_5_5_the_claims_parameter_cannot_go_round_the_registered_scopes(
+    registered: frozenset[str], asked: frozenset[str]
+) -> None:
+    service = replace(WITH_LAW, scopes=tuple(registered))
+    everything = {name: {"essential": True} for name in CLAIM_NAMES}
+    plan = claims.plan_release(service, asked, ClaimsRequest(userinfo=everything, id_token=everything), PERSON)
+    may = {name for scope in registered for name in claims.SCOPE_CLAIMS.get(scope, ())}
+    assert plan.userinfo == plan.id_token == may & PERSON.claims.keys()
+    # What an old grant lists is judged anew at each use.
+    assert claims.release(PERSON, CLAIM_NAMES, service).keys() == may & PERSON.claims.keys()
 
 
 # -- the room in a code --------------------------------------------------------------------------------------------

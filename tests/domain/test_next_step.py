@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from idp.domain.consent import BasisKind, Consent, Need
-from idp.domain.next_step import AskConsent, ChooseAccount, Facts, Issue, Refuse, SignIn, Step, decide
+from idp.domain.next_step import SLOW_PAGES, AskConsent, ChooseAccount, Facts, Issue, Refuse, SignIn, Step, decide
 from idp.domain.sessions import Session
 
 ASKED_AT = datetime(2026, 12, 1, 1, 30, tzinfo=UTC)
@@ -123,6 +123,21 @@ def test_oidc_core_3_1_2_1_prompt_none_issues_where_no_page_is_needed() -> None:
     assert decide(asks("none"), NOW) == Issue()
 
 
+def test_oidc_core_3_1_2_1_a_sign_in_for_this_request_satisfies_max_age_for_five_minutes() -> None:
+    facts = asks(max_age=10, session=FRESH)
+    assert decide(facts, FRESH.auth_time + timedelta(minutes=5)) == Issue()
+    assert decide(facts, FRESH.auth_time + timedelta(minutes=5, seconds=1)) == SignIn()
+
+
+@pytest.mark.parametrize("prompts", ["", "none"])
+def test_unmet_authentication_requirements_2_a_level_that_cannot_be_reached_is_told(prompts: str) -> None:
+    for level in (2, 99):
+        step = decide(asks(*prompts.split(), required_level=level, consent=None), NOW)
+        assert isinstance(step, Refuse)
+        assert step.error == "unmet_authentication_requirements"
+    assert decide(asks(required_level=1), NOW) == Issue()
+
+
 seconds = st.integers(-3600, 3600).map(lambda count: timedelta(seconds=count))
 needs = st.builds(
     Need,
@@ -149,6 +164,7 @@ situations = st.builds(
     account_chosen=st.booleans(),
     need=st.none() | needs,
     consent=st.none() | consents,
+    required_level=st.sampled_from([0, 1, 1, 1, 2, 99]),
 )
 
 
@@ -165,7 +181,9 @@ def test_a_code_is_issued_only_when_everything_is_settled(facts: Facts) -> None:
     assert not facts.hint_names_another
     since = facts.session.auth_time >= facts.asked_at
     assert since or "login" not in facts.prompts
-    assert since or facts.max_age is None or NOW - facts.session.auth_time <= timedelta(seconds=facts.max_age)
+    age = NOW - facts.session.auth_time
+    assert facts.max_age is None or age <= timedelta(seconds=facts.max_age) or (since and age <= SLOW_PAGES)
+    assert facts.session.auth_level >= facts.required_level
     assert since or facts.account_chosen or "select_account" not in facts.prompts
     if facts.need is not None:
         assert facts.consent is not None
@@ -195,6 +213,6 @@ def test_who_does_what_is_asked_is_never_asked_it_again(facts: Facts, is_asked_n
     while not isinstance(step, Issue | Refuse):
         assert type(step) not in asked
         asked.append(type(step))
-        facts, now = obey(facts, step, now), now + timedelta(minutes=40)
+        facts, now = obey(facts, step, now), now + SLOW_PAGES / 3
         step = decide(facts, now)
     assert len(asked) <= 3

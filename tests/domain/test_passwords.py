@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from idp.domain.passwords import LONGEST, SHORTEST, Hasher, check_new_password
+from idp.domain.passwords import LONGEST, LONGEST_HASHED, SHORTEST, Hasher, check_new_password
 from idp.domain.refusals import Refusal
 from idp.runtime.settings import load_settings
 
@@ -45,6 +45,13 @@ def test_nist_800_63b_3_1_1_2_one_keyboards_accents_equal_anothers(password: str
 
 def test_full_width_letters_are_the_plain_ones() -> None:
     assert CHEAP.verify("Mật khẩu 2026!", CHEAP.hash("Ｍật khẩu ２０２６！"))
+
+
+@pytest.mark.parametrize("typed", ["ﷺ" * 1024, "x" * 1024, "ﷺ" * 128, "\0" * 1024, "🦆" * 1024])
+def test_a_password_longer_than_any_can_be_is_wrong_like_any_other(typed: str) -> None:
+    assert len(unicodedata.normalize("NFKC", typed)) >= LONGEST_HASHED > LONGEST
+    assert not CHEAP.verify(typed, CHEAP.hash(GOOD))
+    assert not CHEAP.verify(typed, CHEAP.decoy)
 
 
 @pytest.mark.parametrize("raised", [{"memory_kib": 128}, {"passes": 2}, {"lanes": 2}])

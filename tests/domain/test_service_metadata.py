@@ -559,3 +559,10 @@ def test_any_json_is_read_or_refused(document: object, trusted: bool, with_uri: 
     # RFC 6749 5.2: what an error_description may hold.
     assert all(" " <= character <= "~" and character not in '"\\' for character in refused.detail)
     assert 0 < len(refused.detail) <= 300
+
+
+def test_a_trusted_file_names_the_agency_unless_this_machine_is_the_provider() -> None:
+    with pytest.raises(Refusal, match="agency_code is missing"):
+        read(trusted=True, agency_code=None)
+    assert read(trusted=True, agency_code=None, insecure_loopback=True).agency_code is None
+    assert read().agency_code is None, "nobody says of himself whose he is"

@@ -116,7 +116,7 @@ def test_back_channel_logout_2_8_any_other_answer_is_a_failure(
     assert (row.state, row.tries, row.last_failure) == ("queued", 1, f"answered {status}")
 
 
-def test_a_retry_comes_within_a_second_then_slower_and_always_with_the_same_jti(
+def test_a_retry_comes_within_seconds_then_slower_and_always_with_the_same_jti(
     app: Flask,
     runtime: Runtime,
     citizen: Citizen,
@@ -134,7 +134,7 @@ def test_a_retry_comes_within_a_second_then_slower_and_always_with_the_same_jti(
         [row] = rows_of("outbox")
         waits.append((row.next_try_at - before).total_seconds())
         clock.advance(seconds=waits[-1])
-    assert waits == [1, 2, 5, 10, 15, 20, 30, 30, 30]
+    assert waits == [2, 3, 6, 11, 16, 21, 31, 31, 31], "a second behind what else waits for the service"
     sent = [claims_in(app.test_client(), token) for token in tokens_sent(outbound)]
     assert len({claims["jti"] for claims in sent}) == 1
     assert sent[-1]["iat"] > sent[0]["iat"], "each try is signed anew, and so never too old"
@@ -187,9 +187,9 @@ def test_back_channel_logout_2_8_a_400_to_a_retry_is_not_taken_for_success(
     queue_logout(app, runtime, a_service(app), citizen)
     outbound.answer(ADDRESS, OutboundFailure("ReadTimeout"), Answer(400, {}, b""), OK)
     assert postman.go_round() == ["ReadTimeout"]
-    clock.advance(seconds=1)
-    assert postman.go_round() == ["answered 400"]
     clock.advance(seconds=2)
+    assert postman.go_round() == ["answered 400"]
+    clock.advance(seconds=3)
     assert postman.go_round() == [None]
 
 
@@ -223,6 +223,37 @@ def test_an_imported_sub_is_the_one_that_is_told(
     postman.go_round()
     [token] = tokens_sent(outbound)
     assert claims_in(app.test_client(), token)["sub"] == "so-cu-4711"
+
+
+def test_a_service_that_fails_is_asked_for_one_parcel_at_a_time_and_gets_the_rest_when_it_is_back(
+    app: Flask,
+    runtime: Runtime,
+    citizen: Citizen,
+    postman: Postman,
+    outbound: RecordingOutbound,
+    clock: FixedClock,
+) -> None:
+    service = a_service(app)
+    for _ in range(3):
+        queue_logout(app, runtime, service, citizen)
+    outbound.answer(ADDRESS, Answer(503, {}, b""), Answer(503, {}, b""), OK)
+    assert postman.go_round() == ["answered 503"]
+    assert postman.go_round() == [], "the others wait for it"
+    clock.advance(seconds=1)
+    assert postman.go_round() == ["answered 503"], "another one finds out"
+    assert sorted(row.tries for row in rows_of("outbox")) == [0, 1, 1]
+    clock.advance(seconds=2)
+    assert [postman.go_round() for _ in range(4)] == [[None], [None], [None], []], "all at once when it answers"
+    assert {row.state for row in rows_of("outbox")} == {"delivered"}
+
+
+def test_a_failing_service_puts_off_no_other(
+    app: Flask, runtime: Runtime, citizen: Citizen, postman: Postman, outbound: RecordingOutbound
+) -> None:
+    queue_logout(app, runtime, a_service(app), citizen)
+    queue_logout(app, runtime, a_service(app, backchannel_logout_uri="https://khac.example/out"), citizen)
+    outbound.answer(ADDRESS, Answer(503, {}, b""))
+    assert sorted(str(failure) for failure in postman.go_round()) == ["None", "answered 503"]
 
 
 # -- logos ---------------------------------------------------------------------------------------------------------
@@ -259,3 +290,16 @@ def test_what_is_no_picture_or_could_carry_a_script_is_not_kept(
     [failure] = postman.go_round()
     assert failure
     assert rows_of("logos") == []
+
+
+def test_a_logo_that_never_comes_is_given_up(
+    app: Flask, runtime: Runtime, postman: Postman, outbound: RecordingOutbound, clock: FixedClock
+) -> None:
+    a_service(app, logo_uri=LOGO)
+    outbound.answer(LOGO, Answer(404, {}, b""))
+    for _ in delivery.RETRY_AFTER:
+        assert len(postman.go_round()) == 1
+        clock.advance(minutes=1)
+    assert postman.go_round() == []
+    [row] = rows_of("outbox")
+    assert (row.state, row.tries) == ("failed", len(delivery.RETRY_AFTER))

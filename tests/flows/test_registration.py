@@ -33,6 +33,7 @@ def find(runtime: Runtime, kind: SignInKind, value: str) -> storage.accounts.Can
             kind=kind,
             value=value,
             device_digest=b"",
+            device_since=runtime.clock.now(),
         )
 
 

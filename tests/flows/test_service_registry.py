@@ -173,3 +173,13 @@ def test_rfc7591_5_nobody_grants_himself_what_only_an_agreement_gives(runtime: R
     assert service.client_id != "cong-dich-vu-cong"
     assert (service.sector, service.agency_id) == (f"self-registered:{service.id.hex}", None)
     assert (service.legal_basis, service.personal_number_basis, service.exceptions) == (None, None, ())
+
+
+def test_a_renewal_without_agency_code_keeps_the_agency(runtime: Runtime) -> None:
+    load(runtime, [PORTAL])
+    agency = find("cong-dich-vu-cong").agency_id
+    [renewed] = load(runtime, [{**without(PORTAL, "agency_code"), "client_name": "Cổng mới"}])
+    assert not renewed.is_new
+    assert find("cong-dich-vu-cong").agency_id == agency is not None
+    load(runtime, [{**PORTAL, "agency_code": "H06"}])
+    assert find("cong-dich-vu-cong").agency_id != agency

@@ -129,6 +129,19 @@ def test_an_account_that_is_locked_between_check_and_session_is_not_signed_in(do
     assert door.who(signed_in) is None
 
 
+def test_an_account_that_is_locked_while_the_hash_runs_is_not_signed_in(door: Door, citizen: Citizen) -> None:
+    with storage.begin() as tx:
+        attempt = sign_in.find_candidate(tx, door.runtime, citizen.number, HOME)
+    checked = sign_in.check(door.runtime, attempt, PASSWORD)
+    assert checked.matches
+    with storage.begin() as tx:
+        tx.execute(update(storage.tables.subjects).values(state="locked"))
+    with storage.begin() as tx:
+        assert sign_in.complete(tx, door.runtime, checked, before=None) is Failure.WRONG
+    assert {"sessions", "devices", "authentications"}.isdisjoint(count_rows())
+    assert (events()["sign_in.failed"], events()["sign_in.succeeded"]) == (1, 0)
+
+
 # -- what a sign-in leaves -----------------------------------------------------------------------------------------
 
 
@@ -238,6 +251,7 @@ def test_a_hash_is_renewed_at_sign_in_when_the_cost_grew(door: Door, citizen: Ci
     assert Hasher(2048, 2, 1).verify(PASSWORD, new.secret_hash)
     entered(Door(dearer(door.runtime)).enter(citizen.number))
     assert rows_of("credentials") == [new], "once is enough"
+    assert events()["password.rehashed"] == 1
 
 
 def test_a_wrong_password_renews_no_hash(door: Door, citizen: Citizen) -> None:
@@ -257,6 +271,7 @@ def test_a_renewed_hash_does_not_bring_back_a_password_that_was_changed_meanwhil
     with storage.begin() as tx:
         sign_in.complete(tx, runtime, checked, before=None)
     assert [row.secret_hash for row in rows_of("credentials")] == [changed]
+    assert "password.rehashed" not in events(), "what was not done is not noted"
 
 
 def test_when_all_slots_are_taken_the_person_is_asked_to_come_back_and_nobody_waits(
@@ -352,6 +367,41 @@ def test_a_network_that_tries_everybody_is_slowed_whomever_it_tries(door: Door, 
     assert few.enter("003199009999", PASSWORD, STRANGER) is Failure.THROTTLED
     assert few.enter(citizen.number, PASSWORD, STRANGER) is Failure.THROTTLED
     entered(few.enter(citizen.number, PASSWORD, HOME))
+
+
+def test_of_the_throttled_tries_of_a_window_the_first_alone_is_noted(
+    door: Door, citizen: Citizen, clock: FixedClock
+) -> None:
+    door.fail(citizen.number, 5, STRANGER)
+    for _ in range(4):
+        assert door.enter(citizen.number, PASSWORD, STRANGER) is Failure.THROTTLED
+    assert (events()["sign_in.failed"], events()["sign_in.throttled"]) == (5, 1)
+    clock.advance(seconds=900)
+    door.fail(citizen.number, 5, STRANGER)
+    assert door.enter(citizen.number, PASSWORD, STRANGER) is Failure.THROTTLED
+    assert events()["sign_in.throttled"] == 2
+
+
+def test_nothing_is_written_for_a_network_over_its_limit_but_its_count(door: Door, citizen: Citizen) -> None:
+    throttle = replace(door.runtime.settings.throttle, tries_per_network=2)
+    few = Door(replace(door.runtime, settings=replace(door.runtime.settings, throttle=throttle)))
+    entered(few.enter(citizen.number))
+    for person in range(2):
+        few.fail(f"00319900{person:04}", 1, STRANGER)
+    assert few.enter("003199000007", PASSWORD, STRANGER) is Failure.THROTTLED
+    before = count_rows()
+    for person in range(10, 20):
+        assert few.enter(f"00319900{person:04}", PASSWORD, STRANGER) is Failure.THROTTLED
+    assert few.enter(citizen.number, PASSWORD, STRANGER) is Failure.THROTTLED
+    assert count_rows() == before
+    assert events()["sign_in.throttled"] == 1
+    entered(few.enter(citizen.number, PASSWORD, replace(HOME, address=STRANGER.address)))
+
+
+def test_one_machine_is_one_network_however_its_address_is_written(door: Door, citizen: Citizen) -> None:
+    door.fail(citizen.number, 5, STRANGER)
+    mapped = replace(STRANGER, address=f"::ffff:{STRANGER.address}")
+    assert door.enter(citizen.number, PASSWORD, mapped) is Failure.THROTTLED
 
 
 def test_when_the_window_ends_all_is_forgiven(door: Door, citizen: Citizen, clock: FixedClock) -> None:

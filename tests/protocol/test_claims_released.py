@@ -19,6 +19,7 @@ from tests.builders import (
     follow,
     obtain_tokens,
     parked_in,
+    refresh,
     userinfo,
 )
 from tests.builders_provider import EVERY_SCOPE, Provider
@@ -209,7 +210,7 @@ def test_oidc_core_5_5_claims_add_to_scopes(provider: Provider, browser: FlaskCl
     assert "name" not in in_token
 
 
-def test_oidc_core_5_5_1_values_that_do_not_fit_change_nothing_about_the_person(
+def test_oidc_core_5_5_1_values_of_facts_change_nothing_about_the_person(
     provider: Provider, browser: FlaskClient
 ) -> None:
     claims = {"id_token": {"email": {"value": "ai-khac@example.com"}, "acr": {"values": ["x"]}}, "userinfo": None}
@@ -255,6 +256,33 @@ def test_oidc_core_5_5_claims_need_consent_like_scopes(provider: Provider) -> No
     assert parked_in(page)
     assert 'id="consent-allow"' in page.text
     assert str(PEOPLE[provider.citizen.number]["address"]["locality"]) in page.text  # type: ignore[index]
+
+
+def test_oidc_core_5_5_claims_cannot_go_round_the_registered_scopes(provider: Provider, browser: FlaskClient) -> None:
+    service = provider.new_service(scope="openid email")
+    every = {name: {"essential": True} for name in (*PROFILE, "email", "phone_number", "address", "personal_id_number")}
+    in_token, said = asked_by_claims(browser, service, {"userinfo": every, "id_token": every}, scope="openid profile")
+    assert set(said) == {"sub", "email"}
+    assert not {*every} - {"email"} & in_token.keys()
+    assert in_token["email"] == said["email"]
+
+
+def test_a_scope_taken_out_of_the_registration_ends_the_release(provider: Provider, browser: FlaskClient) -> None:
+    service = provider.new_service(scope="openid email phone", client_id="bot-pham-vi")
+    tokens = obtain_tokens(
+        browser, service, scope="openid email phone", claims='{"id_token": {"email": null, "phone_number": null}}'
+    )
+    assert {"email", "phone_number"} <= userinfo(browser, tokens["access_token"]).get_json().keys()
+    assert {"email", "phone_number"} <= claims_in(browser, tokens["id_token"]).keys()
+    provider.new_service(scope="openid email", client_id="bot-pham-vi", redirect_uris=[service.redirect_uri])
+    provider.clock.advance(seconds=6)
+    said = userinfo(browser, tokens["access_token"]).get_json()
+    assert set(said) == {"sub", "email", "email_verified"}
+    renewed = refresh(browser, service, tokens["refresh_token"])
+    if "id_token" in renewed.get_json():
+        assert "phone_number" not in claims_in(browser, renewed.get_json()["id_token"])
+    asked = obtain_tokens(browser, service, scope="openid email", claims='{"id_token": {"phone_number": null}}')
+    assert "phone_number" not in claims_in(browser, asked["id_token"])
 
 
 # -- the personal number: only verified, only on a legal basis -----------------------------------------------------

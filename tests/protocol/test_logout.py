@@ -1,5 +1,6 @@
 """Signing out: OpenID Connect RP-Initiated Logout 1.0 (2, 3, 4) and Back-Channel Logout 1.0 (2.4 to 2.7)."""
 
+from dataclasses import replace
 from threading import Event
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -9,8 +10,10 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from idp import flows, storage
 from idp.cli.worker import Worker
 from idp.domain import logout_token
+from idp.domain.relying_services import ServiceState
 from idp.runtime import chance
 from idp.runtime.outbound import Answer
 from tests.builders import (
@@ -120,6 +123,45 @@ def test_rp_logout_2_what_is_no_id_token_is_no_hint(provider: Provider, browser:
             provider.browser(), id_token_hint=hint, post_logout_redirect_uri=BACK, client_id=provider.service.client_id
         )
         assert "Location" not in away.headers, "nobody is redirected on the word of a hint that is not ours"
+
+
+def test_house_a_suspended_service_redirects_nobody(provider: Provider) -> None:
+    service, browser = provider.agreed(), provider.signed_in()
+    hint = obtain_tokens(browser, service)["id_token"]
+    with provider.app.app_context(), storage.begin() as tx:
+        found = storage.relying_services.find_service(tx, service.id)
+        assert found is not None
+        storage.relying_services.save_service(tx, replace(found, state=ServiceState.SUSPENDED))
+    provider.clock.advance(seconds=6)
+    response = leave(browser, id_token_hint=hint, post_logout_redirect_uri=BACK, client_id=service.client_id)
+    assert "Location" not in response.headers
+    while page_of(response) == "sign_out":
+        response = follow(browser, browser.post("/sign-out", data={"parked": parked_in(response)}))
+    assert "Location" not in response.headers
+    assert not is_signed_in(provider, browser)
+
+
+def test_after_160_services_the_person_is_signed_out_and_told_so(provider: Provider) -> None:
+    browser, runtime = provider.signed_in(), provider.app.extensions["idp"]
+    tokens = obtain_tokens(browser, provider.service)
+    documents = [
+        {"client_name": f"Nơi {number:03}", "redirect_uris": [f"https://noi-{number}.example/cb"]}
+        for number in range(160)
+    ]
+    with provider.app.app_context(), storage.begin() as tx:
+        made = flows.service_registry.import_services(tx, runtime, documents, actor="the tests")
+        grants = storage.db.metadata.tables["grants"]
+        one = tx.execute(grants.select().order_by(grants.c.id.desc()).limit(1)).one()._asdict()
+        for each in made:
+            new_id = chance.new_id(runtime.clock.now())
+            tx.execute(grants.insert().values({**one, "id": new_id, "service_id": each.service.id}))
+    provider.clock.advance(seconds=6)
+    response = leave(browser, id_token_hint=tokens["id_token"])
+    assert response.status_code == 200
+    assert 0 < response.text.count("Nơi ") <= 20
+    cookie = browser.get_cookie("idp_session")
+    assert cookie is None or not cookie.value
+    assert not is_signed_in(provider, browser)
 
 
 def test_rp_logout_2_client_id_must_be_the_hints_audience(provider: Provider, browser: FlaskClient) -> None:

@@ -1,4 +1,6 @@
-"""What an authentication request may ask of the sign-in: OIDC Core 3.1.2.1, 3.1.2.2, 3.1.2.3, 3.1.2.6."""
+"""What an authentication request may ask of the sign-in: OIDC Core 3.1.2.1, 3.1.2.2, 3.1.2.3, 3.1.2.6, 5.5.1."""
+
+import json
 
 import pytest
 from flask.testing import FlaskClient
@@ -184,8 +186,22 @@ def test_oidc_core_3_1_2_1_max_age_holds_for_the_request_not_for_the_pages(
     typed = {"identifier": provider.citizen.number, "password": provider.citizen.password}
     page = follow(browser, browser.post("/sign-in", data={"parked": parked_in(page), **typed}))
     assert page_of(page) == "consent"
-    provider.clock.advance(minutes=2)
+    provider.clock.advance(minutes=5)
     assert "code" in answer_in(walk(browser, page))
+
+
+def test_oidc_core_3_1_2_1_a_sign_in_for_a_request_does_not_satisfy_its_max_age_for_ever(
+    provider: Provider, browser: FlaskClient
+) -> None:
+    service = provider.new_service()
+    page = follow(browser, ask(browser, service, max_age="10"))
+    typed = {"identifier": provider.citizen.number, "password": provider.citizen.password}
+    page = follow(browser, browser.post("/sign-in", data={"parked": parked_in(page), **typed}))
+    assert page_of(page) == "consent"
+    provider.clock.advance(minutes=5, seconds=1)
+    asked_again = follow(browser, browser.post("/consent", data={"parked": parked_in(page), "decision": "allow"}))
+    assert page_of(asked_again) == "sign_in"
+    assert "code" in answer_in(walk(browser, asked_again, provider.citizen))
 
 
 @pytest.mark.parametrize("max_age", ["-1", "1.5", "x", "1e3", "٣", "9" * 11, " 5", "0x10", "+5", "<b>"])
@@ -262,6 +278,126 @@ def a_logout_token(provider: Provider, service: Service, citizen: Citizen) -> st
             runtime.settings.issuer, service.client_id, sub="x", sid="y", jti=chance.new_id(now), now=now
         )
         return runtime.keyring.sign("ES256", claims, typ=logout_token.TYPE)
+
+
+# -- sub and acr in the claims parameter ---------------------------------------------------------------------------
+
+PLACES = ["id_token", "userinfo"]
+
+
+def sub_at(browser: FlaskClient, service: Service, citizen: Citizen) -> str:
+    return str(claims_in(browser, obtain_tokens(browser, service, citizen)["id_token"])["sub"])
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_oidc_core_5_5_1_a_sub_of_another_person_is_never_answered_for_this_one(
+    provider: Provider, browser: FlaskClient, place: str
+) -> None:
+    service = provider.agreed()
+    mine = sub_at(browser, service, provider.citizen)
+    theirs = sub_at(provider.signed_in(provider.other), service, provider.other)
+    asked = json.dumps({place: {"sub": {"value": theirs}}})
+    assert told(ask(browser, service, claims=asked, prompt="none"), service)["error"] == "login_required"
+    provider.clock.advance(seconds=1)
+    page = follow(browser, ask(browser, service, claims=asked))
+    assert page_of(page) == "sign_in"
+    assert told(walk(browser, page, provider.citizen), service)["error"] == "login_required"
+    provider.clock.advance(seconds=1)
+    tokens = obtain_tokens(browser, service, provider.other, claims=asked)
+    assert claims_in(browser, tokens["id_token"])["sub"] == theirs != mine
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_oidc_core_5_5_1_a_sub_of_this_person_is_answered(
+    provider: Provider, browser: FlaskClient, place: str
+) -> None:
+    mine = sub_at(browser, provider.service, provider.citizen)
+    for said in ({"value": mine}, {"essential": True}, {"value": None}, None):
+        asked = json.dumps({place: {"sub": said}})
+        assert "code" in answer_in(ask(browser, provider.service, claims=asked, prompt="none"))
+
+
+def test_oidc_core_5_5_1_hint_and_claims_that_name_different_persons_are_refused(
+    provider: Provider, browser: FlaskClient
+) -> None:
+    tokens = obtain_tokens(browser, provider.service, provider.citizen)
+    mine = claims_in(browser, tokens["id_token"])["sub"]
+    same = json.dumps({"id_token": {"sub": {"value": mine}}})
+    hint = {"id_token_hint": tokens["id_token"]}
+    assert "code" in answer_in(ask(browser, provider.service, claims=same, prompt="none", **hint))
+    other = json.dumps({"id_token": {"sub": {"value": "ai-khac"}}})
+    assert told(ask(browser, provider.service, claims=other, **hint), provider.service)["error"] == "invalid_request"
+    two = json.dumps({"id_token": {"sub": {"value": mine}}, "userinfo": {"sub": {"value": "ai-khac"}}})
+    assert told(ask(browser, provider.service, claims=two), provider.service)["error"] == "invalid_request"
+
+
+@pytest.mark.parametrize("value", [5, True, [], ["x"], {}, {"a": 1}, 1.5])
+def test_oidc_core_5_5_1_a_sub_that_is_no_text_is_refused(
+    provider: Provider, browser: FlaskClient, value: object
+) -> None:
+    for place in PLACES:
+        response = ask(browser, provider.service, claims=json.dumps({place: {"sub": {"value": value}}}))
+        assert told(response, provider.service)["error"] == "invalid_request"
+
+
+ONE, TWO = "urn:bacninh:xacthuc:1", "urn:bacninh:xacthuc:2"
+
+
+@pytest.mark.parametrize("said", [{"value": TWO}, {"values": [TWO]}, {"values": ["x", "y"]}, {"values": ["4", TWO]}])
+@pytest.mark.parametrize("place", PLACES)
+def test_oidc_core_5_5_1_1_an_essential_acr_that_cannot_be_reached_is_unmet(
+    provider: Provider, browser: FlaskClient, place: str, said: dict[str, object]
+) -> None:
+    asked = json.dumps({place: {"acr": {"essential": True, **said}}})
+    for prompt in (None, "none"):
+        response = ask(browser, provider.service, claims=asked, prompt=prompt)
+        assert told(response, provider.service)["error"] == "unmet_authentication_requirements"
+    stranger = provider.browser()
+    response = walk(stranger, ask(stranger, provider.service, claims=asked), provider.citizen)
+    assert told(response, provider.service)["error"] == "unmet_authentication_requirements"
+
+
+@pytest.mark.parametrize("said", [{"value": ONE}, {"values": [TWO, ONE]}, {"values": ["x", ONE]}, {}])
+def test_oidc_core_5_5_1_1_an_essential_acr_that_is_reached_is_answered(
+    provider: Provider, browser: FlaskClient, said: dict[str, object]
+) -> None:
+    asked = json.dumps({"id_token": {"acr": {"essential": True, **said}}})
+    tokens = obtain_tokens(browser, provider.service, claims=asked, prompt="none")
+    assert claims_in(browser, tokens["id_token"])["acr"] == ONE
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"acr_values": TWO},
+        {"acr_values": f"{TWO} x"},
+        {"claims": json.dumps({"id_token": {"acr": {"value": TWO}}})},
+        {"claims": json.dumps({"id_token": {"acr": {"values": [TWO], "essential": False}}})},
+        {"claims": json.dumps({"id_token": {"acr": None}}), "acr_values": TWO},
+    ],
+)
+def test_oidc_core_5_5_1_1_a_level_that_is_only_wished_for_is_answered_with_the_true_one(
+    provider: Provider, browser: FlaskClient, asked: dict[str, str]
+) -> None:
+    tokens = obtain_tokens(browser, provider.service, prompt="none", **asked)
+    assert claims_in(browser, tokens["id_token"])["acr"] == ONE
+
+
+@pytest.mark.parametrize("value", [{}, {"a": 1}, 5, [[]], [{}], [None], None, "", []])
+def test_oidc_core_5_5_1_1_an_acr_of_any_kind_is_no_fault(
+    provider: Provider, browser: FlaskClient, value: object
+) -> None:
+    for name in ("value", "values"):
+        claims = json.dumps({"id_token": {"acr": {"essential": True, name: value}}})
+        response = ask(browser, provider.service, claims=claims, prompt="none")
+        assert answer_in(response).get("error", "") in ("", "unmet_authentication_requirements")
+
+
+def test_unmet_authentication_requirements_2_a_service_that_wants_more_than_a_password_is_told(
+    provider: Provider, browser: FlaskClient
+) -> None:
+    service = provider.new_service(minimum_auth_level=2)
+    assert told(ask(browser, service), service)["error"] == "unmet_authentication_requirements"
 
 
 # -- login_hint, ui_locales, display, acr_values -------------------------------------------------------------------

@@ -40,7 +40,22 @@ def test_without_any_environment_it_is_development_on_localhost() -> None:
 
 def test_the_port_moves_the_default_issuer_and_a_named_issuer_stays() -> None:
     assert load_settings({"IDP_PORT": "9100"}).issuer == "http://localhost:9100"
-    assert load_settings({"IDP_PORT": "9100", "IDP_ISSUER": "https://id.example"}).issuer == "https://id.example"
+    named = {"IDP_PROFILE": "development", "IDP_PORT": "9100", "IDP_ISSUER": "https://id.example"}
+    assert load_settings(named).issuer == "https://id.example"
+
+
+@pytest.mark.parametrize("issuer", ["https://id.example", "https://192.0.2.7", "https://localhost.example"])
+def test_a_public_issuer_starts_under_no_profile_that_was_forgotten(issuer: str) -> None:
+    said = refusal({"IDP_ISSUER": issuer})
+    assert "IDP_PROFILE" in said
+    assert is_one_sentence(said)
+    for profile in ("development", "testing"):
+        assert load_settings({"IDP_ISSUER": issuer, "IDP_PROFILE": profile}).profile == profile
+
+
+@pytest.mark.parametrize("issuer", ["http://localhost:9100", "http://127.0.0.1:9100", "http://[::1]:9100"])
+def test_on_this_machine_alone_no_profile_needs_to_be_named(issuer: str) -> None:
+    assert load_settings({"IDP_ISSUER": issuer}).profile == "development"
 
 
 def test_a_safe_production_starts() -> None:
@@ -201,6 +216,26 @@ def test_no_profile_file_holds_a_secret() -> None:
         assert not re.search(r"[\w-]{40,}", file.read_text("utf-8")), file.name
 
 
+def write_key(file: Path, text: str) -> None:
+    file.write_text(text, "utf-8")
+    file.chmod(0o600)
+
+
+@pytest.mark.parametrize("mode", [0o400, 0o600, 0o640, 0o604, 0o644])
+def test_production_reads_a_master_key_only_its_owner_can_read(tmp_path: Path, mode: int) -> None:
+    for name in ("master.key", "earlier.key"):
+        write_key(tmp_path / name, KEY)
+    for changed in ("master.key", "earlier.key"):
+        (tmp_path / changed).chmod(mode)
+        if mode & 0o077:
+            with pytest.raises(
+                WrongSetting, match=rf"{changed} \(keys\.master_key_file\) must be readable by its owner"
+            ):
+                keyring.read_masters("master.key", ("earlier.key",), root=tmp_path, development=False)
+            (tmp_path / changed).chmod(0o600)
+        assert keyring.read_masters("master.key", ("earlier.key",), root=tmp_path, development=False)
+
+
 def test_production_refuses_the_master_key_of_a_development_start(tmp_path: Path) -> None:
     made = keyring.read_masters("master.key", (), root=tmp_path, development=True)
     assert (tmp_path / "master.key").read_text().startswith(DEVELOPMENT_MARK)
@@ -225,8 +260,8 @@ def test_production_never_makes_a_master_key(tmp_path: Path) -> None:
 
 
 def test_a_master_key_reads_with_or_without_padding(tmp_path: Path) -> None:
-    (tmp_path / "plain").write_text(KEY + "\n")
-    (tmp_path / "padded").write_text(KEY + "=")
+    write_key(tmp_path / "plain", KEY + "\n")
+    write_key(tmp_path / "padded", KEY + "=")
     plain, padded = keyring.read_masters("plain", ("padded",), root=tmp_path, development=False)
     assert plain == padded
     assert len(plain.key) == 32
@@ -235,13 +270,13 @@ def test_a_master_key_reads_with_or_without_padding(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", KEY[:-2], KEY + "AA", KEY[:-1] + "!", f"{KEY[:20]} {KEY[20:]}", "khóa" + KEY[4:]])
 def test_a_damaged_master_key_is_refused_and_not_shown(tmp_path: Path, text: str) -> None:
-    (tmp_path / "master.key").write_text(text, "utf-8")
+    write_key(tmp_path / "master.key", text)
     with pytest.raises(WrongSetting, match=r"keys\.master_key_file") as refused:
         keyring.read_masters("master.key", (), root=tmp_path, development=False)
     assert KEY[:10] not in str(refused.value)
 
 
 def test_a_missing_earlier_master_key_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "master.key").write_text(KEY)
+    write_key(tmp_path / "master.key", KEY)
     with pytest.raises(WrongSetting, match="earlier"):
         keyring.read_masters("master.key", ("earlier",), root=tmp_path, development=False)

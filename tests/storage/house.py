@@ -124,7 +124,7 @@ class House:
 
     # -- services and sign-ins ---------------------------------------------------------------------------------------
 
-    def service(self, name: str = "one", logout: str | None = None) -> RelyingService:
+    def service(self, name: str = "one", logout: str | None = None, **changed: Any) -> RelyingService:
         now = self.clock.now()
         made = RelyingService(
             id=self.new_id(),
@@ -136,6 +136,7 @@ class House:
             created_at=now,
             updated_at=now,
             backchannel_logout_uri=logout,
+            **changed,
         )
         with storage.begin() as tx:
             storage.relying_services.insert_service(tx, made, registered_by="a test")
@@ -221,11 +222,16 @@ class House:
             return storage.grants.find_live(tx, self.keyring, code.grant_id, sector=sector, times=self.times)
 
     def end(
-        self, session: Session, reason: EndReason = EndReason.SIGNED_OUT, *, offline_too: bool = False
+        self,
+        session: Session,
+        reason: EndReason = EndReason.SIGNED_OUT,
+        *,
+        actor: str = "the tests",
+        offline_too: bool = False,
     ) -> list[UUID]:
         with storage.begin() as tx:
             return storage.endings.end_session(
-                tx, self.keyring, session, reason, self.clock.now(), actor="the tests", offline_too=offline_too
+                tx, self.keyring, session, reason, self.clock.now(), actor=actor, offline_too=offline_too
             )
 
     # -- looking -----------------------------------------------------------------------------------------------------
@@ -237,6 +243,10 @@ class House:
     def rows(self, table: Any) -> list[Any]:
         with storage.once() as tx:
             return list(tx.execute(select(table).order_by(*table.primary_key)))
+
+    def endings(self) -> list[Any]:
+        """The lines of the audit that tell of a session's end."""
+        return [row for row in self.rows(tables.audit) if row.event.startswith("session.")]
 
     def at_once(self, deeds: list[Callable[[], R]]) -> list[R | Exception]:
         """Do all `deeds` at the same moment, a thread each; gives what each returned or raised."""

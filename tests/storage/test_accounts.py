@@ -25,10 +25,17 @@ def candidate(
     kind: str = "personal_number",
     space: SubjectKind = SubjectKind.PERSON,
     device: bytes = b"?" * 32,
+    device_for: timedelta = timedelta(days=1),
 ) -> Candidate | None:
     with storage.begin() as tx:
         return storage.accounts.find_candidate(
-            tx, house.keyring, space=space, kind=kind, value=value, device_digest=device
+            tx,
+            house.keyring,
+            space=space,
+            kind=kind,
+            value=value,
+            device_digest=device,
+            device_since=house.clock.now() - device_for,
         )
 
 
@@ -57,6 +64,17 @@ def test_a_known_device_is_known_for_its_person_alone(house: House) -> None:
     forgotten = candidate(house, one.number, device=one.device)
     assert forgotten is not None
     assert forgotten.device_id is None
+
+
+def test_a_device_not_seen_for_too_long_is_a_stranger_again(house: House) -> None:
+    person = house.person()
+    knows = []
+    for seconds in (0, 59, 1):
+        house.clock.advance(seconds=seconds)
+        found = candidate(house, person.number, device=person.device, device_for=timedelta(seconds=60))
+        assert found is not None
+        knows.append(found.device_id is not None)
+    assert knows == [True, True, False]
 
 
 @pytest.mark.parametrize("value", ["", "003190999999", "003190000001 ", "%", "_" * 12, "003190000001'--"])

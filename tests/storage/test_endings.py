@@ -7,9 +7,9 @@ from sqlalchemy import update
 
 from idp import storage
 from idp.domain.sessions import EndReason
-from idp.runtime.data_keys import Unsealable
+from idp.flows import housekeeping
 from idp.storage import tables
-from tests.storage.house import House
+from tests.storage.house import IDLE_FOR, House
 
 LOGOUT = "https://one.example/logout"
 
@@ -19,6 +19,10 @@ def parcels(house: House) -> list[storage.outbox.Parcel]:
         return storage.outbox.use_due(
             tx, house.keyring, now=house.clock.now(), lease_for=house.times.idle_for, limit=100
         )
+
+
+def endings(house: House) -> list[tuple[object, ...]]:
+    return [(row.event, row.session_id, row.actor) for row in house.endings()]
 
 
 def test_backchannel_logout_2_each_visited_service_with_a_logout_address_is_told_once(house: House) -> None:
@@ -42,8 +46,9 @@ def test_a_session_that_ended_before_tells_nobody_again(house: House) -> None:
     session = house.session(house.person())
     house.exchange(house.code(session, house.service(logout=LOGOUT)))
     assert house.end(session) != []
-    assert house.end(session, EndReason.LOCKED, actor="the tests", offline_too=True) == []
+    assert house.end(session, EndReason.LOCKED, actor="an officer", offline_too=True) == []
     assert house.count(tables.outbox) == 1
+    assert endings(house) == [("session.signed_out", session.id, "the tests")]
     assert {row.end_reason for row in house.rows(tables.sessions)} == {"signed_out"}
 
 
@@ -75,6 +80,47 @@ def test_an_ending_that_is_undone_leaves_no_trace(house: House) -> None:
         raise ZeroDivisionError
     assert house.find_live(code) is not None
     assert house.count(tables.outbox) == 0
+    assert endings(house) == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "event"),
+    [
+        (EndReason.SIGNED_OUT, "session.signed_out"),
+        (EndReason.EXPIRED, "session.expired"),
+        (EndReason.ANOTHER_PERSON, "session.replaced"),
+        (EndReason.LOCKED, "session.ended"),
+    ],
+)
+def test_every_ending_is_noted_by_what_it_was_and_who_did_it(house: House, reason: EndReason, event: str) -> None:
+    person = house.person()
+    session, other = house.session(person), house.session(person)
+    house.end(session, reason, actor="somebody")
+    assert endings(house) == [(event, session.id, "somebody")]
+    (line,) = house.endings()
+    assert (line.subject_id, line.at, line.details_sealed) == (person.id, house.clock.now(), None)
+    assert other.id in {row.id for row in house.rows(tables.sessions) if row.ended_at is None}
+
+
+def test_the_ending_of_somebody_erased_is_noted_all_the_same(house: House) -> None:
+    person = house.person()
+    session = house.session(person)
+    house.erase(person)
+    house.end(session, EndReason.EXPIRED, actor="the worker")
+    assert endings(house) == [("session.expired", session.id, "the worker")]
+
+
+def test_a_session_that_ran_out_is_ended_and_noted_by_the_worker_once(house: House) -> None:
+    session = house.session(house.person())
+    house.exchange(house.code(session, house.service(logout=LOGOUT)))
+    house.clock.advance(seconds=IDLE_FOR.total_seconds())
+    ended = []
+    for _ in range(2):
+        with storage.begin() as tx:
+            ended.append(housekeeping.end_run_out_sessions(tx, house.runtime))
+    assert ended == [1, 0]
+    assert endings(house) == [("session.expired", session.id, "the worker")]
+    assert house.count(tables.outbox) == 1
 
 
 def test_what_waits_in_the_outbox_is_sealed_for_its_row(house: House) -> None:
@@ -86,5 +132,5 @@ def test_what_waits_in_the_outbox_is_sealed_for_its_row(house: House) -> None:
     assert session.id.hex.encode() not in row.body_sealed
     with storage.begin() as tx:
         tx.execute(update(tables.outbox).values(id=house.new_id()))
-    with pytest.raises(Unsealable):
-        parcels(house)
+    assert parcels(house) == []
+    assert house.rows(tables.outbox)[0].last_failure == "the body cannot be opened"

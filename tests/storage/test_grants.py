@@ -1,12 +1,16 @@
 """A grant's life in storage: born by one exchange, counted up by refreshes, alive only while all it hangs on lives."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from idp import storage
+from idp.domain import claims
 from idp.domain.accounts import AccountState
+from idp.domain.grants import Code
 from idp.domain.sessions import EndReason
 from idp.storage import tables
 from idp.storage.grants import AlreadySpent
@@ -37,6 +41,37 @@ def test_an_exchange_makes_the_grant_and_its_release_and_gives_the_facts(house: 
     (release,) = house.rows(tables.releases)
     assert (release.grant_id, release.subject_id, release.service_id) == (grant.id, person.id, service.id)
     assert (release.name_bits, release.basis_kind, release.basis_id) == (7, "consent", BASIS)
+
+
+NUMBER_BIT = claims.to_bits(frozenset({"personal_id_number"}))
+
+
+@pytest.mark.parametrize(
+    ("basis_kind", "bits", "recorded"),
+    [
+        ("notice", 0, ("Law A", None)),
+        ("notice", NUMBER_BIT, ("Law A", "Law B")),
+        ("consent", 0, (None, None)),
+        ("consent", NUMBER_BIT, (None, "Law B")),
+    ],
+)
+@pytest.mark.parametrize("place", ["userinfo_bits", "id_token_bits"])
+def test_a_release_records_the_law_it_was_made_by_and_the_one_for_the_number(
+    house: House, basis_kind: str, bits: int, recorded: tuple[str | None, str | None], place: str
+) -> None:
+    service = house.service(legal_basis="Law A", personal_number_basis="Law B")
+    code = replace(house.code(house.session(house.person()), service), basis_kind=basis_kind)
+    code = replace(code, **{place: getattr(code, place) | bits})
+    assert house.exchange(code) is not None
+    (release,) = house.rows(tables.releases)
+    assert (release.legal_basis, release.personal_number_basis) == recorded
+
+
+def test_no_release_is_stored_without_its_basis(house: House) -> None:
+    code = house.code(house.session(house.person()), house.service())
+    with pytest.raises(IntegrityError):
+        house.exchange(replace(code, basis_id=None))  # type: ignore[arg-type]
+    assert house.count(tables.grants) == house.count(tables.releases) == 0
 
 
 def test_rfc6749_4_1_2_a_code_is_spent_once_and_the_second_use_is_told(house: House) -> None:
@@ -207,13 +242,63 @@ def test_the_idle_time_is_written_by_use_but_not_often(house: House) -> None:
     assert seen_at() == house.clock.now()
 
 
-def test_a_refused_exchange_or_refresh_does_not_keep_the_session_awake(house: House) -> None:
+def test_a_refused_exchange_does_not_keep_the_session_awake(house: House) -> None:
     session = house.session(house.person())
     code = house.code(session, house.service())
     house.exchange(code)
     house.clock.advance(minutes=10)
     with pytest.raises(AlreadySpent):
         house.exchange(code)
+    assert house.rows(tables.sessions)[0].seen_at == session.seen_at
+
+
+def test_an_offline_refresh_does_not_count_as_use_of_the_session(house: House) -> None:
+    session, service = house.session(house.person()), house.service()
+    offline, online = house.code(session, service, offline=True), house.code(session, service)
+    for code in (offline, online):
+        house.exchange(code)
+    house.clock.advance(minutes=10)
+    assert house.refresh(offline, 0) is not None
+    assert house.rows(tables.sessions)[0].seen_at == session.seen_at
+    assert house.refresh(online, 0) is not None
+    assert house.rows(tables.sessions)[0].seen_at == house.clock.now()
+
+
+def another_service(house: House, _person: Person, code: Code) -> bool:
+    return house.refresh(code, 0, house.service("two").id) is None
+
+
+def locked(house: House, person: Person, code: Code) -> bool:
+    house.set_state(person, AccountState.LOCKED)
+    return house.refresh(code, 0) is None
+
+
+def grant_ended(house: House, _person: Person, code: Code) -> bool:
+    with storage.begin() as tx:
+        storage.grants.end_grant(tx, code.grant_id, EndReason.CODE_REPLAYED, house.clock.now())
+    return house.refresh(code, 0) is None
+
+
+REFUSALS: dict[str, Callable[[House, Person, Code], bool]] = {
+    "of an earlier generation": lambda house, _person, code: house.refresh(code, -1) is None,
+    "of a later generation": lambda house, _person, code: house.refresh(code, 1) is None,
+    "of another service": another_service,
+    "of a locked person": locked,
+    "of a grant that ended": grant_ended,
+    "of a grant that ran out": lambda house, _person, code: (
+        house.clock.advance(minutes=5) and not house.refresh(code, 0)
+    ),
+}
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_a_refused_refresh_does_not_keep_the_session_awake(house: House, refusal: str) -> None:
+    person = house.person()
+    session = house.session(person)
+    code = house.code(session, house.service())
+    house.exchange(code, lasts=timedelta(minutes=15))
+    house.clock.advance(minutes=10)
+    assert REFUSALS[refusal](house, person, code)
     assert house.rows(tables.sessions)[0].seen_at == session.seen_at
 
 

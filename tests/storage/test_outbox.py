@@ -1,7 +1,9 @@
 """The outbox: taken under a lease by one worker, tried again, given up in the end, never lost."""
 
+from collections.abc import Collection
 from contextlib import suppress
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import pytest
 
@@ -13,14 +15,33 @@ from tests.storage.house import House
 LEASE = timedelta(seconds=60)
 
 
-def add(house: House, kind: str = "fetch_logo", **body: str) -> object:
+def add(house: House, kind: str = "fetch_logo", service: UUID | None = None, **body: str) -> UUID:
+    """A parcel for `service`, or for one of its own."""
     with storage.begin() as tx:
-        return storage.outbox.insert_parcel(tx, house.keyring, kind, dict(body), now=house.clock.now())
+        return storage.outbox.insert_parcel(
+            tx, house.keyring, kind, dict(body), now=house.clock.now(), service_id=service or house.new_id()
+        )
 
 
-def take(house: House, limit: int = 10) -> list[Parcel]:
+def take(house: House, limit: int = 10, but: Collection[UUID] = ()) -> list[Parcel]:
     with storage.begin() as tx:
-        return storage.outbox.use_due(tx, house.keyring, now=house.clock.now(), lease_for=LEASE, limit=limit)
+        return storage.outbox.use_due(
+            tx, house.keyring, now=house.clock.now(), lease_for=LEASE, limit=limit, but_services=but
+        )
+
+
+def deliver(house: House, parcel: Parcel) -> None:
+    with storage.begin() as tx:
+        storage.outbox.end_delivered(tx, parcel, house.clock.now())
+
+
+def put_off(house: House, service: UUID, seconds: int) -> None:
+    with storage.begin() as tx:
+        storage.outbox.put_off(tx, service, house.clock.now() + timedelta(seconds=seconds))
+
+
+def next_tries(house: House) -> dict[UUID, datetime]:
+    return {row.id: row.next_try_at for row in house.rows(tables.outbox)}
 
 
 def fail(house: House, parcel: Parcel, next_try_at: datetime | None, failure: str = "answered 500") -> None:
@@ -48,8 +69,7 @@ def test_a_parcel_of_a_worker_that_died_is_taken_by_another(house: House) -> Non
 def test_a_delivered_parcel_is_never_taken_again_and_stays_in_the_ledger(house: House) -> None:
     add(house)
     (parcel,) = take(house)
-    with storage.begin() as tx:
-        storage.outbox.end_delivered(tx, parcel, house.clock.now())
+    deliver(house, parcel)
     house.clock.advance(days=2)
     assert take(house) == []
     (row,) = house.rows(tables.outbox)
@@ -89,7 +109,9 @@ def test_the_longest_due_comes_first_and_no_more_than_asked(house: House) -> Non
 
 def test_a_parcel_that_is_undone_with_its_change_was_never_there(house: House) -> None:
     with suppress(ZeroDivisionError), storage.begin() as tx:
-        storage.outbox.insert_parcel(tx, house.keyring, "fetch_logo", {}, now=house.clock.now())
+        storage.outbox.insert_parcel(
+            tx, house.keyring, "fetch_logo", {}, now=house.clock.now(), service_id=house.new_id()
+        )
         raise ZeroDivisionError
     assert take(house) == []
 
@@ -126,3 +148,82 @@ def test_a_parcel_whose_key_is_lost_is_given_up_and_holds_nobody_up(house: House
     assert [parcel.id for parcel in take(house)] == [good]
     (given_up,) = [row for row in house.rows(tables.outbox) if row.id == lost]
     assert (given_up.state, given_up.last_failure) == ("failed", "the body cannot be opened")
+
+
+def test_a_service_is_given_one_parcel_at_a_time_the_longest_due_first(house: House) -> None:
+    service = house.new_id()
+    ids = []
+    for _ in range(3):
+        ids.append(add(house, service=service))
+        house.clock.advance(seconds=1)
+    alone = add(house)
+    assert {parcel.id for parcel in take(house)} == {ids[0], alone}
+    assert [parcel.id for parcel in take(house)] == [ids[1]]
+
+
+def test_what_many_parcels_wait_for_keeps_no_other_service_waiting(house: House) -> None:
+    hanging = house.new_id()
+    for _ in range(20):
+        add(house, service=hanging)
+        house.clock.advance(seconds=1)
+    others = [add(house) for _ in range(3)]
+    assert {parcel.id for parcel in take(house, 4)} > set(others)
+
+
+def test_a_service_with_a_delivery_under_way_is_passed_over(house: House) -> None:
+    one, other = house.new_id(), house.new_id()
+    for service in (one, other):
+        add(house, service=service)
+    assert [parcel.service_id for parcel in take(house, but=[one])] == [other]
+    assert take(house, but={one, other}) == []
+    assert [parcel.service_id for parcel in take(house)] == [one]
+
+
+def test_a_parcel_for_no_service_waits_for_none(house: House) -> None:
+    with storage.begin() as tx:
+        id_ = storage.outbox.insert_parcel(tx, house.keyring, "fetch_logo", {}, now=house.clock.now())
+    assert [parcel.id for parcel in take(house, but=[house.new_id()])] == [id_]
+
+
+def test_a_parcel_of_a_kind_this_version_does_not_know_stays_queued_and_holds_nobody_up(house: House) -> None:
+    service = house.new_id()
+    unknown = add(house, "of_a_newer_version", service)
+    house.clock.advance(seconds=1)
+    known = [add(house, kind, service) for kind in storage.outbox.KINDS]
+    assert [parcel.id for _ in range(3) for parcel in take(house)] == known
+    house.clock.advance(days=3)
+    assert unknown not in [parcel.id for parcel in take(house)]
+    (row,) = [row for row in house.rows(tables.outbox) if row.id == unknown]
+    assert (row.state, row.tries, row.leased_until, row.last_failure) == ("queued", 0, None, None)
+
+
+def test_a_delivery_makes_what_else_waits_for_its_service_due_now(house: House) -> None:
+    back, away = house.new_id(), house.new_id()
+    first, second, third, elsewhere = (add(house, service=each) for each in (back, back, back, away))
+    taken = {parcel.id: parcel for parcel in take(house)}
+    fail(house, taken[elsewhere], None)
+    still_away = add(house, service=away)
+    for service in (back, away):
+        put_off(house, service, 30)
+    assert take(house) == []
+    deliver(house, taken[first])
+    assert [parcel.id for _ in range(3) for parcel in take(house)] == [second, third]
+    assert next_tries(house)[still_away] == house.clock.now() + timedelta(seconds=30)
+    states = {row.id: row.state for row in house.rows(tables.outbox)}
+    assert (states[first], states[elsewhere], states[still_away]) == ("delivered", "failed", "queued")
+
+
+def test_what_waits_for_a_service_that_does_not_answer_is_put_off_and_nothing_else(house: House) -> None:
+    away, other = house.new_id(), house.new_id()
+    over, waiting, of_other = add(house, service=away), add(house, service=away), add(house, service=other)
+    taken = {parcel.id: parcel for parcel in take(house)}
+    deliver(house, taken[over])
+    later = add(house, service=away)
+    (tried,) = take(house)
+    fail(house, tried, house.clock.now() + timedelta(seconds=90))
+    before = next_tries(house)
+    put_off(house, away, 60)
+    until = house.clock.now() + timedelta(seconds=60)
+    assert tried.id == waiting
+    assert next_tries(house) == {**before, later: until}
+    assert before[of_other] == house.clock.now()

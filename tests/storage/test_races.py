@@ -4,11 +4,13 @@ from collections.abc import Callable
 
 import pytest
 
+from idp import storage
 from idp.domain.relying_services import RelyingService
 from idp.domain.sessions import EndReason
+from idp.flows import housekeeping
 from idp.storage import tables
 from idp.storage.grants import AlreadySpent, Held
-from tests.storage.house import House, Person
+from tests.storage.house import IDLE_FOR, House, Person
 
 
 def test_rfc6749_10_5_of_64_threads_that_spend_one_code_exactly_one_wins(house: House) -> None:
@@ -83,7 +85,38 @@ def test_of_two_endings_at_once_one_tells_the_services(house: House) -> None:
     house.exchange(house.code(session, house.service(logout="https://one.example/logout")))
     got = house.at_once([lambda: house.end(session)] * 4)
     assert sorted(len(each) for each in got if isinstance(each, list)) == [0, 0, 0, 1]
-    assert house.count(tables.outbox) == 1
+    assert house.count(tables.outbox) == len(house.endings()) == 1
+
+
+def test_workers_that_end_what_ran_out_at_once_write_one_line_each(house: House) -> None:
+    person, service = house.person(), house.service(logout="https://one.example/logout")
+    for _ in range(6):
+        house.exchange(house.code(house.session(person), service))
+    house.clock.advance(seconds=IDLE_FOR.total_seconds())
+
+    def end_run_out() -> int:
+        with storage.begin() as tx:
+            return housekeeping.end_run_out_sessions(tx, house.runtime)
+
+    got = house.at_once([end_run_out] * 4)
+    assert sum(each for each in got if isinstance(each, int)) == 6, got
+    noted = [(row.event, row.session_id) for row in house.endings()]
+    assert len(noted) == len(set(noted)) == house.count(tables.outbox) == 6
+    assert {event for event, _ in noted} == {"session.expired"}
+
+
+@pytest.mark.postgres
+def test_what_another_worker_is_ending_is_passed_over_without_waiting(postgres_house: House) -> None:
+    house = postgres_house
+    person = house.person()
+    ids = [house.session(person).id, house.session(person).id]
+    now = house.clock.advance(seconds=IDLE_FOR.total_seconds())
+    with storage.begin() as first:
+        held = storage.sessions.list_run_out(first, now=now, idle_for=IDLE_FOR, limit=1)
+        with storage.begin() as second:
+            second.exec_driver_sql("SET LOCAL lock_timeout = '2s'")
+            other = storage.sessions.list_run_out(second, now=now, idle_for=IDLE_FOR, limit=2)
+    assert [[session.id for session in each] for each in (held, other)] == [ids[:1], ids[1:]]
 
 
 @pytest.mark.parametrize("offline", [False, True])

@@ -76,7 +76,13 @@ def looks(house: House, mau: Person, thu: Person) -> dict[str, object]:
     with storage.begin() as tx:
         found = [
             storage.accounts.find_candidate(
-                tx, ring, space=SubjectKind.PERSON, kind=kind, value=value, device_digest=b""
+                tx,
+                ring,
+                space=SubjectKind.PERSON,
+                kind=kind,
+                value=value,
+                device_digest=b"",
+                device_since=house.clock.now(),
             )
             for kind, value in (("phone", PHONE), ("personal_number", mau.number), ("personal_number", thu.number))
         ]

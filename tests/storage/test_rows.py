@@ -3,6 +3,7 @@
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -91,7 +92,7 @@ def consent(house: House, person: Person, service_id: object, **changed: object)
 
 def test_the_newest_answer_of_a_person_for_a_service_is_found_whole(house: House) -> None:
     person, other, service, elsewhere = house.person(), house.person(), house.service(), house.service("two")
-    consent(house, person, service.id)
+    consent(house, person, service.id, kind=BasisKind.NOTICE, legal_basis="Law A")
     newest = consent(
         house,
         person,
@@ -104,8 +105,29 @@ def test_the_newest_answer_of_a_person_for_a_service_is_found_whole(house: House
     consent(house, other, service.id)
     consent(house, person, elsewhere.id)
     with storage.once() as tx:
-        assert storage.consents.find_latest(tx, person.id, service.id, BasisKind.CONSENT) == newest
+        assert storage.consents.find_latest(tx, person.id, service.id, BasisKind.NOTICE) == newest
         assert storage.consents.find_latest(tx, other.id, elsewhere.id, BasisKind.NOTICE) is None
+
+
+def test_a_consent_stands_where_a_notice_would_do_and_never_the_other_way_round(house: House) -> None:
+    person, service, other = house.person(), house.service(), house.service("two")
+    agreed = consent(house, person, service.id)
+    told = consent(house, person, other.id, kind=BasisKind.NOTICE, legal_basis="Law A")
+    with storage.once() as tx:
+        find = partial(storage.consents.find_latest, tx, person.id)
+        assert find(service.id, BasisKind.NOTICE) == find(service.id, BasisKind.CONSENT) == agreed
+        assert find(other.id, BasisKind.NOTICE) == told
+        assert find(other.id, BasisKind.CONSENT) is None
+
+
+def test_a_notice_shown_later_hides_no_consent(house: House) -> None:
+    person, service = house.person(), house.service()
+    agreed = consent(house, person, service.id)
+    house.clock.advance(seconds=1)
+    told = consent(house, person, service.id, kind=BasisKind.NOTICE, legal_basis="Law A")
+    with storage.once() as tx:
+        assert storage.consents.find_latest(tx, person.id, service.id, BasisKind.CONSENT) == agreed
+        assert storage.consents.find_latest(tx, person.id, service.id, BasisKind.NOTICE) == told
 
 
 def test_a_withdrawn_consent_stays_as_withdrawn(house: House) -> None:

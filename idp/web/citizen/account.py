@@ -46,7 +46,7 @@ def account() -> ResponseReturnValue:
         ShownFact(
             what=label(name),
             value=display(signed_in.profile, name),
-            source=_source(by_name[name].source),
+            source=_source(by_name[name].source, is_confirmed=bool(signed_in.profile.claims.get(f"{name}_verified"))),
             when=_day(by_name[name].verified_at or by_name[name].valid_from),
         )
         for name in SHOWN
@@ -62,7 +62,10 @@ def account() -> ResponseReturnValue:
     return page("account/account.html", person=person, facts=shown, services=sorted(used, key=lambda each: each.name))
 
 
-def _source(source: ProofSource) -> str:
+def _source(source: ProofSource, *, is_confirmed: bool) -> str:
+    """Who says so; a contact of one's own may have been confirmed by a code."""
+    if source is ProofSource.SELF and is_confirmed:
+        return str(gettext("declared by yourself, and confirmed"))
     texts: dict[ProofSource, str] = {
         ProofSource.SELF: gettext("declared by yourself"),
         ProofSource.COUNTER: gettext("checked at a service counter"),

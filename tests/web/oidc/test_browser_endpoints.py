@@ -115,7 +115,7 @@ def test_cookies_are_host_only_secure_and_out_of_scripts_reach_on_https(
     make_app: Callable[..., Flask], sqlite_url: str
 ) -> None:
     app = make_app(sqlite_url, IDP_ISSUER="https://dinh-danh.example")
-    citizen, service = a_citizen(app), a_service(app)
+    citizen, service = a_citizen(app), a_service(app, agency_code="H05")
     browser = app.test_client()
     options: dict[str, Any] = {"base_url": "https://dinh-danh.example"}
     page = browser.get("/oauth2/authorize", query_string=request_of(service), **options)

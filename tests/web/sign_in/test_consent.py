@@ -237,3 +237,23 @@ def test_when_the_service_is_suspended_meanwhile_nobody_is_sent_there(
         late = answer(browser, page, decision)
         assert late.status_code == 400
         assert error_of(late)
+
+
+@pytest.mark.parametrize(
+    "renewed",
+    [{"legal_basis": "Nghị định khác"}, {"purpose": {"vi": "Việc khác"}}, {"scope": "openid"}],
+    ids=lambda renewed: next(iter(renewed)),
+)
+@pytest.mark.parametrize("law", [None, LAW], ids=["consent", "notice"])
+def test_an_answer_to_what_was_changed_meanwhile_does_not_count(
+    sqlite_app: Flask, browser: FlaskClient, clock: FixedClock, renewed: dict[str, object], law: str | None
+) -> None:
+    members: dict[str, object] = {"client_id": "doi-y", "purpose": {"vi": "Điền sẵn hồ sơ"}, "legal_basis": law}
+    page = question(browser, a_service(sqlite_app, **members))
+    a_service(sqlite_app, **{**members, **renewed})
+    clock.advance(seconds=6)
+    asked_again = follow(browser, answer(browser, page, "allow"))
+    assert page_of(asked_again) == "consent"
+    with sqlite_app.app_context():
+        assert rows_of("consents") == []
+    assert "code" in answer_in(walk(browser, answer(browser, asked_again, "allow")))

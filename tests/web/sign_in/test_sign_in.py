@@ -301,3 +301,13 @@ def test_signing_in_at_the_same_moment_in_two_tabs_leaves_one_living_cookie(
         thread.join()
     assert set(statuses) <= {303, 503}, "four slots are not there; nobody meets a fault"
     assert 303 in statuses
+
+
+@pytest.mark.parametrize("name", [NUMBERS[0], "003199000099"], ids=["known", "unknown"])
+def test_a_password_that_grows_without_end_is_wrong_and_no_fault(
+    browser: FlaskClient, citizen: Citizen, name: str
+) -> None:
+    page = follow(browser, browser.get("/sign-in"))
+    answer = browser.post("/sign-in", data=typed(citizen, page, identifier=name, password="\ufdfa" * 1024))
+    assert answer.status_code == 401
+    assert page_of(answer) == "sign_in"
