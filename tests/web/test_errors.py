@@ -189,3 +189,9 @@ def test_the_other_language_shows_the_same_error(app: Flask) -> None:
     assert english.status_code == 400
     assert error_of(english) != error_of(vietnamese)
     assert "redirect_uri" in english.text
+
+
+def test_a_long_path_is_logged_by_its_beginning(app: Flask, journal: StringIO) -> None:
+    app.test_client().get("/" + "khong-co/" * 500)
+    [line] = [line for line in lines(journal) if line["event"] == "answered"]
+    assert len(line["path"]) == 200

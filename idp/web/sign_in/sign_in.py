@@ -1,13 +1,14 @@
 """The sign-in page: who asks, a name, a password."""
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from flask import Blueprint, Response, make_response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from idp import flows, protocol, storage
+from idp.domain import next_step
 from idp.domain.refusals import Refusal
 from idp.flows.sign_in import Browser, Failure, SignedInNow
 from idp.protocol.authorize import RefusedAtService
@@ -41,11 +42,16 @@ def sign_in() -> ResponseReturnValue:
         # Another browser, a lost cookie or a page left open: the request starts anew and finds its way back here.
         return _restart(parked)
     signed_in = given.signed_in()
-    if signed_in is not None and signed_in.session.auth_time >= parked.at:
+    if signed_in is not None and _was_for_this(signed_in.session.auth_time, parked):
         return _onward(parked)  # the back button, or a second tab: this request has had its sign-in
     language.wish(parked.language_wanted)
     hint = next((value for name, value in parked.pairs if name == "login_hint"), "")
     return _page(parked, identifier=hint[:254])
+
+
+def _was_for_this(auth_time: datetime, parked: Parked) -> bool:
+    """Later than next_step's limit it may be too old for max_age: whoever was sent here then must see the page."""
+    return auth_time >= parked.at and given.runtime().clock.now() - auth_time <= next_step.SLOW_PAGES
 
 
 @blueprint.post("/sign-in")
