@@ -381,10 +381,10 @@ def test_each_endpoint_was_there_to_be_attacked(provider: Provider) -> None:
 def test_60_kb_of_parameters_are_read_once() -> None:
     """Comparing each name with each takes half a minute for as many."""
     distinct = [(f"a{number}", "") for number in range(60_000)]
-    began = time.perf_counter()
+    began = time.thread_time()
     assert repeated(distinct) == []
     assert repeated([*distinct, ("a7", ""), ("resource", ""), ("resource", "")]) == ["a7"]
-    assert time.perf_counter() - began < 1
+    assert time.thread_time() - began < 1
 
 
 @pytest.mark.parametrize("path", ["/oauth2/authorize", "/oauth2/token", "/oauth2/logout", "/oauth2/userinfo"])
@@ -393,9 +393,9 @@ def test_60_kb_of_parameters_are_answered_at_once(ready: Provider, path: str) ->
     browser = ready.browser()
     for method in ("GET", "POST"):
         sent: dict[str, Any] = {"query_string": pairs} if method == "GET" else {"data": pairs}
-        began = time.perf_counter()
+        began = time.thread_time()
         response = browser.open(path, method=method, content_type=CONTENT_TYPES[0], **sent)
-        assert time.perf_counter() - began < 1
+        assert time.thread_time() - began < 1
         assert find_fault(ready, response) is None
 
 

@@ -61,7 +61,7 @@ Step = SignIn | ChooseAccount | AskConsent | Issue | Refuse
 def decide(facts: Facts, now: datetime) -> Step:
     """The next step; with prompt=none every page becomes its error."""
     step = _next_page(facts, now)
-    if "none" not in facts.prompts or isinstance(step, Issue):
+    if "none" not in facts.prompts or isinstance(step, Issue | Refuse):
         return step
     match step:
         case SignIn():

@@ -108,9 +108,7 @@ def test_no_scope_releases_the_number_without_a_law(scopes: frozenset[str], sour
     assert NUMBER not in json.dumps(claims.release(person, plan.names, SERVICE))
 
 
-@given(
-    st.frozensets(st.sampled_from(claims.SCOPES_SUPPORTED)), st.frozensets(st.sampled_from(claims.SCOPES_SUPPORTED))
-)
+@given(st.frozensets(st.sampled_from(claims.SCOPES_SUPPORTED)), st.frozensets(st.sampled_from(claims.SCOPES_SUPPORTED)))
 def test_oidc_core_5_5_the_claims_parameter_cannot_go_round_the_registered_scopes(
     registered: frozenset[str], asked: frozenset[str]
 ) -> None:

@@ -92,7 +92,21 @@ def test_a_foreign_format_is_unreadable_and_never_a_fault(packed: bytes) -> None
 @pytest.mark.parametrize("value", [None, 5, "x", 1e300, ["x"], {"a": 1}, True])
 def test_a_code_with_one_foreign_part_is_read_or_unreadable(place: int, value: object) -> None:
     hexes = [UUID(int=7).hex] * 4
-    parts: list[object] = [1, *hexes, "https://a.example", None, None, "openid", 0, 0, "notice", hexes[0], False, 1.0, 2.0]
+    parts: list[object] = [
+        1,
+        *hexes,
+        "https://a.example",
+        None,
+        None,
+        "openid",
+        0,
+        0,
+        "notice",
+        hexes[0],
+        False,
+        1.0,
+        2.0,
+    ]
     assert Code.unpack(orjson.dumps(parts)).scopes == ("openid",)
     parts[place] = value
     is_readable = True

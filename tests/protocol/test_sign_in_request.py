@@ -308,9 +308,7 @@ def test_oidc_core_5_5_1_a_sub_of_another_person_is_never_answered_for_this_one(
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_oidc_core_5_5_1_a_sub_of_this_person_is_answered(
-    provider: Provider, browser: FlaskClient, place: str
-) -> None:
+def test_oidc_core_5_5_1_a_sub_of_this_person_is_answered(provider: Provider, browser: FlaskClient, place: str) -> None:
     mine = sub_at(browser, provider.service, provider.citizen)
     for said in ({"value": mine}, {"essential": True}, {"value": None}, None):
         asked = json.dumps({place: {"sub": said}})
