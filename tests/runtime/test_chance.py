@@ -28,13 +28,14 @@ def test_ids_sort_by_time(moment: datetime, milliseconds: int) -> None:
     assert chance.new_id(moment).bytes < chance.new_id(later).bytes
 
 
-def test_ids_of_one_moment_differ_in_all_the_bits_that_are_chance() -> None:
-    made = [chance.new_id(START).int for _ in range(200)]
+def test_ids_differ_in_all_the_bits_that_are_chance() -> None:
+    made = [chance.new_id(START + timedelta(milliseconds=n)).int for n in range(200)]
     ever_set, ever_unset = 0, 0
     for value in made:
         ever_set |= value
         ever_unset |= ~value
-    drawn = (1 << 80) - 1 ^ (0xF << 76) ^ (0x3 << 62)
+    # Version and variant stand; the first free bit is kept clear for steps within a millisecond.
+    drawn = (1 << 80) - 1 ^ (0xF << 76) ^ (0x3 << 62) ^ (1 << 75)
     assert len(set(made)) == 200
     assert ever_set & ever_unset & drawn == drawn
 
@@ -58,3 +59,10 @@ def test_the_clock_speaks_utc() -> None:
     now = SystemClock().now()
     assert now.utcoffset() == timedelta(0)
     assert before <= now <= datetime.now(UTC)
+
+
+def test_rfc9562_6_2_of_two_ids_of_one_millisecond_the_later_is_the_greater() -> None:
+    made = [chance.new_id(START) for _ in range(1000)]
+    assert made == sorted(set(made))
+    assert {id_.version for id_ in made} == {7}
+    assert {id_.variant for id_ in made} == {"specified in RFC 4122"}
