@@ -52,8 +52,12 @@ def a_person(demo: DemoProcess) -> Iterator[Callable[[], Person]]:
     app = create_app(settings)
     log.configure("warning")  # the debug level is for the demonstration's own processes
     serials = itertools.count(1)
-    with app.app_context():
-        yield lambda: _make(app.extensions["idp"], next(serials))
+
+    def make() -> Person:
+        with app.app_context():  # one a call: a context does not last from one test to the next
+            return _make(app.extensions["idp"], next(serials))
+
+    yield make
     close(app)
 
 
