@@ -8,8 +8,10 @@ from idp.flows import key_care
 from idp.protocol.registry import Registry
 from idp.runtime import keyring, log
 from idp.runtime.clock import Clock, SystemClock
+from idp.runtime.foreign_keys import ForeignKeys
 from idp.runtime.hash_slots import HashSlots
 from idp.runtime.keyring import Keyring, StoredKeys
+from idp.runtime.metrics import Metrics
 from idp.runtime.outbound import Outbound
 from idp.runtime.runtime import Runtime
 from idp.runtime.settings import ROOT, Settings, WrongSetting
@@ -50,11 +52,14 @@ def _runtime(settings: Settings, clock: Clock, outbound: Outbound | None) -> Run
         with storage.begin() as tx:
             return key_care.ensure_keys(tx, ring, clock.now())
 
+    door = outbound or Outbound(settings.outbound, log_exemptions=settings.is_production)
     return Runtime(
         settings=settings,
         clock=clock,
         keyring=Keyring(masters, clock, load),
-        outbound=outbound or Outbound(settings.outbound, log_exemptions=settings.is_production),
+        outbound=door,
+        foreign_keys=ForeignKeys(door, clock),
+        metrics=Metrics(settings.metrics.folder, ROOT),
         hash_slots=HashSlots(settings.passwords.hash_slots, settings.passwords.hash_queue),
     )
 

@@ -27,6 +27,7 @@ from tests.builders import (
     spend,
     userinfo,
 )
+from tests.builders_assertions import a_key, assertion_form, signed
 from tests.doubles import FixedClock
 from tests.wire import StatementCounter, WireCounter
 
@@ -98,6 +99,40 @@ def test_hot_requests_keep_their_round_trips_on_postgresql(on_postgres: Warm, wi
     told += wire.statements
     assert len(told) == 5
     assert "throttles" not in " ".join(told), "a successful hot request touches no throttle row"
+
+
+@pytest.mark.postgres
+def test_introspection_takes_one_round_trip_and_an_assertion_one_more(on_postgres: Warm, wire: WireCounter) -> None:
+    token = on_postgres.tokens()["access_token"]
+    key = a_key()
+    keyed = a_service(
+        on_postgres.app,
+        client_secret=None,
+        token_endpoint_auth_method="private_key_jwt",
+        jwks=key.jwks,
+        grant_types=["authorization_code"],
+    )
+    now = int(on_postgres.app.extensions["idp"].clock.now().timestamp())
+
+    def assertion(place: int) -> dict[str, str]:
+        said = {"iss": keyed.client_id, "sub": keyed.client_id, "aud": "http://localhost:8000", "exp": now + 60}
+        return assertion_form(signed({**said, "jti": str(place)}, key))
+
+    def ask_about(form: dict[str, str], headers: dict[str, str]) -> None:
+        response = on_postgres.browser.post("/oauth2/introspect", data={"token": token, **form}, headers=headers)
+        assert response.status_code == 200, response.text
+
+    own = on_postgres.service.credentials()["headers"]
+    for place in range(WARM_UP):
+        ask_about({}, own)
+        ask_about(assertion(place), {})
+    wire.reset()
+    ask_about({}, own)
+    assert wire.round_trips == 1, wire.statements
+    assert not any(WRITES.search(statement) for statement in wire.statements), "introspection writes nothing"
+    wire.reset()
+    ask_about(assertion(WARM_UP), {})
+    assert wire.round_trips == 1, wire.statements  # another's token: its jti is all that is asked of the database
 
 
 @pytest.mark.postgres

@@ -1,5 +1,6 @@
 """The steps of the schema: numbered, one head, and after them the tables are what idp/storage/tables.py says."""
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,9 @@ from flask import Flask
 from sqlalchemy import Connection, inspect, text
 
 from idp import storage
+from idp.runtime import chance
 from idp.storage import partitions, tables
+from tests.doubles import START
 from tests.stores import ROOT
 
 MIGRATIONS = ROOT / "migrations"
@@ -207,3 +210,52 @@ def test_on_postgresql_the_tables_that_only_grow_are_cut_by_month(migrated: Flas
         months = tx.scalar(text(f"SELECT count(*) FROM pg_inherits WHERE inhparent = '{table}'::regclass"))
         assert months is not None
         assert months > partitions.MONTHS_AHEAD
+
+
+# -- 0002: the version before runs on it ------------------------------------------------------------------------------
+
+SERVICE_OF_0001 = text(
+    "INSERT INTO relying_services (id, client_id, sector, state, metadata, secret_digests, registered_by, created_at,"
+    " updated_at) VALUES (:id, :client_id, 's', 'active', :metadata, '[]', 'x', :now, :now)"
+)
+GRANT_OF_0001 = text(
+    "INSERT INTO grants (id, session_id, subject_id, service_id, scopes, userinfo_bits, id_token_bits, auth_time, amr,"
+    " auth_level, offline, generation, created_at, expires_at)"
+    " VALUES (:id, :id, :id, :id, 'openid', 0, 0, :now, 'pwd', 1, false, 0, :now, :now)"
+)
+
+
+def insert_service_of_0001(tx: Connection, client_id: str, **metadata: Any) -> None:
+    now = START if tx.dialect.name == "postgresql" else START.replace(tzinfo=None)
+    document = {"names": {"": "x"}, "redirect_uris": ["https://cu.example:8443/cb"], "exceptions": [], **metadata}
+    id_ = chance.new_id(START)
+    values = {"id": id_ if tx.dialect.name == "postgresql" else id_.hex, "now": now}
+    tx.execute(SERVICE_OF_0001, {**values, "client_id": client_id, "metadata": json.dumps(document)})
+    tx.execute(GRANT_OF_0001, values)
+
+
+def test_0002_lists_the_origins_of_services_that_are_there_already(migrated: Flask) -> None:
+    with migrated.app_context():
+        flask_migrate.downgrade(directory=str(MIGRATIONS), revision="0001")
+        with storage.begin() as tx:
+            insert_service_of_0001(tx, "cu")
+            insert_service_of_0001(tx, "ung-dung", redirect_uris=["vn.example:/cb"])
+        flask_migrate.upgrade(directory=str(MIGRATIONS))
+        with storage.once() as tx:
+            found = storage.relying_services.find_by_origin(tx, "https://cu.example:8443")
+            assert found is not None
+            assert found.client_id == "cu"
+            assert tx.scalar(sqlalchemy.select(sqlalchemy.func.count()).select_from(tables.service_origins)) == 1
+
+
+def test_0002_the_version_before_still_writes_and_is_read(migrated: Flask) -> None:
+    with migrated.app_context():
+        with storage.begin() as tx:
+            insert_service_of_0001(tx, "cu")
+        with storage.once() as tx:
+            found = storage.relying_services.find_by_client_id(tx, "cu")
+            assert found is not None
+            assert (found.resources, found.jwks, found.resource_token_format) == ((), None, "opaque")
+            grant = storage.grants.find_grant(tx, tx.execute(sqlalchemy.select(tables.grants.c.id)).scalar_one())
+            assert grant is not None
+            assert grant.resource is None

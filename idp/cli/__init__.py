@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from idp.cli import accounts, demo, keys, services, worker
+from idp.cli import accounts, demo, keys, metrics, services, worker
 from idp.runtime.runtime import Runtime
 
 
@@ -11,3 +11,4 @@ def add_commands(app: Flask, runtime: Runtime) -> None:
     for group in (accounts.group(runtime), services.group(runtime), keys.group(runtime), demo.group(runtime)):
         app.cli.add_command(group)
     app.cli.add_command(worker.command(app, runtime))
+    app.cli.add_command(metrics.command(app, runtime))

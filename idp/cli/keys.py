@@ -21,6 +21,23 @@ def group(runtime: Runtime) -> AppGroup:
         for line in lines:
             click.echo(line)
 
+    @keys.command("revoke")
+    @click.argument("kid")
+    @refusals_as_sentences
+    def revoke(kid: str) -> None:
+        """Take the leaked key KID out of use at once; workers follow within five seconds."""
+        with storage.begin() as tx:
+            lines = flows.key_care.revoke(tx, runtime, kid, actor="the command line")
+        for line in lines:
+            click.echo(line)
+
+    @keys.command("list")
+    @refusals_as_sentences
+    def list_keys() -> None:
+        """Every published signing key: algorithm, state, kid."""
+        for alg, state, kid in runtime.keyring.list_signing_keys():
+            click.echo(f"{alg} {state:8} {kid}")
+
     @keys.command("rewrap")
     @refusals_as_sentences
     def rewrap() -> None:

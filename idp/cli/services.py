@@ -38,6 +38,8 @@ def group(runtime: Runtime) -> AppGroup:
             if registered.secret:
                 click.echo(f"  client_secret (shown once): {registered.secret}")
 
+    _add_care(services, runtime)
+
     @services.command("list")
     @refusals_as_sentences
     def list_services() -> None:
@@ -59,3 +61,38 @@ def group(runtime: Runtime) -> AppGroup:
         console.print(table if found else "No service is registered.")
 
     return services
+
+
+def _add_care(services: AppGroup, runtime: Runtime) -> None:
+    """What becomes of services that are registered, and who may register more."""
+
+    @services.command("suspend")
+    @click.argument("client_id")
+    @refusals_as_sentences
+    def suspend(client_id: str) -> None:
+        """Stop a service: no sign-in, no token, no userinfo; workers follow within five seconds."""
+        with storage.begin() as tx:
+            flows.service_registry.suspend(tx, runtime, client_id, actor="the command line")
+        click.echo(f"{client_id} is suspended")
+
+    @services.command("resume")
+    @click.argument("client_id")
+    @refusals_as_sentences
+    def resume(client_id: str) -> None:
+        """Let a suspended service go on."""
+        with storage.begin() as tx:
+            flows.service_registry.suspend(tx, runtime, client_id, actor="the command line", resume=True)
+        click.echo(f"{client_id} is active")
+
+    @services.command("invite")
+    @click.option("--agency", help="The code of the agency whose services may be registered.")
+    @click.option("--uses", default=1, type=click.IntRange(1, 100), show_default=True)
+    @click.option("--days", default=7, type=click.IntRange(1, 90), show_default=True)
+    @refusals_as_sentences
+    def invite(agency: str | None, uses: int, days: int) -> None:
+        """Make an initial access token, with which a vendor registers services (RFC 7591). It is shown this once."""
+        with storage.begin() as tx:
+            token = flows.service_registry.invite(
+                tx, runtime, agency_code=agency, uses=uses, days=days, actor="the command line"
+            )
+        click.echo(token)

@@ -97,6 +97,7 @@ class Worker:
                 failure = type(error).__name__
             with storage.begin() as tx:
                 flows.delivery.note(tx, self._runtime, parcel, failure)
+            self._runtime.metrics.tried_to_deliver(parcel.kind, "failed" if failure else "delivered")
             _log.info("delivery", parcel=str(parcel.id), kind=parcel.kind, failure=failure)
 
     def _tidy(self) -> None:

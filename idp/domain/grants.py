@@ -41,6 +41,7 @@ class Code:
     offline: bool
     issued_at: datetime
     expires_at: datetime
+    resource: str | None = None
 
     def pack(self) -> bytes:
         return orjson.dumps(
@@ -61,6 +62,7 @@ class Code:
                 self.offline,
                 self.issued_at.timestamp(),
                 self.expires_at.timestamp(),
+                self.resource,
             ]
         )
 
@@ -69,7 +71,7 @@ class Code:
         """Raises Unreadable for a format of another version."""
         try:
             version, grant, service, session, subject, *rest = orjson.loads(packed)
-            uri, challenge, nonce, scopes, userinfo, id_token, kind, basis, offline, issued, expires = rest
+            uri, challenge, nonce, scopes, userinfo, id_token, kind, basis, offline, issued, expires, *later = rest
             if version != _FORMAT:
                 raise Unreadable
             return cls(
@@ -88,6 +90,7 @@ class Code:
                 offline=offline,
                 issued_at=datetime.fromtimestamp(issued, UTC),
                 expires_at=datetime.fromtimestamp(expires, UTC),
+                resource=later[0] if later else None,
             )
         except _OF_ANOTHER_FORMAT:
             raise Unreadable from None
@@ -95,6 +98,7 @@ class Code:
 
 class TokenKind(StrEnum):
     ACCESS = "a"
+    MACHINE = "m"
     REFRESH = "r"
 
 
@@ -108,18 +112,27 @@ class Token:
     scopes: tuple[str, ...]
     generation: int
     expires_at: datetime
+    resource: str | None = None
 
     def pack(self) -> bytes:
         expires = int(self.expires_at.timestamp())
         return orjson.dumps(
-            [self.kind, self.grant_id.hex, self.service_id.hex, " ".join(self.scopes), self.generation, expires]
+            [
+                self.kind,
+                self.grant_id.hex,
+                self.service_id.hex,
+                " ".join(self.scopes),
+                self.generation,
+                expires,
+                self.resource,
+            ]
         )
 
     @classmethod
     def unpack(cls, packed: bytes) -> Self:
         """Raises Unreadable for a format of another version."""
         try:
-            kind, grant, service, scopes, generation, expires = orjson.loads(packed)
+            kind, grant, service, scopes, generation, expires, *rest = orjson.loads(packed)
             return cls(
                 kind=TokenKind(kind),
                 grant_id=UUID(grant),
@@ -127,6 +140,7 @@ class Token:
                 scopes=tuple(scopes.split()),
                 generation=generation,
                 expires_at=datetime.fromtimestamp(expires, UTC),
+                resource=rest[0] if rest else None,
             )
         except _OF_ANOTHER_FORMAT:
             raise Unreadable from None
@@ -153,3 +167,16 @@ class Grant:
     expires_at: datetime
     ended_at: datetime | None
     end_reason: str | None
+    resource: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MachineGrant:
+    """A service's access in its own name (client_credentials): no person, no session, no refresh."""
+
+    id: UUID
+    service_id: UUID
+    scopes: tuple[str, ...]
+    resource: str | None
+    created_at: datetime
+    expires_at: datetime

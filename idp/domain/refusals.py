@@ -33,6 +33,7 @@ CODES: Final = frozenset(
         # the command line
         "invalid_file",
         "already_exists",
+        "unknown_key",
     }
 )
 

@@ -6,6 +6,7 @@ Logout 3.1. Members it does not know are ignored (RFC 7591 2). What an agency ag
 Long because every member is named where it is read, handed on and echoed.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -14,21 +15,25 @@ from typing import Final, get_args
 from uuid import UUID
 
 from idp.domain.agencies import check_agency_code
-from idp.domain.metadata_members import Members, check_day, check_text, one_of, refuse
+from idp.domain.metadata_members import Choice, Members, check_day, check_text, one_of, refuse
 from idp.domain.refusals import Refusal
 from idp.domain.relying_services import (
     EXCEPTION_RULES,
     PKCE,
     ApplicationType,
+    AssertionAlgorithm,
     AuthMethod,
     RelyingService,
     ServiceException,
     SigningAlgorithm,
+    TokenFormat,
     check_redirect_uri,
     check_web_uri,
 )
 
 PERSONAL_NUMBER_SCOPE: Final = "personal_id_number"
+# The national portal's own names for the same facts: only for services coded against it, so only when named.
+NATIONAL_PORTAL_SCOPE: Final = "dvcqg"
 KNOWN_SCOPES: Final = (
     "openid",
     "profile",
@@ -37,14 +42,17 @@ KNOWN_SCOPES: Final = (
     "address",
     "offline_access",
     PERSONAL_NUMBER_SCOPE,
+    NATIONAL_PORTAL_SCOPE,
 )
-KNOWN_GRANT_TYPES: Final = ("authorization_code", "refresh_token")
+KNOWN_GRANT_TYPES: Final = ("authorization_code", "refresh_token", "client_credentials")
 MOST_URIS: Final = 50
 MOST_CONTACTS: Final = 10
 LONGEST_NAME: Final = 200
 LONGEST_TEXT: Final = 1000
 LONGEST_LEGAL_BASIS: Final = 200
 SHORTEST_SECRET: Final = 16
+MOST_KEYS: Final = 20
+PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 LONGEST_AGE: Final = 366 * 24 * 3600
 
 # Every member of the registries that names a signing algorithm; most are otherwise ignored.
@@ -87,6 +95,15 @@ class ServiceMetadata:
     initiate_login_uri: str | None
     default_max_age: int | None
     require_auth_time: bool
+    registered_pkce: bool = False
+    jwks: Mapping[str, object] | None = field(default=None, hash=False)
+    jwks_uri: str | None = None
+    token_endpoint_auth_signing_alg: AssertionAlgorithm | None = None
+    userinfo_signed_response_alg: SigningAlgorithm | None = None
+    introspection_signed_response_alg: SigningAlgorithm = "RS256"
+    machine_scopes: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
+    resource_token_format: TokenFormat = "opaque"
     client_id: str | None = None
     client_secret: str | None = field(default=None, repr=False)
     sector: str | None = None
@@ -135,8 +152,17 @@ class ServiceMetadata:
             client_uri=self.client_uri,
             contacts=self.contacts,
             initiate_login_uri=self.initiate_login_uri,
+            jwks=self.jwks,
+            jwks_uri=self.jwks_uri,
+            token_endpoint_auth_signing_alg=self.token_endpoint_auth_signing_alg,
+            userinfo_signed_response_alg=self.userinfo_signed_response_alg,
+            introspection_signed_response_alg=self.introspection_signed_response_alg,
+            machine_scopes=self.machine_scopes,
+            resources=self.resources,
+            resource_token_format=self.resource_token_format,
             default_max_age=self.default_max_age,
             require_auth_time=self.require_auth_time,
+            registered_pkce=self.registered_pkce,
             require_pkce=all(exception.rule != PKCE for exception in self.exceptions),
             secret_digests=secret_digests,
             legal_basis=self.legal_basis,
@@ -190,6 +216,11 @@ def to_registration_response(service: RelyingService) -> dict[str, object]:
         "client_uri": service.client_uri,
         "contacts": list(service.contacts),
         "initiate_login_uri": service.initiate_login_uri,
+        "jwks": dict(service.jwks) if service.jwks is not None else None,
+        "jwks_uri": service.jwks_uri,
+        "token_endpoint_auth_signing_alg": service.token_endpoint_auth_signing_alg,
+        "userinfo_signed_response_alg": service.userinfo_signed_response_alg,
+        "introspection_signed_response_alg": service.introspection_signed_response_alg,
         "default_max_age": service.default_max_age,
         "require_auth_time": service.require_auth_time,
     }
@@ -222,7 +253,7 @@ def _read_standard(members: Members, insecure_loopback: bool) -> ServiceMetadata
     grant_types = _grant_types(members)
     return ServiceMetadata(
         names=members.localised("client_name", LONGEST_NAME),
-        redirect_uris=_redirect_uris(members, redirect),
+        redirect_uris=_redirect_uris(members, redirect, needed="authorization_code" in grant_types),
         post_logout_redirect_uris=members.each("post_logout_redirect_uris", MOST_URIS, redirect),
         backchannel_logout_uri=web("backchannel_logout_uri", fragment=False),
         backchannel_logout_session_required=members.flag(
@@ -230,7 +261,7 @@ def _read_standard(members: Members, insecure_loopback: bool) -> ServiceMetadata
         ),
         token_endpoint_auth_method=auth_method,
         grant_types=grant_types,
-        response_types=_response_types(members),
+        response_types=_response_types(members, grant_types),
         scopes=_scopes(members, grant_types),
         id_token_signed_response_alg=algorithm,
         application_type=application_type,
@@ -242,6 +273,16 @@ def _read_standard(members: Members, insecure_loopback: bool) -> ServiceMetadata
         initiate_login_uri=web("initiate_login_uri"),
         default_max_age=members.whole("default_max_age", 0, LONGEST_AGE, registration),
         require_auth_time=members.flag("require_auth_time", registration),
+        registered_pkce=members.flag("require_pkce", "RFC 9700 2.1.1"),
+        jwks=_jwks(members),
+        jwks_uri=web("jwks_uri"),
+        token_endpoint_auth_signing_alg=_optional(
+            members, "token_endpoint_auth_signing_alg", get_args(AssertionAlgorithm)
+        ),
+        userinfo_signed_response_alg=_optional(members, "userinfo_signed_response_alg", get_args(SigningAlgorithm)),
+        introspection_signed_response_alg=members.choice(
+            "introspection_signed_response_alg", get_args(SigningAlgorithm), "RS256", "RFC 9701 6"
+        ),
     )
 
 
@@ -268,6 +309,11 @@ def _with_agreement(read: ServiceMetadata, members: Members, insecure_loopback: 
         legal_basis=members.text("legal_basis", LONGEST_LEGAL_BASIS),
         personal_number_basis=members.text("personal_number_basis", LONGEST_LEGAL_BASIS),
         purpose=_purpose(members),
+        machine_scopes=_machine_scopes(members),
+        resources=members.each("resources", MOST_URIS, check_resource),
+        resource_token_format=members.choice(
+            "resource_token_format", get_args(TokenFormat), "opaque", "opaque or RFC 9068"
+        ),
         system_security_level=members.whole("system_security_level", 1, 5, "Decree 85/2016 Art 7"),
         minimum_account_level=members.whole("minimum_account_level", 0, 2, "Decree 69/2024 Art 6") or 0,
         minimum_auth_level=members.whole("minimum_auth_level", 1, 4, "Decree 69/2024") or 1,
@@ -275,11 +321,11 @@ def _with_agreement(read: ServiceMetadata, members: Members, insecure_loopback: 
     )
 
 
-def _redirect_uris(members: Members, check: Callable[[object, str], str]) -> tuple[str, ...]:
+def _redirect_uris(members: Members, check: Callable[[object, str], str], *, needed: bool) -> tuple[str, ...]:
     """At least one: the code flow has nowhere else to answer to."""
     try:
         uris = members.each("redirect_uris", MOST_URIS, check)
-        if not uris:
+        if needed and not uris:
             refuse("redirect_uris", "must name at least one URI for the code flow (RFC 7591 2)")
     except Refusal as refusal:
         raise Refusal("invalid_redirect_uri", refusal.detail, field=refusal.field) from None
@@ -290,13 +336,44 @@ def _grant_types(members: Members) -> tuple[str, ...]:
     grant_types = members.each("grant_types", MOST_URIS, one_of(KNOWN_GRANT_TYPES, "RFC 7591 2"))
     if not grant_types and "grant_types" not in members.values:
         return ("authorization_code",)
-    if "authorization_code" not in grant_types:
-        refuse("grant_types", "must have authorization_code, which response type code needs (RFC 7591 2.1)")
+    if "refresh_token" in grant_types and "authorization_code" not in grant_types:
+        refuse("grant_types", "must have authorization_code beside refresh_token (RFC 7591 2.1)")
     return grant_types
 
 
-def _response_types(members: Members) -> tuple[str, ...]:
+def _optional(members: Members, name: str, allowed: tuple[Choice, ...]) -> Choice | None:
+    """An algorithm that may be left open."""
+    if name not in members.values:
+        return None
+    return members.choice(name, allowed, allowed[0], "OpenID Connect Registration 2")
+
+
+def _jwks(members: Members) -> Mapping[str, object] | None:
+    """A set of public keys, by value (RFC 7591 2); a private or symmetric one in it would be out."""
+    document = members.values.get("jwks")
+    if document is None:
+        return None
+    keys = document.get("keys") if isinstance(document, Mapping) else None
+    if not isinstance(keys, list) or not 0 < len(keys) <= MOST_KEYS:
+        refuse("jwks", f"must be an object with a list of 1 to {MOST_KEYS} keys (RFC 7517 5)")
+    for place, key in enumerate(keys):
+        if not isinstance(key, Mapping) or key.get("kty") not in ("RSA", "EC", "OKP"):
+            refuse("jwks", f"must hold public keys only; key {place} is none (RFC 7517 4.1)")
+        if PRIVATE_MEMBERS & set(key):
+            refuse("jwks", f"must never hold a private part, as key {place} does: treat that key as known to all")
+        if not all(
+            isinstance(value, str) and len(value) <= LONGEST_TEXT for name, value in key.items() if name in "nexy"
+        ):
+            refuse("jwks", f"has a key {place} that is no JSON Web Key (RFC 7518 6)")
+    return {"keys": [dict(key) for key in keys]}
+
+
+def _response_types(members: Members, grant_types: tuple[str, ...]) -> tuple[str, ...]:
     """Only the code flow: tokens in the front channel are not offered (RFC 9700 2.1.2)."""
+    if "authorization_code" not in grant_types:
+        if members.values.get("response_types"):
+            refuse("response_types", "must be empty without grant type authorization_code (RFC 7591 2.1)")
+        return ()
     check = one_of(("code",), "the implicit and hybrid flows are not offered, RFC 9700 2.1.2")
     response_types = members.each("response_types", MOST_URIS, check)
     if not response_types and "response_types" in members.values:
@@ -312,7 +389,7 @@ def _scopes(members: Members, grant_types: tuple[str, ...]) -> tuple[str, ...]:
     value = members.text("scope", LONGEST_TEXT)
     if value is not None:
         return tuple(scope for scope in dict.fromkeys(value.split()) if scope in KNOWN_SCOPES)
-    withheld = {PERSONAL_NUMBER_SCOPE}
+    withheld = {PERSONAL_NUMBER_SCOPE, NATIONAL_PORTAL_SCOPE}
     if "refresh_token" not in grant_types:
         withheld.add("offline_access")
     return tuple(scope for scope in KNOWN_SCOPES if scope not in withheld)
@@ -334,6 +411,20 @@ def _agency_code(members: Members) -> str | None:
         return check_agency_code(code)
     except Refusal as refusal:
         raise Refusal("invalid_client_metadata", f"agency_code: {refusal.detail}", field="agency_code") from None
+
+
+def _machine_scopes(members: Members) -> tuple[str, ...]:
+    """What the service may ask for in its own name; never a scope that is about a person."""
+    value = members.text("machine_scopes", LONGEST_TEXT)
+    scopes = tuple(dict.fromkeys((value or "").split()))
+    if set(scopes) & set(KNOWN_SCOPES) or not all(re.fullmatch(r"[\x21\x23-\x5b\x5d-\x7e]+", each) for each in scopes):
+        refuse("machine_scopes", "must be scope values that are not about a person (RFC 6749 3.3)")
+    return scopes
+
+
+def check_resource(value: object, member: str) -> str:
+    """The address of an interface: an absolute https URI without fragment (RFC 8707 2)."""
+    return check_web_uri(value, member, insecure_loopback=True, fragment=False)
 
 
 def _purpose(members: Members) -> dict[str, str]:
@@ -374,6 +465,15 @@ def _refuse_unsupported(members: Members) -> None:
 
 
 def _refuse_contradictions(read: ServiceMetadata) -> None:
+    if read.jwks is not None and read.jwks_uri is not None:
+        refuse("jwks", "must be absent where jwks_uri is given (RFC 7591 2)")
+    method, algorithm = read.token_endpoint_auth_method, read.token_endpoint_auth_signing_alg
+    if method == "private_key_jwt" and read.jwks is None and read.jwks_uri is None:
+        refuse("jwks_uri", "or jwks is needed for private_key_jwt (OpenID Connect Core 9)")
+    if algorithm is not None and (method == "client_secret_jwt") is not (algorithm == "HS256"):
+        refuse("token_endpoint_auth_signing_alg", f"does not go with {method} (OpenID Connect Core 9)")
+    if method == "none" and "client_credentials" in read.grant_types:
+        refuse("grant_types", "cannot have client_credentials without a secret or key (RFC 6749 4.4)")
     if read.token_endpoint_auth_method == "none":
         if read.client_secret is not None:
             refuse("client_secret", "must be absent where token_endpoint_auth_method is none (RFC 7591 2)")

@@ -15,6 +15,7 @@ class EndReason(StrEnum):
     LOCKED = "locked"
     CLOSED = "closed"
     WITHDRAWN = "withdrawn"
+    REVOKED = "revoked"
     CODE_REPLAYED = "code_replayed"
     REFRESH_REUSED = "refresh_reused"
     SERVICE_SUSPENDED = "service_suspended"

@@ -27,4 +27,5 @@ def tidy(tx: storage.Tx, runtime: Runtime) -> None:
     now = runtime.clock.now()
     storage.throttles.end_windows(tx, now)
     storage.large_requests.end_expired(tx, now)
+    storage.spent_tokens.end_expired(tx, now)
     storage.partitions.ensure_months(tx, now)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from idp import storage
 from idp.domain.audit import Entry, Event
+from idp.domain.refusals import Refusal
 from idp.runtime import chance, signing
 from idp.runtime.keyring import Keyring, StoredKeys
 from idp.runtime.runtime import Runtime
@@ -66,6 +67,29 @@ def rotate(tx: storage.Tx, runtime: Runtime, actor: str) -> list[str]:
             done.append(f"{alg} {kid} current")
         done.append(f"{alg} {_make(tx, keyring, alg, 'next', now)} next")
     storage.data_keys.insert_data_key(tx, keyring, None, now)
+    for line in done:
+        _note(tx, stored, Event.KEY_STATE_CHANGED, line, actor, now)
+    return done
+
+
+def revoke(tx: storage.Tx, runtime: Runtime, kid: str, actor: str) -> list[str]:
+    """A key leaked: it is gone from the public set and from signing at once, in every worker within seconds.
+
+    What it signed is worthless from then on. A current key is replaced by its next one.
+    """
+    now, keyring = runtime.clock.now(), runtime.keyring
+    stored = ensure_keys(tx, keyring, now)
+    key = next((key for key in stored.signing if key.kid == kid), None)
+    if key is None:
+        raise Refusal("unknown_key", f"no published signing key has the kid {kid[:80]}")
+    storage.keys.set_state(tx, kid, "gone", now)
+    done = [f"{key.alg} {kid} gone"]
+    if key.state == "current":
+        for heir in storage.keys.list_signing_keys(tx, key.alg, "next")[:1]:
+            storage.keys.set_state(tx, heir, "current", now)
+            done.append(f"{key.alg} {heir} current")
+    if key.state in ("current", "next"):
+        done.append(f"{key.alg} {_make(tx, keyring, key.alg, 'next', now)} next")
     for line in done:
         _note(tx, stored, Event.KEY_STATE_CHANGED, line, actor, now)
     return done

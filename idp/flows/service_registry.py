@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from idp import storage
@@ -21,25 +22,136 @@ class Registered:
     service: RelyingService
     secret: str | None = field(repr=False)
     is_new: bool = True
+    registration_token: str | None = field(default=None, repr=False)
 
 
-def register(tx: storage.Tx, runtime: Runtime, metadata: Mapping[str, object]) -> Registered:
-    """A service registers itself: it gets an id, a secret if it is confidential, and a sector of its own."""
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """That a registration may go on, and for which agency."""
+
+    agency_id: UUID | None
+
+
+WITH_SECRET: Final = ("client_secret_basic", "client_secret_post", "client_secret_jwt")
+# What only a trusted file or an administrator sets: a service that changes its registration keeps it.
+AGREED: Final = (
+    "legal_basis",
+    "personal_number_basis",
+    "purpose",
+    "system_security_level",
+    "minimum_account_level",
+    "minimum_auth_level",
+    "exceptions",
+    "require_pkce",
+    "machine_scopes",
+    "resources",
+    "resource_token_format",
+)
+
+
+def register(
+    tx: storage.Tx, runtime: Runtime, metadata: Mapping[str, object], *, agency_id: UUID | None = None
+) -> Registered:
+    """A service registers itself: it gets an id, a secret if it needs one, and a sector of its own."""
     read = read_metadata(metadata, insecure_loopback=runtime.settings.insecure_loopback, trusted=False)
     now = runtime.clock.now()
     id_ = chance.new_id(now)
-    secret = None if read.token_endpoint_auth_method == "none" else chance.new_secret()
+    secret = chance.new_secret() if read.token_endpoint_auth_method in WITH_SECRET else None
+    token = chance.new_secret()
     service = read.to_service(
         id=id_,
         client_id=id_.hex,
-        secret_digests=(chance.digest(secret),) if secret else (),
-        agency_id=None,
+        secret_digests=_digests(read, secret),
+        agency_id=agency_id,
         sector=f"self-registered:{id_.hex}",
         now=now,
     )
     storage.relying_services.insert_service(tx, service, registered_by="itself")
+    storage.relying_services.save_registration_token(tx, id_, chance.digest(token))
+    _keep_shared_secret(tx, runtime, service, secret)
     _after_change(tx, runtime, service, Event.SERVICE_REGISTERED, "itself", now)
-    return Registered(service=service, secret=secret)
+    return Registered(service=service, secret=secret, registration_token=token)
+
+
+def invite(tx: storage.Tx, runtime: Runtime, *, agency_code: str | None, uses: int, days: int, actor: str) -> str:
+    """An initial access token for a number of registrations within some days; only its digest is kept."""
+    now, token = runtime.clock.now(), chance.new_secret()
+    agency_id = _agency(tx, agency_code, {}, now)
+    storage.initial_tokens.insert_token(
+        tx, chance.digest(token), agency_id=agency_id, uses=uses, expires_at=now + timedelta(days=days), now=now
+    )
+    details = f"{uses} uses, {days} days, {agency_code or 'no agency'}"
+    entry = Entry(id=chance.new_id(now), at=now, event=Event.SERVICE_INVITED, actor=actor, details=details)
+    storage.audit.insert_entry(tx, entry, runtime.keyring.house_key())
+    return token
+
+
+def may_register(tx: storage.Tx, runtime: Runtime, initial_token: str | None) -> Permission | None:
+    """Whether a registration may go on: where it is open, or with an initial access token, which is used up by it."""
+    if initial_token:
+        used = storage.initial_tokens.use_token(tx, chance.digest(initial_token), runtime.clock.now())
+        if used is not None:
+            return Permission(agency_id=used.agency_id)
+    return Permission(agency_id=None) if runtime.settings.registration.open else None
+
+
+def change(tx: storage.Tx, runtime: Runtime, service: RelyingService, metadata: Mapping[str, object]) -> Registered:
+    """A service replaces its own registration (RFC 7592 2.2); what the province agreed with it stays."""
+    if metadata.get("client_id") != service.client_id:
+        raise Refusal(
+            "invalid_client_metadata", "client_id must be the service's own (RFC 7592 2.2)", field="client_id"
+        )
+    given = metadata.get("client_secret")
+    if given is not None and not (
+        isinstance(given, str) and any(chance.equal(chance.digest(given), known) for known in service.secret_digests)
+    ):
+        raise Refusal(
+            "invalid_client_metadata",
+            "client_secret must be the one it has, or absent (RFC 7592 2.2)",
+            field="client_secret",
+        )
+    read = read_metadata(metadata, insecure_loopback=runtime.settings.insecure_loopback, trusted=False)
+    now = runtime.clock.now()
+    needs_new = read.token_endpoint_auth_method in WITH_SECRET and (
+        not service.secret_digests or read.token_endpoint_auth_method != service.token_endpoint_auth_method
+    )
+    secret = chance.new_secret() if needs_new else None
+    digests = _digests(read, secret) if needs_new or read.token_endpoint_auth_method not in WITH_SECRET else None
+    changed = read.to_service(
+        id=service.id,
+        client_id=service.client_id,
+        secret_digests=service.secret_digests if digests is None else digests,
+        agency_id=service.agency_id,
+        sector=service.sector,
+        now=now,
+    )
+    agreed = {name: getattr(service, name) for name in AGREED}
+    changed = replace(changed, created_at=service.created_at, state=service.state, **agreed)
+    storage.relying_services.save_service(tx, changed)
+    if digests is not None:
+        _keep_shared_secret(tx, runtime, changed, secret)
+    _after_change(tx, runtime, changed, Event.SERVICE_CHANGED, "itself", now)
+    return Registered(service=changed, secret=secret, is_new=False)
+
+
+def remove(tx: storage.Tx, runtime: Runtime, service: RelyingService, *, actor: str) -> None:
+    """A service takes itself out of use (RFC 7592 2.3); its record stays, its ways in are gone at once."""
+    now = runtime.clock.now()
+    storage.relying_services.end_service(tx, service.id)
+    _after_change(tx, runtime, replace(service, logo_uri=None), Event.SERVICE_REMOVED, actor, now)
+
+
+def suspend(tx: storage.Tx, runtime: Runtime, client_id: str, *, actor: str, resume: bool = False) -> RelyingService:
+    """Suspend a service, or let it go on; every worker follows within seconds."""
+    service = storage.relying_services.find_by_client_id(tx, client_id)
+    if service is None:
+        raise Refusal("unknown_service", f"no service has the client_id {client_id[:80]}")
+    now = runtime.clock.now()
+    changed = replace(service, state="active" if resume else "suspended", updated_at=now)
+    storage.relying_services.save_service(tx, changed)
+    event = Event.SERVICE_RESUMED if resume else Event.SERVICE_SUSPENDED
+    _after_change(tx, runtime, replace(changed, logo_uri=None), event, actor, now)
+    return changed
 
 
 def import_services(tx: storage.Tx, runtime: Runtime, document: object, *, actor: str) -> list[Registered]:
@@ -79,6 +191,8 @@ def _import_one(tx: storage.Tx, runtime: Runtime, read: ServiceMetadata, actor: 
         storage.relying_services.save_service(tx, service)
     else:
         storage.relying_services.insert_service(tx, service, registered_by=actor)
+    if secret or read.token_endpoint_auth_method != "client_secret_jwt":
+        _keep_shared_secret(tx, runtime, service, secret)
     event = Event.SERVICE_CHANGED if known else Event.SERVICE_REGISTERED
     _after_change(tx, runtime, service, event, actor, now)
     shown = None if read.client_secret else secret
@@ -86,15 +200,25 @@ def _import_one(tx: storage.Tx, runtime: Runtime, read: ServiceMetadata, actor: 
 
 
 def _secret_for(read: ServiceMetadata, known: RelyingService | None) -> tuple[str | None, tuple[bytes, ...]]:
-    """The secret given, or the one it has, or a new one."""
-    if read.token_endpoint_auth_method == "none":
+    """The secret given, or the one it has, or a new one; none for a service that proves itself by key or not at all."""
+    if read.token_endpoint_auth_method not in WITH_SECRET:
         return None, ()
     if read.client_secret:
-        return read.client_secret, (chance.digest(read.client_secret),)
-    if known and known.secret_digests:
+        return read.client_secret, _digests(read, read.client_secret)
+    if known and known.token_endpoint_auth_method == read.token_endpoint_auth_method:
         return None, known.secret_digests
     secret = chance.new_secret()
-    return secret, (chance.digest(secret),)
+    return secret, _digests(read, secret)
+
+
+def _digests(read: ServiceMetadata, secret: str | None) -> tuple[bytes, ...]:
+    return (chance.digest(secret),) if secret else ()
+
+
+def _keep_shared_secret(tx: storage.Tx, runtime: Runtime, service: RelyingService, secret: str | None) -> None:
+    """Only a symmetric method needs the secret itself; for all others its digest is enough."""
+    kept = secret if service.token_endpoint_auth_method == "client_secret_jwt" else None
+    storage.relying_services.save_shared_secret(tx, runtime.keyring, service.id, kept)
 
 
 def _agency(tx: storage.Tx, code: str | None, names: Mapping[str, str], now: datetime) -> UUID | None:

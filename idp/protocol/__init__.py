@@ -9,9 +9,11 @@ from idp.protocol import (
     authorize,
     client_auth,
     discovery,
+    introspection,
     logout,
     registration,
     registry,
+    revocation,
     token,
     userinfo,
 )
@@ -21,9 +23,11 @@ __all__ = [
     "authorize",
     "client_auth",
     "discovery",
+    "introspection",
     "logout",
     "registration",
     "registry",
+    "revocation",
     "token",
     "userinfo",
 ]

@@ -2,10 +2,12 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
+
+from idp.domain.relying_services import RelyingService
 
 Pairs = Sequence[tuple[str, str]]
 
@@ -19,6 +21,8 @@ class Asked:
     method: str
     pairs: Pairs
     authorization: str | None = field(default=None, repr=False)
+    path: str = "/oauth2/token"
+    accept: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,11 @@ class Answer:
     status: int
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
+    origins: frozenset[str] = frozenset()
+
+    def readable_from(self, service: RelyingService | None) -> "Answer":
+        """The same answer, which scripts on the service's own registered origins may read (CORS)."""
+        return replace(self, origins=service.origins if service else frozenset())
 
 
 def json_answer(status: int, document: Mapping[str, Any], headers: Mapping[str, str] = NO_STORE) -> Answer:

@@ -7,8 +7,7 @@ domain/next_step.py; this file reads the request, and writes the address that th
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final
-from urllib.parse import urlencode
+from typing import Final
 from uuid import UUID
 
 from authlib.oauth2.rfc6749.errors import OAuth2Error
@@ -21,7 +20,9 @@ from idp.domain.grants import LARGEST_CODE, Code, Unreadable
 from idp.domain.levels import AuthLevel
 from idp.domain.refusals import Refusal
 from idp.domain.relying_services import RelyingService
+from idp.protocol import access_token, response_modes
 from idp.protocol.answers import Asked, Pairs, repeated
+from idp.protocol.response_modes import Sent
 from idp.protocol.server import Request, Server
 from idp.runtime import chance
 from idp.runtime.data_keys import Unsealable
@@ -32,7 +33,6 @@ LONGEST_NONCE: Final = 1024
 UNREACHABLE: Final = 99
 PROMPTS: Final = frozenset({"none", "login", "consent", "select_account"})
 RESPONSE_TYPES: Final = ("code",)
-RESPONSE_MODES: Final = ("query",)
 # The code endpoint holds these by reference to another part of the specification that is not offered here.
 NOT_OFFERED: Final[Mapping[str, tuple[str, str]]] = {
     "request": ("request_not_supported", "request objects are not offered (OIDC Core 6.1)"),
@@ -42,12 +42,20 @@ NOT_OFFERED: Final[Mapping[str, tuple[str, str]]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Back:
+    """The way back to the service: a registered address, how the answer travels, and the state it came with."""
+
+    redirect_uri: str
+    mode: str
+    state: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class AuthorizationRequest:
     """A request that may be answered: its service is known, its redirect URI is registered, its parts are sound."""
 
     service: RelyingService
-    redirect_uri: str
-    state: str | None = field(repr=False)
+    back: Back
     nonce: str | None = field(repr=False)
     scopes: tuple[str, ...]
     code_challenge: str | None
@@ -57,15 +65,20 @@ class AuthorizationRequest:
     hinted_sub: str | None
     claims: ClaimsRequest
     required_level: int
+    resource: str | None
     offline: bool
+
+    @property
+    def redirect_uri(self) -> str:
+        return self.back.redirect_uri
 
 
 class RefusedAtService(Exception):
-    """A refusal that the service is told by redirect; its address was checked before."""
+    """A refusal that the service is told by the way back, whose address was checked before."""
 
-    def __init__(self, redirect_uri: str, state: str | None, error: str, description: str) -> None:
+    def __init__(self, back: Back, error: str, description: str) -> None:
         super().__init__(f"{error}: {description}")
-        self.redirect_uri, self.state, self.error, self.description = redirect_uri, state, error, description
+        self.back, self.error, self.description = back, error, description
 
 
 def read(server: Server, pairs: Pairs) -> AuthorizationRequest:
@@ -74,14 +87,23 @@ def read(server: Server, pairs: Pairs) -> AuthorizationRequest:
     Raises Refusal (a page: nobody may be redirected) or RefusedAtService.
     """
     service, redirect_uri = _find_service(server, pairs)
-    given = dict(pairs)
-    state = given.get("state") if "state" not in repeated(pairs) else None
+    back = _way_back(redirect_uri, pairs)
     try:
-        return _read_checked(server, service, redirect_uri, pairs)
+        return _read_checked(server, service, back, pairs)
     except OAuth2Error as error:
-        raise RefusedAtService(redirect_uri, state, error.error, error.description or "") from None
+        raise RefusedAtService(back, error.error, error.description or "") from None
     except Refusal as refusal:
-        raise RefusedAtService(redirect_uri, state, "invalid_request", refusal.detail) from None
+        raise RefusedAtService(back, "invalid_request", refusal.detail) from None
+
+
+def _way_back(redirect_uri: str, pairs: Pairs) -> Back:
+    """How even a refusal travels: by the mode asked for where it can, else in the query; with the exact state."""
+    given, again = dict(pairs), repeated(pairs)
+    mode = given.get("response_mode", "")
+    is_web = redirect_uri.startswith(("https://", "http://"))
+    usable = mode in response_modes.MODES and "response_mode" not in again and (is_web or mode != "form_post")
+    state = (given.get("state") or None) if "state" not in again else None
+    return Back(redirect_uri, mode if usable else response_modes.DEFAULT, state)
 
 
 def _find_service(server: Server, pairs: Pairs) -> tuple[RelyingService, str]:
@@ -105,12 +127,12 @@ def _find_service(server: Server, pairs: Pairs) -> tuple[RelyingService, str]:
     return service, redirect_uri
 
 
-def _read_checked(server: Server, service: RelyingService, redirect_uri: str, pairs: Pairs) -> AuthorizationRequest:
+def _read_checked(server: Server, service: RelyingService, back: Back, pairs: Pairs) -> AuthorizationRequest:
     again = repeated(pairs)
     if again:
         raise _invalid(f"{_plain(again[0])} stands more than once (RFC 6749 3.1)")
     given = {name: value for name, value in pairs if value != ""}  # an empty value counts as absent (RFC 6749 3.1)
-    _check_offered(given)
+    _check_offered(given, back)
     request = Request(Asked("GET", list(given.items())), server.runtime.settings.issuer, None)
     grant = server.get_authorization_grant(request)
     grant.validate_consent_request()
@@ -123,8 +145,7 @@ def _read_checked(server: Server, service: RelyingService, redirect_uri: str, pa
     asked_claims = claims.read_claims_request(given.get("claims"))
     return AuthorizationRequest(
         service=service,
-        redirect_uri=redirect_uri,
-        state=given.get("state"),
+        back=back,
         nonce=given.get("nonce"),
         scopes=scopes,
         code_challenge=given.get("code_challenge"),
@@ -134,11 +155,12 @@ def _read_checked(server: Server, service: RelyingService, redirect_uri: str, pa
         hinted_sub=_hinted_sub(_read_hint(server, service, given.get("id_token_hint")), asked_claims),
         claims=asked_claims,
         required_level=_required_level(service, asked_claims),
+        resource=_read_resource(server, pairs),
         offline=offline,
     )
 
 
-def _check_offered(given: Mapping[str, str]) -> None:
+def _check_offered(given: Mapping[str, str], back: Back) -> None:
     for name, (error, description) in NOT_OFFERED.items():
         if name in given:
             raise OAuth2Error(error=error, description=description)
@@ -146,8 +168,8 @@ def _check_offered(given: Mapping[str, str]) -> None:
         raise _invalid("response_type is missing (RFC 6749 4.1.1)")
     if given["response_type"] not in RESPONSE_TYPES:
         raise OAuth2Error(error="unsupported_response_type", description="response_type must be code (RFC 6749 4.1.1)")
-    if given.get("response_mode", "query") not in RESPONSE_MODES:
-        raise _invalid("response_mode must be query (OAuth 2.0 Multiple Response Types 2.1)")
+    if given.get("response_mode", back.mode) != back.mode:
+        raise _invalid("response_mode must be query, fragment or form_post (OAuth 2.0 Multiple Response Types 2.1)")
     if len(given.get("state", "")) > LONGEST_STATE:
         raise _invalid(f"state is longer than {LONGEST_STATE} characters")
     if len(given.get("nonce", "")) > LONGEST_NONCE:
@@ -212,6 +234,16 @@ def _required_level(service: RelyingService, asked: ClaimsRequest) -> int:
     return max(required)
 
 
+def _read_resource(server: Server, pairs: Pairs) -> str | None:
+    """The one interface the access token is for (RFC 8707 2.1)."""
+    named = [value for name, value in pairs if name == "resource" and value]
+    if len(named) > 1:
+        raise access_token.InvalidTarget(description="one sign-in is for one resource (RFC 8707 2.1)")
+    resource = named[0] if named else None
+    access_token.find_guard(server, resource)
+    return resource
+
+
 def _invalid(description: str) -> OAuth2Error:
     return OAuth2Error(error="invalid_request", description=description)
 
@@ -255,6 +287,7 @@ def make_code(
         offline=asked.offline,
         issued_at=now,
         expires_at=now + timedelta(seconds=server.runtime.settings.tokens.code_for),
+        resource=asked.resource,
     )
 
 
@@ -267,7 +300,7 @@ def seal_code(server: Server, code: Code) -> str | None:
 def keep_large_code(tx: storage.Tx, server: Server, code: Code) -> str:
     """Keep a large code as a row, and give a code that names the row."""
     storage.large_requests.insert_body(tx, server.runtime.keyring, code.grant_id, code.pack(), code.expires_at)
-    return server.runtime.keyring.seal_text("code", code.grant_id.bytes)
+    return server.runtime.keyring.seal_text("code", code.grant_id.bytes + (code.resource or "").encode())
 
 
 def open_code(tx: storage.Tx, server: Server, text: str) -> Code | None:
@@ -275,25 +308,38 @@ def open_code(tx: storage.Tx, server: Server, text: str) -> Code | None:
     keyring = server.runtime.keyring
     try:
         opened = keyring.open_text("code", text) if len(text) <= LARGEST_CODE else b""
-        if len(opened) == 16:
-            opened = storage.large_requests.find_body(tx, keyring, UUID(bytes=opened)) or b""
+        if _names_a_row(opened):
+            opened = storage.large_requests.find_body(tx, keyring, UUID(bytes=opened[:16])) or b""
         return Code.unpack(opened)
     except (Unsealable, Unreadable):
         return None
 
 
-def success_location(server: Server, asked: AuthorizationRequest, code: str) -> str:
-    """Where the browser takes the code, with `iss` (RFC 9207 2)."""
-    return _location(server, asked.redirect_uri, {"code": code, "state": asked.state})
+def resource_of_code(server: Server, text: str) -> str | None:
+    """The interface that a code is for, without asking the database."""
+    try:
+        opened = server.runtime.keyring.open_text("code", text) if len(text) <= LARGEST_CODE else b""
+        if _names_a_row(opened):
+            return opened[16:].decode() or None
+        return Code.unpack(opened).resource
+    except (Unsealable, Unreadable):
+        return None
 
 
-def error_location(server: Server, refused: RefusedAtService) -> str:
-    """Where the browser takes a refusal (RFC 6749 4.1.2.1), with `iss` (RFC 9207 2)."""
-    said = {"error": refused.error, "error_description": refused.description, "state": refused.state}
-    return _location(server, refused.redirect_uri, said)
+def _names_a_row(opened: bytes) -> bool:
+    """The id of a row begins with a time of this century, never with the bracket of a list."""
+    return len(opened) >= 16 and not opened.startswith(b"[")
 
 
-def _location(server: Server, redirect_uri: str, said: Mapping[str, Any]) -> str:
-    present = {name: value for name, value in said.items() if value is not None}
-    query = urlencode({**present, "iss": server.runtime.settings.issuer})
-    return f"{redirect_uri}{'&' if '?' in redirect_uri else '?'}{query}"
+def success(server: Server, asked: AuthorizationRequest, code: str) -> Sent:
+    """The code on its way to the service, with `iss` (RFC 9207 2)."""
+    back = asked.back
+    said = {"code": code, "state": back.state}
+    return response_modes.send(server.runtime.settings.issuer, back.redirect_uri, back.mode, said)
+
+
+def refusal(server: Server, refused: RefusedAtService) -> Sent:
+    """A refusal on its way to the service (RFC 6749 4.1.2.1), with `iss` (RFC 9207 2)."""
+    back = refused.back
+    said = {"error": refused.error, "error_description": refused.description, "state": back.state}
+    return response_modes.send(server.runtime.settings.issuer, back.redirect_uri, back.mode, said)

@@ -1,70 +1,172 @@
-"""How a service proves that it is itself at the token endpoint: client_secret_basic, client_secret_post, or none.
+"""How a service proves that it is itself: by its secret, by a signed assertion, or, being public, not at all.
 
-RFC 6749 2.3, 3.2.1; OIDC Core 9. Secrets are random and stored as digests, compared in constant time; a service is held
-to the one method it registered; unknown service and wrong secret get the same answer.
+RFC 6749 2.3, 3.2.1; OIDC Core 9; RFC 7521 4.2, RFC 7523 3. Secrets are random and stored as digests, compared in
+constant time; a service is held to the one method and the one algorithm it registered; unknown service and wrong proof
+get the same answer. `prove` needs no transaction; `spend` keeps an assertion's `jti` in that of the request.
 """
 
 import base64
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
 from urllib.parse import unquote_plus
 
 from authlib.oauth2.rfc6749.errors import InvalidClientError, InvalidRequestError
 
+from idp import storage
+from idp.domain import assertions
 from idp.domain.relying_services import RelyingService
 from idp.protocol.adapters import Client
 from idp.protocol.answers import Asked
-from idp.runtime import chance
+from idp.protocol.registry import Registry
+from idp.runtime import chance, foreign_keys
+from idp.runtime.data_keys import Unsealable
+from idp.runtime.runtime import Runtime
 
-METHODS: Final = ("client_secret_basic", "client_secret_post", "none")
+METHODS: Final = ("client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none")
+ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+PRIVATE_ALGORITHMS: Final = ("RS256", "PS256", "ES256", "EdDSA")
+ASSERTION_METHODS: Final = ("client_secret_jwt", "private_key_jwt")
 _NOBODY: Final = chance.digest("no service has this secret")
+_LONGEST_ASSERTION: Final = 8192
 
 
-def authenticate(find: Callable[[str], Client | None], asked: Asked) -> tuple[Client, str]:
-    """The service that sent the request and the method it used; raises Authlib's errors."""
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a request offers as proof: a secret, an assertion, or neither."""
+
+    method: str
+    client_id: str
+    secret: str | None = field(default=None, repr=False)
+    assertion: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A service that proved itself, by which method; an assertion is good once only `spend` has kept its `jti`."""
+
+    client: Client
+    method: str
+    jti: str | None = None
+    expires_at: datetime | None = None
+
+    @property
+    def service(self) -> RelyingService:
+        return self.client.service
+
+
+def prove(runtime: Runtime, registry: Registry, asked: Asked, audiences: Sequence[str]) -> Proof:
+    """The service that sent the request; raises Authlib's errors.
+
+    Everything that may have to ask somebody else happens here, before a connection is taken: the service, its keys.
+    """
     form = dict(asked.pairs)
-    method, client_id, secret = _credentials(asked.authorization, form)
-    client = find(client_id)
-    service = client.service if client else None
-    if not _matches(service, secret) or client is None:
+    given = _credentials(asked.authorization, form)
+    service = registry.find_by_client_id(given.client_id)
+    if service is None or not service.is_active:
+        service = None
+    proof = _prove_by_assertion if given.assertion is not None else _prove_by_secret
+    proved = proof(runtime, registry, service, given, audiences)
+    expected = proved.service.token_endpoint_auth_method
+    if expected != proved.method:
         raise InvalidClientError(
-            description="the service is not known, is suspended, or its secret is wrong (RFC 6749 5.2)",
+            description=f"the service is registered for {expected}, but used {proved.method} (OIDC Core 9)",
             status_code=401,
         )
-    if client.service.token_endpoint_auth_method != method:
-        raise InvalidClientError(
-            description=f"the service is registered for {client.service.token_endpoint_auth_method}, "
-            f"but used {method} (OIDC Core 9)",
-            status_code=401,
-        )
-    if form.get("client_id", client_id) != client_id:
-        raise InvalidRequestError("client_id differs from the one in the Authorization header (RFC 6749 2.3)")
-    return client, method
+    if form.get("client_id", given.client_id) != given.client_id:
+        raise InvalidRequestError("client_id differs from the one that was proved (RFC 6749 2.3)")
+    return proved
 
 
-def claimed_client_id(asked: Asked) -> str | None:
-    """Who the sender says it is, unproved; None where it does not say so in one of our ways."""
-    try:
-        return _credentials(asked.authorization, dict(asked.pairs))[1]
-    except (InvalidClientError, InvalidRequestError):
-        return None
+def spend(tx: storage.Tx, proof: Proof) -> None:
+    """Keep that an assertion was used, in one statement; raises when it was used before. A secret costs nothing."""
+    if not try_to_spend(tx, proof):
+        raise InvalidClientError(description="the assertion was used before (OIDC Core 9)", status_code=401)
 
 
-def _credentials(authorization: str | None, form: dict[str, str]) -> tuple[str, str, str | None]:
-    """Method, client_id and secret; more than one way at once is refused (RFC 6749 2.3)."""
+def try_to_spend(tx: storage.Tx, proof: Proof) -> bool:
+    if proof.jti is None or proof.expires_at is None:
+        return True
+    return storage.spent_tokens.use_token(tx, proof.service.client_id, proof.jti, proof.expires_at)
+
+
+def _unknown() -> InvalidClientError:
+    return InvalidClientError(
+        description="the service is not known, is suspended, or its proof is wrong (RFC 6749 5.2)", status_code=401
+    )
+
+
+def _credentials(authorization: str | None, form: Mapping[str, str]) -> Credentials:
+    """What stands in the request; more than one way at once is refused (RFC 6749 2.3)."""
+    assertion = form.get("client_assertion")
+    ways = [authorization is not None, "client_secret" in form, assertion is not None]
+    if sum(ways) > 1:
+        raise InvalidRequestError("more than one way of client authentication was used (RFC 6749 2.3)")
     if authorization is not None:
-        if "client_secret" in form:
-            raise InvalidRequestError("more than one way of client authentication was used (RFC 6749 2.3)")
         client_id, secret = _read_basic(authorization)
-        return "client_secret_basic", client_id, secret
+        return Credentials("client_secret_basic", client_id, secret)
+    if assertion is not None:
+        if form.get("client_assertion_type") != ASSERTION_TYPE:
+            raise InvalidRequestError(f"client_assertion_type must be {ASSERTION_TYPE} (RFC 7521 4.2)")
+        return Credentials("assertion", form.get("client_id") or _claimed_by(assertion), assertion=assertion)
     client_id = form.get("client_id", "")
     if not client_id:
         raise InvalidClientError(
             description="the request names no service: client_id is missing (RFC 6749 3.2.1)", status_code=401
         )
     if "client_secret" in form:
-        return "client_secret_post", client_id, form["client_secret"]
-    return "none", client_id, None
+        return Credentials("client_secret_post", client_id, form["client_secret"])
+    return Credentials("none", client_id)
+
+
+def _claimed_by(assertion: str) -> str:
+    """Whose assertion it says it is: only to find the service whose keys then judge it."""
+    if len(assertion) > _LONGEST_ASSERTION:
+        return ""
+    try:
+        claimed: Any = foreign_keys.read_unverified_claims(assertion).get("sub")
+    except Unsealable:
+        return ""
+    return claimed if isinstance(claimed, str) else ""
+
+
+def _prove_by_secret(
+    _runtime: Runtime,
+    _registry: Registry,
+    service: RelyingService | None,
+    given: Credentials,
+    _audiences: Sequence[str],
+) -> Proof:
+    matches = _matches(service, given.secret)
+    if service is None or not matches:
+        raise _unknown()
+    return Proof(Client(service), given.method)
+
+
+def _prove_by_assertion(
+    runtime: Runtime, registry: Registry, service: RelyingService | None, given: Credentials, audiences: Sequence[str]
+) -> Proof:
+    """Signature by the service's key and algorithm, then the claims."""
+    assertion = given.assertion or ""
+    if service is None or len(assertion) > _LONGEST_ASSERTION:
+        raise _unknown()
+    method = service.token_endpoint_auth_method
+    try:
+        if method == "client_secret_jwt":
+            claims = foreign_keys.verify_with_secret(assertion, registry.find_shared_secret(service) or b"")
+        else:
+            registered = service.token_endpoint_auth_signing_alg
+            algorithms = (registered,) if registered else PRIVATE_ALGORITHMS
+            claims = runtime.foreign_keys.verify(assertion, algorithms, jwks=service.jwks, jwks_uri=service.jwks_uri)
+    except Unsealable:
+        raise _unknown() from None
+    try:
+        expires_at = assertions.check(claims, service.client_id, audiences, runtime.clock.now())
+    except assertions.BadAssertion as bad:
+        raise InvalidClientError(description=str(bad), status_code=401) from None
+    used = method if method in ASSERTION_METHODS else "private_key_jwt"
+    return Proof(Client(service), used, str(claims["jti"]), expires_at)
 
 
 def _read_basic(authorization: str) -> tuple[str, str]:

@@ -43,6 +43,7 @@ class CodeGrant(AuthorizationCodeGrant):
     def create_token_response(self) -> tuple[int, dict[str, Any], list[tuple[str, str]]]:
         code, client, runtime = self.request.authorization_code.code, self.request.client, self.server.runtime
         times = issuing.times(runtime)
+        resource = issuing.choose_resource(self.request.asked, code.resource)
         if times.now >= code.expires_at:
             raise CodeSpentBefore(client, code.grant_id)
         try:
@@ -58,7 +59,15 @@ class CodeGrant(AuthorizationCodeGrant):
             raise CodeSpentBefore(client, code.grant_id) from None
         if held is None:
             raise CodeSpentBefore(client, code.grant_id)
-        body = issuing.token_response(self.server, client.service, held, held.grant.scopes, nonce=code.nonce)
+        body = issuing.token_response(
+            self.request.open_tx,
+            self.server,
+            client.service,
+            held,
+            held.grant.scopes,
+            nonce=code.nonce,
+            resource=resource,
+        )
         return 200, body, []
 
 
@@ -73,7 +82,9 @@ class S256Challenge(CodeChallenge):
         given = grant.request.payload.data
         today = grant.server.runtime.clock.now().date()
         if "code_challenge" not in given:
-            if "code_challenge_method" in given or grant.request.client.service.must_use_pkce(today):
+            if "code_challenge_method" in given or grant.request.client.service.must_use_pkce(
+                today, strict=grant.server.runtime.settings.services.strict
+            ):
                 raise InvalidRequestError("code_challenge is missing: PKCE is required (RFC 7636 4.4.1)")
             return
         if given.get("code_challenge_method") != "S256":

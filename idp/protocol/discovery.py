@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from idp.domain import claims, levels
-from idp.protocol import authorize, client_auth
+from idp.protocol import authorize, client_auth, response_modes
 from idp.runtime.runtime import Runtime
 
 # The metadata name of each endpoint, by the name under which the web floor mounts it.
@@ -14,6 +14,8 @@ ENDPOINTS: Final = {
     "userinfo": "userinfo_endpoint",
     "jwks": "jwks_uri",
     "logout": "end_session_endpoint",
+    "introspect": "introspection_endpoint",
+    "revoke": "revocation_endpoint",
     "register": "registration_endpoint",
 }
 
@@ -25,15 +27,23 @@ def metadata(runtime: Runtime, mounted: Mapping[str, str]) -> dict[str, Any]:
     document |= {ENDPOINTS[name]: issuer + path for name, path in mounted.items() if name in ENDPOINTS}
     if not runtime.settings.registration.open:
         document.pop("registration_endpoint", None)
+    confidential = [method for method in client_auth.METHODS if method != "none"]
     document |= {
         "scopes_supported": list(claims.SCOPES_SUPPORTED),
         "response_types_supported": list(authorize.RESPONSE_TYPES),
-        "response_modes_supported": list(authorize.RESPONSE_MODES),
-        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "response_modes_supported": list(response_modes.MODES),
+        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
         "acr_values_supported": levels.acr_values_supported(),
         "subject_types_supported": ["pairwise"],
         "id_token_signing_alg_values_supported": runtime.keyring.signing_algorithms(),
         "token_endpoint_auth_methods_supported": list(client_auth.METHODS),
+        "token_endpoint_auth_signing_alg_values_supported": [*client_auth.PRIVATE_ALGORITHMS, "HS256"],
+        "introspection_endpoint_auth_methods_supported": confidential,
+        "introspection_endpoint_auth_signing_alg_values_supported": [*client_auth.PRIVATE_ALGORITHMS, "HS256"],
+        "introspection_signing_alg_values_supported": runtime.keyring.signing_algorithms(),
+        "revocation_endpoint_auth_methods_supported": list(client_auth.METHODS),
+        "revocation_endpoint_auth_signing_alg_values_supported": [*client_auth.PRIVATE_ALGORITHMS, "HS256"],
+        "userinfo_signing_alg_values_supported": runtime.keyring.signing_algorithms(),
         "display_values_supported": ["page"],
         "claim_types_supported": ["normal"],
         "claims_supported": [

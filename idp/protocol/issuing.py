@@ -6,12 +6,14 @@ OIDC Core 2, 3.1.3.3, 3.1.3.6, 12.2; RFC 6749 5.1. Access and refresh tokens are
 from datetime import timedelta
 from typing import Any
 
+from idp import storage
 from idp.domain import claims
-from idp.domain.grants import Code, Token, TokenKind, Unreadable
+from idp.domain.grants import Code, Token, TokenKind
 from idp.domain.levels import AuthLevel
 from idp.domain.relying_services import RelyingService
+from idp.protocol import access_token
+from idp.protocol.answers import Asked
 from idp.protocol.server import Server
-from idp.runtime.data_keys import Unsealable
 from idp.runtime.keyring import half_hash
 from idp.runtime.runtime import Runtime
 from idp.storage.grants import Held, Times
@@ -32,33 +34,60 @@ def grant_ends_at(runtime: Runtime, code: Code) -> Any:
     return code.issued_at + timedelta(seconds=tokens.offline_grant_for if code.offline else tokens.grant_for)
 
 
+def choose_resource(asked: Asked, granted: str | None) -> str | None:
+    """The interface a token is wanted for: the one of the sign-in, and no other (RFC 8707 2.2)."""
+    named = [value for name, value in asked.pairs if name == "resource"]
+    if any(value != granted for value in named):
+        raise access_token.InvalidTarget(description="resource is not the one the sign-in was for (RFC 8707 2.2)")
+    return granted
+
+
 def token_response(
-    server: Server, service: RelyingService, held: Held, scopes: tuple[str, ...], *, nonce: str | None
+    tx: storage.Tx,
+    server: Server,
+    service: RelyingService,
+    held: Held,
+    scopes: tuple[str, ...],
+    *,
+    nonce: str | None,
+    resource: str | None,
 ) -> dict[str, Any]:
     """The successful answer; a service registered for refresh_token always gets one."""
     runtime, grant = server.runtime, held.grant
     now = runtime.clock.now()
-    expires_at = min(now + timedelta(seconds=runtime.settings.tokens.access_token_for), grant.expires_at)
-    access = Token(TokenKind.ACCESS, grant.id, service.id, scopes, grant.generation, expires_at)
-    access_token = seal_token(runtime, access)
+    guard = access_token.find_guard(server, resource)
+    ends_at = min(now + timedelta(seconds=runtime.settings.tokens.access_token_for), grant.expires_at)
+    token = Token(TokenKind.ACCESS, grant.id, service.id, scopes, grant.generation, ends_at, resource)
+    issued = access_token.issue(server, service, token, guard, now=now, person=_person(tx, server, guard, held))
     body: dict[str, Any] = {
-        "access_token": access_token,
+        "access_token": issued.text,
         "token_type": "Bearer",
-        "expires_in": int((expires_at - now).total_seconds()),
+        "expires_in": int((issued.expires_at - now).total_seconds()),
         "scope": " ".join(scopes),
-        "id_token": id_token(server, service, held, access_token=access_token, nonce=nonce),
+        "id_token": id_token(server, service, held, beside=issued.text, nonce=nonce),
     }
     if service.may_use_grant("refresh_token"):
         # The next token keeps the whole scope: a narrowed refresh narrows its access token alone (RFC 6749 6).
-        refresh = Token(TokenKind.REFRESH, grant.id, service.id, grant.scopes, grant.generation, grant.expires_at)
-        body["refresh_token"] = seal_token(runtime, refresh)
+        refresh = Token(
+            TokenKind.REFRESH, grant.id, service.id, grant.scopes, grant.generation, grant.expires_at, resource
+        )
+        body["refresh_token"] = access_token.seal(runtime, refresh)
     return body
 
 
-def id_token(
-    server: Server, service: RelyingService, held: Held, *, access_token: str | None, nonce: str | None
-) -> str:
-    """The ID token: this sign-in as it was, whenever it is told; facts of the person only where `claims` asked."""
+def _person(tx: storage.Tx, server: Server, guard: RelyingService | None, held: Held) -> dict[str, Any] | None:
+    """Only a signed token says who the person is; a sealed one is asked about (RFC 7662)."""
+    if guard is None or guard.resource_token_format != "jwt":
+        return None
+    override = storage.grants.find_sub_override(tx, guard.sector, held.grant.subject_id)
+    return access_token.person_claims(server, guard, held, override)
+
+
+def id_token(server: Server, service: RelyingService, held: Held, *, beside: str | None, nonce: str | None) -> str:
+    """The ID token: this sign-in as it was, whenever it is told; facts of the person only where `claims` asked.
+
+    `beside` is the access token that goes with it, for at_hash.
+    """
     runtime, grant = server.runtime, held.grant
     now = runtime.clock.now()
     said: dict[str, Any] = {
@@ -75,21 +104,6 @@ def id_token(
     }
     if nonce is not None:
         said["nonce"] = nonce
-    if access_token is not None:
-        said["at_hash"] = half_hash(access_token)
+    if beside is not None:
+        said["at_hash"] = half_hash(beside)
     return runtime.keyring.sign(service.id_token_signed_response_alg, said)
-
-
-def seal_token(runtime: Runtime, token: Token) -> str:
-    return runtime.keyring.seal_text("token", token.pack(), token.kind.encode())
-
-
-def open_token(runtime: Runtime, text: str, kind: TokenKind) -> Token | None:
-    """What a token says, if it is ours, of this kind and not expired; whether it lives, storage knows."""
-    if len(text) > 2000:
-        return None
-    try:
-        token = Token.unpack(runtime.keyring.open_text("token", text, kind.encode()))
-    except (Unsealable, Unreadable):
-        return None
-    return token if token.kind is kind and runtime.clock.now() < token.expires_at else None

@@ -13,7 +13,7 @@ from authlib.oauth2.rfc6749.grants import RefreshTokenGrant
 
 from idp import storage
 from idp.domain.grants import Grant, Token, TokenKind
-from idp.protocol import client_auth, issuing
+from idp.protocol import access_token, client_auth, issuing
 from idp.protocol.adapters import Client, RefreshToken
 from idp.protocol.answers import Answer, json_answer
 from idp.protocol.server import Server
@@ -46,7 +46,8 @@ class RefreshFailed(Exception):
         )
         if held is None:
             return None
-        return json_answer(200, issuing.token_response(server, service, held, self.scopes, nonce=None))
+        body = issuing.token_response(tx, server, service, held, self.scopes, nonce=None, resource=held.grant.resource)
+        return json_answer(200, body)
 
 
 class RefreshGrant(RefreshTokenGrant):
@@ -55,7 +56,7 @@ class RefreshGrant(RefreshTokenGrant):
     TOKEN_ENDPOINT_AUTH_METHODS: ClassVar = list(client_auth.METHODS)
 
     def authenticate_refresh_token(self, refresh_token: str) -> RefreshToken | None:
-        token = issuing.open_token(self.server.runtime, refresh_token, TokenKind.REFRESH)
+        token = access_token.unseal(self.server.runtime, refresh_token, TokenKind.REFRESH)
         return RefreshToken(token) if token else None
 
     def _validate_token_scope(self, token: RefreshToken) -> None:
@@ -72,6 +73,7 @@ class RefreshGrant(RefreshTokenGrant):
 
     def create_token_response(self) -> tuple[int, dict[str, Any], list[tuple[str, str]]]:
         token, client = self.request.refresh_token.token, self.request.client
+        issuing.choose_resource(self.request.asked, token.resource)
         wanted = self.request.payload.scope
         scopes = tuple(scope for scope in token.scopes if scope in wanted.split()) if wanted else token.scopes
         held = storage.grants.refresh(
@@ -85,4 +87,7 @@ class RefreshGrant(RefreshTokenGrant):
         )
         if held is None:
             raise RefreshFailed(client, token, scopes)
-        return 200, issuing.token_response(self.server, client.service, held, scopes, nonce=None), []
+        body = issuing.token_response(
+            self.request.open_tx, self.server, client.service, held, scopes, nonce=None, resource=held.grant.resource
+        )
+        return 200, body, []

@@ -22,7 +22,7 @@ class Registry:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._lock = Lock()
-        self._seen: OrderedDict[str | UUID, tuple[float, RelyingService | None]] = OrderedDict()
+        self._seen: OrderedDict[str | UUID | tuple[str, str], tuple[float, RelyingService | None]] = OrderedDict()
 
     def find_by_client_id(self, client_id: str) -> RelyingService | None:
         """The service, suspended or not; None for one that is not registered."""
@@ -33,7 +33,28 @@ class Registry:
     def find(self, service_id: UUID) -> RelyingService | None:
         return self._find(service_id, lambda tx: storage.relying_services.find_service(tx, service_id))
 
-    def _find(self, key: str | UUID, read: Callable[[storage.Tx], RelyingService | None]) -> RelyingService | None:
+    def find_by_resource(self, resource: str) -> RelyingService | None:
+        """The service that guards an interface (RFC 8707 2)."""
+        if not 0 < len(resource) <= LONGEST_CLIENT_ID or not resource.isascii() or not resource.isprintable():
+            return None
+        return self._find(("resource", resource), lambda tx: storage.relying_services.find_by_resource(tx, resource))
+
+    def find_shared_secret(self, service: RelyingService) -> bytes | None:
+        """The secret of a service that signs with it (client_secret_jwt): read at each use, never remembered."""
+        self._runtime.keyring.signing_algorithms()
+        with storage.once() as tx:
+            return storage.relying_services.find_shared_secret(tx, self._runtime.keyring, service.id)
+
+    def knows_origin(self, origin: str) -> bool:
+        """Whether a script on this web origin may call the endpoints for services (CORS preflight)."""
+        if not 0 < len(origin) <= LONGEST_CLIENT_ID or not origin.isascii() or not origin.isprintable():
+            return False
+        found = self._find(("origin", origin), lambda tx: storage.relying_services.find_by_origin(tx, origin))
+        return found is not None
+
+    def _find(
+        self, key: str | UUID | tuple[str, str], read: Callable[[storage.Tx], RelyingService | None]
+    ) -> RelyingService | None:
         now = self._runtime.clock.now().timestamp()
         with self._lock:
             at, service = self._seen.get(key, (0.0, None))

@@ -18,9 +18,10 @@ from idp.protocol.answers import NO_STORE, Answer, Asked, Pairs, json_answer
 from idp.protocol.registry import Registry
 from idp.runtime.runtime import Runtime
 
+TOKEN_PATH: Final = "/oauth2/token"
 # What is told where Authlib raises an error without a word, so that a service's developer is never left guessing.
 DESCRIPTIONS: Final[Mapping[str, str]] = {
-    "unsupported_grant_type": "grant_type must be authorization_code or refresh_token (RFC 6749 5.2)",
+    "unsupported_grant_type": "grant_type is none of those that metadata lists as grant_types_supported (RFC 6749 5.2)",
     "invalid_grant": "the code or refresh token is not one that was given to this service (RFC 6749 5.2)",
 }
 
@@ -43,12 +44,21 @@ class Payload(OAuth2Payload):
 class Request(OAuth2Request):
     """Authlib's request with ours inside: `tx` is the open transaction (None at authorize, which writes nothing)."""
 
-    def __init__(self, asked: Asked, issuer: str, tx: storage.Tx | None) -> None:
+    def __init__(
+        self, asked: Asked, issuer: str, tx: storage.Tx | None, proof: client_auth.Proof | None = None
+    ) -> None:
         # The address is only looked at for https, which the settings have checked already.
         super().__init__(asked.method, "https://" + issuer.partition("://")[2], headers={})
         self.payload = Payload(asked.pairs)
         self.asked = asked
         self.tx = tx
+        self.proof = proof
+
+    @property
+    def open_tx(self) -> storage.Tx:
+        if self.tx is None:
+            raise LookupError("this request came without a transaction")
+        return self.tx
 
     @property
     def form(self) -> Mapping[str, str]:
@@ -68,22 +78,30 @@ class Server(AuthorizationServer):
         self.runtime = runtime
         self.registry = registry
 
-    def recall(self, client_id: str | None) -> None:
-        """Renew what is remembered of keys and of a service, before the caller takes a connection.
+    def recall(self) -> None:
+        """Renew what is remembered of keys, before the caller takes a connection.
 
         Renewing takes one too: with all of the pool held by requests that want a second, none would go on.
         """
         self.runtime.keyring.signing_algorithms()
-        if client_id is not None:
-            self.registry.find_by_client_id(client_id)
+
+    def prove(self, asked: Asked) -> client_auth.Proof:
+        """The service behind a request, before the caller takes a connection; raises Authlib's errors."""
+        self.recall()
+        issuer = self.runtime.settings.issuer
+        audiences = (issuer, issuer + TOKEN_PATH, issuer + asked.path)
+        return client_auth.prove(self.runtime, self.registry, asked, audiences)
 
     def query_client(self, client_id: str) -> Client | None:
         service = self.registry.find_by_client_id(client_id)
         return Client(service) if service is not None and service.is_active else None
 
     def authenticate_client(self, request: Request, methods: list[str], endpoint: str = "token") -> Client:
-        client, request.auth_method = client_auth.authenticate(self.query_client, request.asked)
-        return client
+        if request.proof is None:
+            raise LookupError("this request was not proved")
+        client_auth.spend(request.open_tx, request.proof)
+        request.client, request.auth_method = request.proof.client, request.proof.method
+        return request.proof.client
 
     def create_oauth2_request(self, request: Request) -> Request:
         return request
@@ -92,7 +110,11 @@ class Server(AuthorizationServer):
         return json_answer(status, body)
 
     def handle_error_response(self, request: Request, error: OAuth2Error) -> Answer:
-        status, body, _ = error(self.get_error_uri(request, error))
+        return self.refuse(error)
+
+    def refuse(self, error: OAuth2Error) -> Answer:
+        """An OAuth error as an answer, with its challenge where the service failed to prove itself (RFC 6749 5.2)."""
+        status, body, _ = error()
         body = {"error_description": DESCRIPTIONS.get(error.error, "the request is refused"), **dict(body)}
         headers = dict(NO_STORE)
         if status == 401:

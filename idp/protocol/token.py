@@ -5,13 +5,19 @@ PostgreSQL); a second use of a code or a refresh token raises out of it, and `se
 transaction of its own.
 """
 
+from dataclasses import dataclass, replace
+
 from authlib.oauth2.rfc6749.errors import OAuth2Error
 
 from idp import storage
 from idp.domain.audit import Entry, Event
+from idp.domain.grants import TokenKind
 from idp.domain.sessions import EndReason
-from idp.protocol.answers import Answer, Asked, error_answer, repeated
+from idp.protocol import access_token, authorize, client_auth
+from idp.protocol.answers import Answer, Asked, Pairs, error_answer, repeated
+from idp.protocol.client_auth import Proof
 from idp.protocol.code_grant import CodeGrant, CodeSpentBefore, S256Challenge
+from idp.protocol.machine_grant import ClientCredentials
 from idp.protocol.refresh_grant import RefreshFailed, RefreshGrant
 from idp.protocol.registry import Registry
 from idp.protocol.server import Request, Server
@@ -26,27 +32,67 @@ def build_server(runtime: Runtime, registry: Registry) -> Server:
     server = Server(runtime, registry)
     server.register_grant(CodeGrant, [S256Challenge()])
     server.register_grant(RefreshGrant)
+    server.register_grant(ClientCredentials)
     return server
 
 
-def answer(tx: storage.Tx, server: Server, asked: Asked) -> Answer:
-    """Answer a token request; raises CodeSpentBefore or RefreshFailed for `settle`."""
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A token request whose sender proved itself; everything that had to be looked up is in memory."""
+
+    asked: Asked
+    proof: Proof
+
+
+def read(server: Server, asked: Asked) -> Read | Answer:
+    """Who asks, before a connection is taken."""
     again = repeated(asked.pairs)
     if again:
         return error_answer(400, "invalid_request", "a parameter stands more than once (RFC 6749 3.2)")
     given = [(name, value) for name, value in asked.pairs if value != ""]
     if not any(name == "grant_type" for name, _ in given):
         return error_answer(400, "invalid_request", "grant_type is missing (RFC 6749 4.1.3)")
-    request = Request(Asked(asked.method, given, asked.authorization), server.runtime.settings.issuer, tx)
+    sound = replace(asked, pairs=given)
+    try:
+        proof = server.prove(sound)
+    except OAuth2Error as error:
+        return server.refuse(error)
+    for resource in _resources(server, given):
+        server.registry.find_by_resource(resource)
+    return Read(sound, proof)
+
+
+def _resources(server: Server, given: Pairs) -> set[str]:
+    """The interfaces this request may be about: named in it, or sealed in its code or refresh token."""
+    found = {value for name, value in given if name == "resource"}
+    by_name = dict(given)
+    if "code" in by_name:
+        found.add(authorize.resource_of_code(server, by_name["code"]) or "")
+    if "refresh_token" in by_name:
+        token = access_token.unseal(server.runtime, by_name["refresh_token"], TokenKind.REFRESH)
+        found.add(token.resource or "" if token else "")
+    return found - {""}
+
+
+def answer(tx: storage.Tx, server: Server, read: Read) -> Answer:
+    """Answer a token request; raises CodeSpentBefore or RefreshFailed for `settle`."""
+    request = Request(read.asked, server.runtime.settings.issuer, tx, read.proof)
     try:
         made: Answer = server.create_token_response(request)
     except OAuth2Error as error:
         made = server.handle_error_response(request, error)
-    return made
+    return made.readable_from(read.proof.service)
 
 
-def settle(tx: storage.Tx, server: Server, second: SecondUse) -> Answer:
+def settle(tx: storage.Tx, server: Server, read: Read, second: SecondUse) -> Answer:
     """Keep what a second use means: a retry within the grace window is answered, anything else ends the grant."""
+    client_auth.try_to_spend(
+        tx, read.proof
+    )  # where `answer` was undone as a whole, so was this; else it stands already
+    return _settle(tx, server, second).readable_from(read.proof.service)
+
+
+def _settle(tx: storage.Tx, server: Server, second: SecondUse) -> Answer:
     now = server.runtime.clock.now()
     grant = storage.grants.find_grant(tx, second.grant_id)
     if grant is None or grant.ended_at is not None or grant.service_id != second.client.service.id:
@@ -74,3 +120,6 @@ def settle(tx: storage.Tx, server: Server, second: SecondUse) -> Answer:
     )
     storage.audit.insert_entry(tx, entry)
     return error_answer(400, "invalid_grant", second.description)
+
+
+__all__ = ["Asked", "Read", "SecondUse", "answer", "build_server", "read", "settle"]

@@ -6,7 +6,7 @@ from idp import storage
 from idp.domain import claims
 from idp.domain.grants import Token, TokenKind
 from idp.domain.relying_services import RelyingService
-from idp.protocol import issuing
+from idp.protocol import access_token, issuing
 from idp.protocol.answers import NO_STORE, Answer, Asked, error_answer, json_answer, repeated
 from idp.protocol.server import Server
 
@@ -21,7 +21,7 @@ class Read:
 
 def read(server: Server, asked: Asked) -> Read | Answer:
     """The token of a userinfo request: in the Authorization header, or alone in a form body (RFC 6750 2)."""
-    server.recall(None)
+    server.recall()
     try:
         text = _bearer(asked)
     except _Malformed as malformed:
@@ -30,7 +30,9 @@ def read(server: Server, asked: Asked) -> Read | Answer:
         # RFC 6750 3.1: a request without any authentication is told nothing but how to authenticate.
         challenge = {"WWW-Authenticate": f'Bearer realm="{server.runtime.settings.issuer}"'}
         return Answer(401, b"", {**NO_STORE, **challenge})
-    token = issuing.open_token(server.runtime, text, TokenKind.ACCESS)
+    token = access_token.unseal(server.runtime, text, TokenKind.ACCESS)
+    if token is not None and token.resource is not None:
+        token = None  # it was made for another interface (RFC 8707 2)
     service = server.registry.find(token.service_id) if token else None
     if token is None or service is None or not service.is_active:
         return _invalid(server)
@@ -49,7 +51,15 @@ def answer(tx: storage.Tx, server: Server, read: Read) -> Answer:
     by_scope_before = {name for scope in held.grant.scopes for name in claims.SCOPE_CLAIMS.get(scope, ())}
     names = claims.from_bits(held.grant.userinfo_bits) - (by_scope_before - permitted)
     sub = held.sub or runtime.keyring.pairwise_sub(service.sector, held.grant.subject_id)
-    return json_answer(200, {**claims.release(held.profile, names, service), "sub": sub})
+    said = {**claims.release(held.profile, names, service), "sub": sub}
+    if "dvcqg" in token.scopes:
+        said |= claims.national_portal_claims(said, sub)
+    alg = service.userinfo_signed_response_alg
+    if alg is None:
+        return json_answer(200, said).readable_from(service)
+    # OIDC Core 5.3.2: signed, it says who made it and for whom.
+    signed = runtime.keyring.sign(alg, {**said, "iss": runtime.settings.issuer, "aud": service.client_id})
+    return Answer(200, signed.encode(), {**NO_STORE, "Content-Type": "application/jwt"}).readable_from(service)
 
 
 class _Malformed(Exception):

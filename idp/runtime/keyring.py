@@ -190,6 +190,10 @@ class Keyring:
     def signing_algorithms(self) -> list[str]:
         return sorted({key.alg for key in self._fresh().signing if key.state == "current"})
 
+    def list_signing_keys(self) -> list[tuple[str, str, str]]:
+        """Algorithm, state and kid of every published key."""
+        return [(key.alg, key.state, key.kid) for key in self._fresh().signing]
+
     def forget(self) -> None:
         """Read the stored keys again at the next use."""
         self._stored_at = 0.0

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 from idp.runtime.clock import Clock
+from idp.runtime.foreign_keys import ForeignKeys
 from idp.runtime.hash_slots import HashSlots
 from idp.runtime.keyring import Keyring
+from idp.runtime.metrics import Metrics
 from idp.runtime.outbound import Outbound
 from idp.runtime.settings import Settings
 
@@ -15,4 +17,6 @@ class Runtime:
     clock: Clock
     keyring: Keyring
     outbound: Outbound
+    foreign_keys: ForeignKeys
     hash_slots: HashSlots
+    metrics: Metrics

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 POSTGRESQL: Final = "postgresql+psycopg://"
-PROFILES = ("development", "testing", "production")
+PROFILES = ("development", "testing", "interop", "production")
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -78,6 +78,16 @@ class Registration:
 
 
 @dataclass(frozen=True, slots=True)
+class Services:
+    strict: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
 class Outbound:
     allowed_hosts: tuple[str, ...]
     ca_bundle: str
@@ -130,6 +140,8 @@ class Settings:
     passwords: Passwords
     throttle: Throttle
     registration: Registration
+    services: Services
+    metrics: Metrics
     outbound: Outbound
     proxy: Proxy
     worker: Worker
@@ -314,6 +326,8 @@ def _check_production(settings: Settings) -> None:
         raise WrongSetting("In production the setting keys.master_key_file must name the file with the master key.")
     if settings.registration.open:
         raise WrongSetting("In production the setting registration.open must be false.")
+    if not settings.services.strict:
+        raise WrongSetting("In production the setting services.strict must be true.")
     if not settings.throttle.enabled:
         raise WrongSetting("In production the setting throttle.enabled must be true.")
     if settings.passwords.memory_kib < 19456 or settings.passwords.passes < 2:

@@ -114,6 +114,7 @@ def exchange(
         "generation": 0,
         "created_at": times.now,
         "expires_at": expires_at,
+        "resource": code.resource,
     }
     release = audit.release_values(
         id=chance.new_id(times.now),
@@ -399,4 +400,5 @@ def _grant(row: Any) -> Grant:
         expires_at=row["expires_at"],
         ended_at=row["ended_at"],
         end_reason=row["end_reason"],
+        resource=row["resource"],
     )

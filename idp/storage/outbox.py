@@ -13,7 +13,7 @@ from idp.runtime import chance
 from idp.runtime.data_keys import Unsealable
 from idp.runtime.keyring import Keyring
 from idp.storage.database import Tx
-from idp.storage.tables import outbox
+from idp.storage.tables import Moment, outbox
 
 BACKCHANNEL_LOGOUT = "backchannel_logout"
 FETCH_LOGO = "fetch_logo"
@@ -134,6 +134,13 @@ def end_failed_try(tx: Tx, parcel_id: UUID, failure: str, *, next_try_at: dateti
     values: dict[str, Any] = {"tries": outbox.c.tries + 1, "last_failure": failure[:120], "leased_until": None}
     values |= {"next_try_at": next_try_at} if next_try_at else {"state": "failed"}
     tx.execute(update(outbox).where(outbox.c.id == parcel_id).values(**values))
+
+
+def count_waiting(tx: Tx, now: datetime) -> tuple[int, float]:
+    """How many parcels are queued, and by how many seconds the one that is most overdue is late."""
+    statement = select(func.count(), func.min(outbox.c.created_at, type_=Moment)).where(outbox.c.state == "queued")
+    count, oldest = tx.execute(statement).one()
+    return count, max(0.0, (now - oldest).total_seconds()) if oldest else 0.0
 
 
 def put_off(tx: Tx, service_id: UUID, until: datetime) -> None:

@@ -17,12 +17,14 @@ def ensure_months(tx: Tx, now: datetime) -> int:
         return 0
     tx.execute(text("SELECT pg_advisory_xact_lock(hashtext('idp months'))"))  # of two workers, one makes them
     there = set(tx.scalars(text("SELECT relname FROM pg_class WHERE relispartition AND relkind = 'r'")))
+    # Of a schema that is one step behind, the tables that it has.
+    cut = set(tx.scalars(text("SELECT relname FROM pg_class WHERE relkind = 'p'")))
     made = 0
     for months in range(MONTHS_AHEAD + 1):
         first, after = _month(now, months), _month(now, months + 1)
         for table in PARTITIONED:
             name = f"{table}_{first:%Y_%m}"
-            if name in there:
+            if name in there or table not in cut:
                 continue
             bounds = f"FROM ('{_lowest_id(first)}') TO ('{_lowest_id(after)}')"
             tx.execute(text(f"CREATE TABLE IF NOT EXISTS {name} PARTITION OF {table} FOR VALUES {bounds}"))

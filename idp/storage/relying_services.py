@@ -7,13 +7,15 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from idp.domain.relying_services import RelyingService, ServiceException
+from idp.runtime.keyring import Keyring
 from idp.storage.database import Tx
-from idp.storage.tables import relying_services
+from idp.storage.tables import relying_services, service_origins, service_resources
 
 _FIELDS = frozenset(field.name for field in fields(RelyingService))
+SECRET_PLACE = "relying_services.secret_sealed"
 _COLUMNS = ("id", "client_id", "agency_id", "sector", "state", "secret_digests", "created_at", "updated_at")
 
 
@@ -27,17 +29,92 @@ def find_service(tx: Tx, service_id: UUID) -> RelyingService | None:
     return _service(row) if row else None
 
 
+def find_by_resource(tx: Tx, resource: str) -> RelyingService | None:
+    """The service that guards the interface at this address (RFC 8707 2)."""
+    statement = (
+        select(relying_services)
+        .join(service_resources, service_resources.c.service_id == relying_services.c.id)
+        .where(service_resources.c.resource == resource)
+    )
+    row = tx.execute(statement).one_or_none()
+    return _service(row) if row else None
+
+
+def find_by_origin(tx: Tx, origin: str) -> RelyingService | None:
+    """Any active service with a redirect URI on this web origin."""
+    statement = (
+        select(relying_services)
+        .join(service_origins, service_origins.c.service_id == relying_services.c.id)
+        .where(service_origins.c.origin == origin, relying_services.c.state == "active")
+        .limit(1)
+    )
+    row = tx.execute(statement).one_or_none()
+    return _service(row) if row else None
+
+
+def find_shared_secret(tx: Tx, keyring: Keyring, service_id: UUID) -> bytes | None:
+    """The secret itself: kept, sealed, only for services registered for a symmetric method."""
+    sealed = tx.scalar(select(relying_services.c.secret_sealed).where(relying_services.c.id == service_id))
+    if sealed is None:
+        return None
+    return keyring.house_key_of(sealed).open(SECRET_PLACE, service_id, sealed).encode()
+
+
+def save_shared_secret(tx: Tx, keyring: Keyring, service_id: UUID, secret: str | None) -> None:
+    sealed = keyring.house_key().seal(SECRET_PLACE, service_id, secret) if secret else None
+    tx.execute(update(relying_services).where(relying_services.c.id == service_id).values(secret_sealed=sealed))
+
+
+def find_by_registration_token(tx: Tx, client_id: str, token_digest: bytes) -> RelyingService | None:
+    """The service that this registration access token was given to (RFC 7592 2)."""
+    where = (
+        relying_services.c.client_id == client_id,
+        relying_services.c.registration_token_digest == token_digest,
+    )
+    row = tx.execute(select(relying_services).where(*where)).one_or_none()
+    return _service(row) if row else None
+
+
+def save_registration_token(tx: Tx, service_id: UUID, token_digest: bytes | None) -> None:
+    values = {"registration_token_digest": token_digest}
+    tx.execute(update(relying_services).where(relying_services.c.id == service_id).values(values))
+
+
+def end_service(tx: Tx, service_id: UUID) -> None:
+    """Take a service out of use for good: its record stays for the audit, its ways in are gone (RFC 7592 2.3)."""
+    values: dict[str, Any] = {
+        "state": "suspended",
+        "secret_digests": [],
+        "secret_sealed": None,
+        "registration_token_digest": None,
+    }
+    tx.execute(update(relying_services).where(relying_services.c.id == service_id).values(values))
+    tx.execute(delete(service_resources).where(service_resources.c.service_id == service_id))
+
+
 def list_services(tx: Tx) -> list[RelyingService]:
     return [_service(row) for row in tx.execute(select(relying_services).order_by(relying_services.c.client_id))]
 
 
 def insert_service(tx: Tx, service: RelyingService, *, registered_by: str) -> None:
     tx.execute(insert(relying_services).values(**_row(service), registered_by=registered_by))
+    _save_addresses(tx, service)
 
 
 def save_service(tx: Tx, service: RelyingService) -> None:
     """Write a changed record over the one with the same id."""
     tx.execute(update(relying_services).where(relying_services.c.id == service.id).values(**_row(service)))
+    _save_addresses(tx, service)
+
+
+def _save_addresses(tx: Tx, service: RelyingService) -> None:
+    """What a service is found by: its interfaces, each of one service alone, and its web origins."""
+    tx.execute(delete(service_resources).where(service_resources.c.service_id == service.id))
+    for resource in service.resources:
+        tx.execute(insert(service_resources).values(resource=resource, service_id=service.id))
+    tx.execute(delete(service_origins).where(service_origins.c.service_id == service.id))
+    for origin in sorted(service.origins):
+        tx.execute(insert(service_origins).values(origin=origin, service_id=service.id))
 
 
 def _row(service: RelyingService) -> dict[str, Any]:

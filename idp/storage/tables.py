@@ -36,7 +36,7 @@ class Moment(TypeDecorator[datetime]):
 
 
 # In the order in which deeds write to them, so that making a month waits for a deed, and never each for the other.
-PARTITIONED = ("grants", "releases", "authentications", "audit")
+PARTITIONED = ("grants", "machine_grants", "releases", "authentications", "audit")
 
 
 def _table(name: str, *items: Any) -> sa.Table:
@@ -304,8 +304,25 @@ grants = _table(
     _at("expires_at"),
     _at("ended_at", nullable=True),
     _text("end_reason", 24, nullable=True),
+    _text("resource", 255, nullable=True),
     sa.Index("ix_grants_session_id", "session_id"),
     sa.Index("ix_grants_subject_id", "subject_id", "service_id"),
+)
+machine_grants = _table(
+    "machine_grants",
+    _id(),
+    _loose("service_id"),
+    _text("scopes", 1000),
+    _text("resource", 255, nullable=True),
+    _at("created_at"),
+    _at("expires_at"),
+    _at("ended_at", nullable=True),
+)
+spent_tokens = _table(
+    "spent_tokens",
+    sa.Column("token_digest", sa.LargeBinary(32), primary_key=True),
+    _at("expires_at"),
+    sa.Index("ix_spent_tokens_expires_at", "expires_at"),
 )
 large_requests = _table(
     "large_requests",
@@ -338,10 +355,34 @@ relying_services = _table(
     _text("state", 12),
     sa.Column("metadata", sa.JSON, nullable=False),
     sa.Column("secret_digests", sa.JSON, nullable=False),
+    _sealed("secret_sealed", nullable=True),
+    sa.Column("registration_token_digest", sa.LargeBinary(32), nullable=True),
     _text("registered_by", 32),
     _at("created_at"),
     _at("updated_at"),
     sa.UniqueConstraint("client_id"),
+)
+service_resources = _table(
+    "service_resources",
+    sa.Column("resource", sa.String(255), primary_key=True),
+    _to("service_id", "relying_services.id"),
+    sa.Index("ix_service_resources_service_id", "service_id"),
+)
+service_origins = _table(
+    "service_origins",
+    sa.Column("origin", sa.String(255), primary_key=True),
+    _to("service_id", "relying_services.id", primary_key=True),
+    sa.Index("ix_service_origins_service_id", "service_id"),
+)
+initial_access_tokens = _table(
+    "initial_access_tokens",
+    _id(),
+    sa.Column("token_digest", sa.LargeBinary(32), nullable=False),
+    _to("agency_id", "agencies.id", nullable=True),
+    _number("uses_left"),
+    _at("expires_at"),
+    _at("created_at"),
+    sa.UniqueConstraint("token_digest"),
 )
 logos = _table(
     "logos",

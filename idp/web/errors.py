@@ -26,6 +26,8 @@ MACHINES: Final = frozenset(
     {
         "/oauth2/token",
         "/oauth2/userinfo",
+        "/oauth2/introspect",
+        "/oauth2/revoke",
         "/oauth2/jwks",
         "/oauth2/register",
         "/.well-known/openid-configuration",
@@ -45,6 +47,7 @@ def install(app: Flask) -> None:
 
 def send(answer: Answer) -> Response:
     """A machine's answer as Flask sends it."""
+    g.readable_from = answer.origins
     response = Response(answer.body, status=answer.status, headers=dict(answer.headers))
     if not answer.body:
         response.headers.remove("Content-Type")  # nothing is no page

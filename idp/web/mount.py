@@ -12,14 +12,23 @@ from idp.protocol.registry import Registry
 from idp.protocol.token import build_server
 from idp.runtime import chance, log
 from idp.runtime.runtime import Runtime
-from idp.web import errors, guards, headers, language, pages
+from idp.web import cors, errors, given, guards, headers, language, pages
 from idp.web.assets import Assets
 from idp.web.citizen import account, home, information
 from idp.web.guards import Guard
-from idp.web.oidc import authorize, discovery, logout, registration, token, userinfo
+from idp.web.oidc import (
+    authorize,
+    discovery,
+    introspection,
+    logout,
+    registration,
+    revocation,
+    token,
+    userinfo,
+)
 from idp.web.sign_in import choose_account, consent, sign_in, sign_out
+from idp.web.site import health, logos, static
 from idp.web.site import language as language_view
-from idp.web.site import logos, static
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -29,6 +38,8 @@ DOORS: tuple[tuple[Blueprint, Guard], ...] = (
     (authorize.blueprint, guards.anyone),
     (token.blueprint, guards.services),
     (userinfo.blueprint, guards.services),
+    (introspection.blueprint, guards.services),
+    (revocation.blueprint, guards.services),
     (registration.blueprint, guards.services),
     (logout.blueprint, guards.anyone),
     (sign_in.blueprint, guards.anyone),
@@ -40,6 +51,7 @@ DOORS: tuple[tuple[Blueprint, Guard], ...] = (
     (information.blueprint, guards.anyone),
     (language_view.blueprint, guards.anyone),
     (logos.blueprint, guards.anyone),
+    (health.blueprint, guards.services),
     (static.blueprint, guards.anyone),
 )
 LARGEST_BODY = 65_536
@@ -60,6 +72,7 @@ def mount(app: Flask, runtime: Runtime, registry: Registry) -> None:
     _watch_requests(app)
     headers.install(app, is_https=not runtime.settings.insecure_loopback)
     errors.install(app)
+    cors.install(app)
     app.context_processor(lambda: pages.page_values(runtime, assets))
     for blueprint, guard in DOORS:
         app.register_blueprint(blueprint)
@@ -91,12 +104,14 @@ def _watch_requests(app: Flask) -> None:
 
     @app.after_request
     def note(response: Response) -> Response:
+        seconds = time.perf_counter() - g.began
+        given.runtime().metrics.answered(request.endpoint or "none", request.method, response.status_code, seconds)
         _log.info(
             "answered",
             request=g.request_id,
             method=request.method,
             path=request.path[:200],
             status=response.status_code,
-            ms=round((time.perf_counter() - g.began) * 1000, 1),
+            ms=round(seconds * 1000, 1),
         )
         return response

@@ -1,14 +1,17 @@
 """`flask services`: import from a file, all or nothing; a made secret is printed once; the list."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 
+from tests.builders import a_citizen, a_service, ask, obtain_tokens, refresh, userinfo
 from tests.cli.conftest import Type
-from tests.rows import count_rows
+from tests.doubles import FixedClock
+from tests.rows import count_rows, events
 
 SECRET = "mat-khau-cua-dich-vu-0123456789"
 PORTAL: dict[str, Any] = {
@@ -103,3 +106,43 @@ def test_the_list_shows_every_service_without_its_secret(type_in: Type, tmp_path
     for part in ("cong", "mot-cua", "active", "nhom", "Luật A", "https://cong.example/cb"):
         assert part in shown
     assert SECRET not in shown
+
+
+def test_a_suspended_service_gets_nothing_until_it_is_resumed(
+    sqlite_app: Flask, type_in: Type, clock: FixedClock
+) -> None:
+    citizen, service, browser = a_citizen(sqlite_app), a_service(sqlite_app), sqlite_app.test_client()
+    tokens = obtain_tokens(browser, service, citizen)
+    assert type_in("services", "suspend", service.client_id).output == f"{service.client_id} is suspended\n"
+    clock.advance(seconds=5)
+    assert userinfo(browser, tokens["access_token"]).status_code == 401
+    assert refresh(browser, service, tokens["refresh_token"]).status_code == 401
+    assert ask(browser, service).status_code == 400
+    assert type_in("services", "resume", service.client_id).output == f"{service.client_id} is active\n"
+    clock.advance(seconds=5)
+    assert userinfo(browser, tokens["access_token"]).status_code == 200
+    assert refresh(browser, service, tokens["refresh_token"]).status_code == 200
+    with sqlite_app.app_context():
+        assert (events()["service.suspended"], events()["service.resumed"]) == (1, 1)
+
+
+@pytest.mark.parametrize("command", ["suspend", "resume"])
+def test_an_unknown_service_is_named(type_in: Type, command: str) -> None:
+    done = type_in("services", command, "khong-co")
+    assert done.exit_code == 1
+    assert "no service has the client_id khong-co" in done.output
+
+
+def test_an_invitation_is_shown_once_and_lets_in(make_app: Callable[..., Flask], sqlite_url: str) -> None:
+    app = make_app(sqlite_url, IDP_REGISTRATION_OPEN="false")
+    done = app.test_cli_runner().invoke(args=["services", "invite", "--uses", "1", "--days", "1"])
+    assert done.exit_code == 0, done.output
+    headers = {"Authorization": f"Bearer {done.output.strip()}"}
+    document = {"redirect_uris": ["https://moi.example/cb"]}
+    assert app.test_client().post("/oauth2/register", json=document, headers=headers).status_code == 201
+    assert app.test_client().post("/oauth2/register", json=document, headers=headers).status_code == 401
+
+
+@pytest.mark.parametrize("words", [("--uses", "0"), ("--days", "91"), ("--uses", "x")])
+def test_an_invitation_has_its_bounds(type_in: Type, words: tuple[str, str]) -> None:
+    assert type_in("services", "invite", *words).exit_code == 2

@@ -216,3 +216,13 @@ def test_who_does_what_is_asked_is_never_asked_it_again(facts: Facts, is_asked_n
         facts, now = obey(facts, step, now), now + SLOW_PAGES / 3
         step = decide(facts, now)
     assert len(asked) <= 3
+
+
+def test_oidc_core_3_1_2_6_prompt_none_keeps_the_reason_of_a_refusal() -> None:
+    silent = replace(PLAIN, prompts=frozenset({"none"}), session=FRESH)
+    other = decide(replace(silent, hint_names_another=True), NOW)
+    assert isinstance(other, Refuse)
+    assert other.error == "login_required"
+    unmet = decide(replace(silent, required_level=3), NOW)
+    assert isinstance(unmet, Refuse)
+    assert unmet.error == "unmet_authentication_requirements"

@@ -71,10 +71,43 @@ def test_rfc9700_2_1_registered_redirect_uri_is_known() -> None:
     assert not SERVICE.has_redirect_uri("https://portal.example.vn/out")
 
 
-def test_rfc8252_7_3_loopback_port_is_compared_like_any_other_character() -> None:
+@pytest.mark.parametrize("registered", ["http://127.0.0.1/cb", "http://127.0.0.1:8001/cb", "http://[::1]:1/cb"])
+def test_rfc8252_7_3_a_native_apps_loopback_port_varies(registered: str) -> None:
+    native = replace(SERVICE, redirect_uris=(registered,), application_type="native")
+    host = "[::1]" if "::1" in registered else "127.0.0.1"
+    assert native.has_redirect_uri(registered)
+    assert native.has_redirect_uri(f"http://{host}:51004/cb")
+    assert native.has_redirect_uri(f"http://{host}/cb")
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "http://127.0.0.1:51004/cb/",
+        "http://127.0.0.1:51004/other",
+        "http://127.0.0.1:51004/cb?x=1",
+        "http://127.0.0.1:51004/cb#x",
+        "https://127.0.0.1:51004/cb",
+        "http://localhost:51004/cb",
+        "http://127.0.0.2:51004/cb",
+        "http://[::1]:51004/cb",
+        "http://127.0.0.1:51004@evil.example/cb",
+        "http://127.0.0.1.evil.example:51004/cb",
+        "http://127.0.0.1:510040/cb",
+        "http://127.0.0.1:/cb",
+        "http://127.0.0.1:51004/cb\n",
+    ],
+)
+def test_rfc8252_7_3_nothing_but_the_port_varies(uri: str) -> None:
     native = replace(SERVICE, redirect_uris=("http://127.0.0.1:8001/cb",), application_type="native")
-    assert native.has_redirect_uri("http://127.0.0.1:8001/cb")
-    assert not native.has_redirect_uri("http://127.0.0.1:8002/cb")
+    assert not native.has_redirect_uri(uri)
+
+
+def test_rfc8252_7_3_the_port_varies_for_native_apps_and_ip_literals_only() -> None:
+    web = replace(SERVICE, redirect_uris=("http://127.0.0.1:8001/cb",), application_type="web")
+    assert not web.has_redirect_uri("http://127.0.0.1:8002/cb")
+    named = replace(SERVICE, redirect_uris=("http://localhost:8001/cb",), application_type="native")
+    assert not named.has_redirect_uri("http://localhost:8002/cb")
 
 
 def test_rp_initiated_logout_3_post_logout_redirect_uri_is_compared_exactly() -> None:

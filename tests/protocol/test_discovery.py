@@ -1,11 +1,12 @@
 """Metadata: OpenID Connect Discovery 1.0 3 and 4, RFC 8414 2 and 3, RFC 9207 3."""
 
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import urlsplit
 
 import pytest
 
 from idp.domain import claims
+from idp.domain.relying_services import AuthMethod
 from tests.builders import ask, claims_in, obtain_tokens, request_of
 from tests.builders_provider import Provider
 from tests.protocol.test_authorize import told
@@ -60,7 +61,7 @@ def test_discovery_3_each_endpoint_is_mounted(provider: Provider, document: dict
     named = [
         value for name, value in document.items() if name.endswith(("_endpoint", "_uri")) and name != "op_policy_uri"
     ]
-    assert len(named) == 6
+    assert len(named) == 8
     for address in named:
         assert address.startswith(ISSUER + "/oauth2/")
         response = provider.browser().get(urlsplit(address).path)
@@ -73,7 +74,8 @@ def test_discovery_3_what_is_promised_is_kept(provider: Provider, document: dict
     for prompt in document["prompt_values_supported"]:
         response = ask(browser, provider.service, prompt=prompt)
         assert "error=" not in response.location, prompt
-    for method in document["token_endpoint_auth_methods_supported"]:
+    assert set(document["token_endpoint_auth_methods_supported"]) == set(get_args(AuthMethod))
+    for method in ("client_secret_basic", "client_secret_post", "none"):  # the others: test_client_assertions.py
         service = provider.agreed(token_endpoint_auth_method=method)
         assert obtain_tokens(browser, service)
     for alg in document["id_token_signing_alg_values_supported"]:

@@ -213,7 +213,7 @@ def test_rfc7591_3_closed_registration_is_refused(make_app: Callable[..., Flask]
     app = make_app(sqlite_url, IDP_REGISTRATION_OPEN="false")
     a_citizen(app)
     response = app.test_client().post("/oauth2/register", json=GOOD)
-    assert error_in(response, 403) == "access_denied"
+    assert error_in(response, 401) == "invalid_token"
     document = app.test_client().get("/.well-known/openid-configuration").get_json()
     assert "registration_endpoint" not in document
 

@@ -280,3 +280,18 @@ def test_a_missing_earlier_master_key_is_refused(tmp_path: Path) -> None:
     write_key(tmp_path / "master.key", KEY)
     with pytest.raises(WrongSetting, match="earlier"):
         keyring.read_masters("master.key", ("earlier",), root=tmp_path, development=False)
+
+
+def test_production_keeps_the_strict_rules() -> None:
+    assert "services.strict must be true" in refusal({**SAFE, "IDP_SERVICES_STRICT": "false"})
+
+
+def test_the_interop_profile_holds_services_to_what_they_registered_and_throttles_nothing() -> None:
+    settings = load_settings({"IDP_PROFILE": "interop", "IDP_ISSUER": "http://localhost:8000"})
+    assert not settings.services.strict
+    assert not settings.throttle.enabled
+    assert settings.registration.open
+    assert settings.tokens.code_for < load_settings({}).tokens.code_for
+    assert settings.outbound.allowed_hosts
+    assert not settings.is_production
+    assert load_settings({}).services.strict

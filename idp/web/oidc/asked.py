@@ -20,4 +20,10 @@ def form_pairs() -> Pairs:
 def asked() -> Asked:
     """A machine's request: its form and its Authorization header, nothing of the query."""
     pairs = form_pairs() if request.method == "POST" else []
-    return Asked(request.method, pairs, request.headers.get("Authorization"))
+    return Asked(
+        request.method,
+        pairs,
+        request.headers.get("Authorization"),
+        request.path,
+        request.headers.get("Accept", ""),
+    )

@@ -5,6 +5,7 @@ Read it from top to bottom: what was asked (protocol/authorize.py), who is signe
 """
 
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from flask import Blueprint, redirect, request
 from flask.typing import ResponseReturnValue
@@ -17,10 +18,12 @@ from idp.domain.consent import Consent
 from idp.domain.refusals import Refusal
 from idp.domain.relying_services import RelyingService
 from idp.protocol.authorize import AuthorizationRequest, RefusedAtService
+from idp.protocol.response_modes import Sent
 from idp.storage.sessions import SignedIn
 from idp.web import forms, given, language
 from idp.web.forms import Parked
 from idp.web.oidc import asked as asked_pairs
+from idp.web.pages import page
 
 blueprint = Blueprint("authorize", __name__)
 DOOR = "authorize.authorize"
@@ -38,7 +41,7 @@ def authorize() -> ResponseReturnValue:
         asked = protocol.authorize.read(server, parked.pairs)
         return _next(asked, parked)
     except RefusedAtService as refused:
-        return redirect(protocol.authorize.error_location(server, refused), 303)
+        return send_back(protocol.authorize.refusal(server, refused))
 
 
 def _taken_up() -> Parked:
@@ -63,7 +66,7 @@ def _next(asked: AuthorizationRequest, parked: Parked) -> ResponseReturnValue:
         case next_step.AskConsent():
             return forms.go("consent.consent", parked)
         case next_step.Refuse(error, description):
-            raise RefusedAtService(asked.redirect_uri, asked.state, error, description)
+            raise RefusedAtService(asked.back, error, description)
         case next_step.Issue() if signed_in is not None and facts.consent is not None:
             return _issue(asked, signed_in, release, facts.consent, now)
     raise LookupError("nothing is issued without a person and a basis")
@@ -117,4 +120,17 @@ def _issue(
     if text is None:
         with storage.begin() as tx:
             text = protocol.authorize.keep_large_code(tx, server, code)
-    return redirect(protocol.authorize.success_location(server, asked, text), 303)
+    return send_back(protocol.authorize.success(server, asked, text))
+
+
+def send_back(sent: Sent) -> ResponseReturnValue:
+    """The browser takes the answer to the service: by redirect, or by a form that posts itself."""
+    if sent.location is not None:
+        return redirect(sent.location, 303)
+    parts = urlsplit(sent.redirect_uri)
+    return page(
+        "sign_in/form_post.html",
+        form_action=[f"{parts.scheme}://{parts.netloc}"],
+        action=sent.redirect_uri,
+        fields=sent.parameters,
+    )

@@ -17,6 +17,8 @@ VIEWS = {
     "userinfo": "userinfo.userinfo",
     "jwks": "discovery.jwks",
     "logout": "logout.logout",
+    "introspect": "introspection.introspect",
+    "revoke": "revocation.revoke",
     "register": "registration.register",
 }
 

@@ -1,11 +1,12 @@
-"""The registration endpoint (RFC 7591), open where the settings say so."""
+"""The registration endpoint (RFC 7591) and its management (RFC 7592)."""
 
-from flask import Blueprint, request
+from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
 
 from idp import flows, protocol, storage
 from idp.domain.refusals import Refusal
-from idp.protocol.answers import error_answer
+from idp.domain.relying_services import RelyingService
+from idp.runtime import chance
 from idp.web import given
 from idp.web.errors import send
 
@@ -14,13 +15,61 @@ blueprint = Blueprint("registration", __name__)
 
 @blueprint.post("/oauth2/register")
 def register() -> ResponseReturnValue:
+    """Open in development; elsewhere behind an initial access token, which a failed try does not use up."""
     runtime = given.runtime()
-    if not runtime.settings.registration.open:
-        return send(error_answer(403, "access_denied", "registration is not open; ask the province's service office"))
+    given.server().recall()
+    token = protocol.registration.read_bearer(request.headers.get("Authorization"))
     try:
         metadata = protocol.registration.read(request.mimetype, request.get_data())
         with storage.begin() as tx:
-            registered = flows.service_registry.register(tx, runtime, metadata)
+            permission = flows.service_registry.may_register(tx, runtime, token)
+            if permission is None:
+                return send(protocol.registration.refuse_stranger(runtime.settings.issuer))
+            registered = flows.service_registry.register(tx, runtime, metadata, agency_id=permission.agency_id)
     except Refusal as refusal:
         return send(protocol.registration.refuse(refusal))
-    return send(protocol.registration.answer(registered.service, registered.secret))
+    answer = protocol.registration.answer(
+        registered.service,
+        issuer=runtime.settings.issuer,
+        management=_management(registered.service),
+        secret=registered.secret,
+        registration_token=registered.registration_token,
+    )
+    return send(answer)
+
+
+@blueprint.route("/oauth2/register/<client_id>", methods=["GET", "PUT", "DELETE"])
+def manage(client_id: str) -> ResponseReturnValue:
+    """Read, replace or remove one's own registration with the registration access token."""
+    runtime = given.runtime()
+    given.server().recall()
+    token = protocol.registration.read_bearer(request.headers.get("Authorization"))
+    try:
+        with storage.begin() as tx:
+            service = _find(tx, client_id, token)
+            if service is None:
+                return send(protocol.registration.refuse_token(runtime.settings.issuer))
+            if request.method == "DELETE":
+                flows.service_registry.remove(tx, runtime, service, actor="itself")
+                return send(protocol.registration.removed())
+            secret = None
+            if request.method == "PUT":
+                metadata = protocol.registration.read(request.mimetype, request.get_data())
+                changed = flows.service_registry.change(tx, runtime, service, metadata)
+                service, secret = changed.service, changed.secret
+    except Refusal as refusal:
+        return send(protocol.registration.refuse(refusal))
+    answer = protocol.registration.answer(
+        service, issuer=runtime.settings.issuer, management=_management(service), secret=secret, status=200
+    )
+    return send(answer)
+
+
+def _find(tx: storage.Tx, client_id: str, token: str | None) -> RelyingService | None:
+    if token is None or not client_id.isascii() or not client_id.isprintable():
+        return None
+    return storage.relying_services.find_by_registration_token(tx, client_id, chance.digest(token))
+
+
+def _management(service: RelyingService) -> str:
+    return url_for("registration.manage", client_id=service.client_id)

@@ -4,6 +4,7 @@ from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
 from idp import protocol, storage
+from idp.protocol.answers import Answer
 from idp.protocol.code_grant import CodeSpentBefore
 from idp.protocol.refresh_grant import RefreshFailed
 from idp.web import given
@@ -16,11 +17,13 @@ blueprint = Blueprint("token", __name__)
 @blueprint.post("/oauth2/token")
 def token() -> ResponseReturnValue:
     server, request = given.server(), asked()
-    server.recall(protocol.client_auth.claimed_client_id(request))
+    read = protocol.token.read(server, request)
+    if isinstance(read, Answer):
+        return send(read)
     try:
         with storage.once(writes=True) as tx:
-            answer = protocol.token.answer(tx, server, request)
+            answer = protocol.token.answer(tx, server, read)
     except (CodeSpentBefore, RefreshFailed) as second:
         with storage.begin() as tx:
-            answer = protocol.token.settle(tx, server, second)
+            answer = protocol.token.settle(tx, server, read, second)
     return send(answer)

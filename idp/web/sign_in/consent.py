@@ -69,10 +69,8 @@ def submit() -> ResponseReturnValue:
         return _back(question.parked)
     with storage.begin() as tx:
         flows.consent.refuse(tx, runtime, signed_in, asked.service, question.need)
-    refused = RefusedAtService(
-        asked.redirect_uri, asked.state, "access_denied", "the person did not agree (RFC 6749 4.1.2.1)"
-    )
-    return redirect(protocol.authorize.error_location(given.server(), refused), 303)
+    refused = RefusedAtService(asked.back, "access_denied", "the person did not agree (RFC 6749 4.1.2.1)")
+    return authorize.send_back(protocol.authorize.refusal(given.server(), refused))
 
 
 def _mark(question: Question) -> str:

@@ -93,7 +93,9 @@ def _try(identifier: str, password: str, browser: Browser) -> SignedInNow | Fail
             flows.sign_in.give_back(tx, runtime, attempt)
         raise
     with storage.begin() as tx:
-        return flows.sign_in.complete(tx, runtime, checked, before=before)
+        outcome = flows.sign_in.complete(tx, runtime, checked, before=before)
+    runtime.metrics.tried_to_sign_in("succeeded" if isinstance(outcome, SignedInNow) else "failed")
+    return outcome
 
 
 def _welcome(parked: Parked, outcome: SignedInNow, device: str) -> ResponseReturnValue:

@@ -1,0 +1,47 @@
+"""What a client assertion must say: the JWT by which a service proves at the token endpoint that it is itself.
+
+RFC 7523 3, OIDC Core 9, RFC 7521 4.2. Signature and algorithm are checked before; `jti` is spent afterwards.
+"""
+
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+LEEWAY: Final = timedelta(seconds=60)
+LONGEST_LIFE: Final = timedelta(minutes=15)
+LONGEST_JTI: Final = 255
+
+
+class BadAssertion(Exception):
+    """What is wrong with an assertion, in ASCII English with its specification section."""
+
+
+def check(claims: Mapping[str, object], client_id: str, audiences: Collection[str], now: datetime) -> datetime:
+    """Judge the claims of an assertion; gives when it expires. `audiences` are the names this provider answers to."""
+    if claims.get("iss") != client_id or claims.get("sub") != client_id:
+        raise BadAssertion("iss and sub of the assertion must both be the client_id (RFC 7523 3)")
+    aud = claims.get("aud")
+    named = [aud] if isinstance(aud, str) else aud
+    if not isinstance(named, list) or not any(one in audiences for one in named if isinstance(one, str)):
+        raise BadAssertion("aud of the assertion must be the issuer or the token endpoint (RFC 7523 3)")
+    expires_at = _moment(claims.get("exp"), "exp")
+    if expires_at is None or now >= expires_at + LEEWAY:
+        raise BadAssertion("exp of the assertion is missing or past (RFC 7523 3)")
+    if expires_at > now + LONGEST_LIFE + LEEWAY:
+        raise BadAssertion("exp of the assertion is too far away: 15 minutes at most")
+    for name in ("nbf", "iat"):
+        moment = _moment(claims.get(name), name)
+        if moment is not None and moment > now + LEEWAY:
+            raise BadAssertion(f"{name} of the assertion lies in the future (RFC 7523 3)")
+    jti = claims.get("jti")
+    if not isinstance(jti, str) or not 0 < len(jti) <= LONGEST_JTI:
+        raise BadAssertion("jti of the assertion is missing or too long (OIDC Core 9)")
+    return expires_at + LEEWAY
+
+
+def _moment(value: object, name: str) -> datetime | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 2**40:
+        raise BadAssertion(f"{name} of the assertion is no time (RFC 7519 2)")
+    return datetime.fromtimestamp(value, UTC)

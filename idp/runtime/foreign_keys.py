@@ -1,0 +1,176 @@
+"""Other parties' public keys: given in a registration, or fetched from their `jwks_uri` through the guarded door.
+
+RFC 7517. A fetched set is kept for a while and fetched again when a key id is unknown, but never more often than every
+`PAUSE` seconds, so that no stranger's token makes us hammer anybody. A failing address is left alone as long. One
+caller at a time fetches an address, and few addresses are fetched at a time: slow ones cannot hold all workers.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from threading import Event, Lock
+from typing import Any, Final
+
+import jwt
+import orjson
+
+from idp.runtime.clock import Clock
+from idp.runtime.data_keys import Unsealable
+from idp.runtime.outbound import Outbound, OutboundFailure
+from idp.runtime.signing import read_unverified_header
+
+KEPT_FOR: Final = 600.0
+PAUSE: Final = 30.0
+# Keys of an address that fails now are believed this long after it last gave them.
+STALE_FOR: Final = 3600.0
+PATIENCE: Final = 1.0
+MOST_AT_ONCE: Final = 4
+ROOM: Final = 500
+MOST_KEYS: Final = 50
+# In base64url characters: 2048 bits and 8192 bits.
+SHORTEST_MODULUS: Final = 342
+LONGEST_PART: Final = 1366
+_DECODER: Final = jwt.PyJWT(
+    {"verify_exp": False, "verify_aud": False, "verify_iat": False, "verify_nbf": False, "verify_sub": False}
+)
+
+
+Keys = tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What an address gave: when it was tried last, when it last gave keys (seconds), and those."""
+
+    tried_at: float
+    good_at: float
+    keys: Keys
+
+
+NOTHING: Final = Fetched(-KEPT_FOR, -STALE_FOR, ())
+
+
+class ForeignKeys:
+    def __init__(self, outbound: Outbound, clock: Clock) -> None:
+        self._outbound, self._clock = outbound, clock
+        self._lock = Lock()
+        self._fetched: OrderedDict[str, Fetched] = OrderedDict()
+        self._flying: dict[str, Event] = {}
+
+    def verify(
+        self,
+        token: str,
+        algorithms: Sequence[str],
+        *,
+        jwks: Mapping[str, object] | None = None,
+        jwks_uri: str | None = None,
+    ) -> dict[str, Any]:
+        """The claims of a token signed by one of a party's keys; raises Unsealable. Times and names are not judged."""
+        header = read_unverified_header(token)
+        alg, kid = header.get("alg"), header.get("kid")
+        if not isinstance(alg, str) or alg not in algorithms:
+            raise Unsealable
+        for keys in self._sets(jwks, jwks_uri, kid):
+            for key in keys:
+                if kid is not None and key.get("kid") not in (None, kid):
+                    continue
+                claims = _verified(token, key, alg)
+                if claims is not None:
+                    return claims
+        raise Unsealable
+
+    def _sets(self, jwks: Mapping[str, object] | None, jwks_uri: str | None, kid: object) -> Iterator[Keys]:
+        if jwks is not None:
+            yield _keys_of(jwks)
+        elif jwks_uri is not None:
+            known = self._find(jwks_uri, force=False)
+            yield known
+            if kid is not None and all(key.get("kid") != kid for key in known):
+                yield self._find(jwks_uri, force=True)
+
+    def _find(self, uri: str, *, force: bool) -> Keys:
+        """The keys at an address: as remembered, or fetched now by the one caller whose turn it is."""
+        now = self._clock.now().timestamp()
+        with self._lock:
+            known = self._fetched.get(uri, NOTHING)
+            if 0 <= now - known.tried_at < (PAUSE if force or not known.keys else KEPT_FOR):
+                return known.keys
+            flying = self._flying.get(uri)
+            if flying is None:
+                if len(self._flying) >= MOST_AT_ONCE:
+                    return known.keys
+                landed = self._flying[uri] = Event()
+        if flying is not None:
+            # Whoever waits longer than this for somebody else's slow server waits for nothing.
+            flying.wait(PATIENCE)
+            with self._lock:
+                return self._fetched.get(uri, NOTHING).keys
+        try:
+            return self._fetch(uri, known, now)
+        finally:
+            with self._lock:
+                del self._flying[uri]
+            landed.set()
+
+    def _fetch(self, uri: str, known: Fetched, now: float) -> Keys:
+        try:
+            answer = self._outbound.get(uri)
+            keys = _keys_of(orjson.loads(answer.body)) if answer.status == 200 else ()
+        except (OutboundFailure, ValueError, RecursionError):
+            keys = ()
+        fetched = Fetched(now, now, keys)
+        if not keys and now - known.good_at < STALE_FOR:
+            fetched = Fetched(now, known.good_at, known.keys)  # what was good a while ago is better than nothing
+        with self._lock:
+            self._fetched[uri] = fetched
+            self._fetched.move_to_end(uri)
+            while len(self._fetched) > ROOM:
+                self._fetched.popitem(last=False)
+        return fetched.keys
+
+
+def read_unverified_claims(token: str) -> dict[str, Any]:
+    """The claims of a JWT, unchecked: only for finding whose keys will judge it. Raises Unsealable."""
+    try:
+        claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
+    except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
+        raise Unsealable from None
+    return claims
+
+
+def verify_with_secret(token: str, secret: bytes) -> dict[str, Any]:
+    """The claims of a token made with a shared secret (HS256); raises Unsealable."""
+    if read_unverified_header(token).get("alg") != "HS256":
+        raise Unsealable
+    try:
+        claims: dict[str, Any] = _DECODER.decode(token, secret, algorithms=["HS256"])
+    except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
+        raise Unsealable from None
+    return claims
+
+
+def _keys_of(document: object) -> Keys:
+    keys = document.get("keys") if isinstance(document, Mapping) else None
+    if not isinstance(keys, list):
+        return ()
+    return tuple(key for key in keys[:MOST_KEYS] if isinstance(key, Mapping) and key.get("use", "sig") == "sig")
+
+
+def _verified(token: str, jwk: Mapping[str, Any], alg: str) -> dict[str, Any] | None:
+    """The claims if this key made the signature; a symmetric key in a public set is no key."""
+    if jwk.get("kty") == "oct" or jwk.get("alg", alg) != alg or not _has_sound_size(jwk):
+        return None
+    try:
+        key = jwt.PyJWK(dict(jwk), algorithm=alg).key
+        claims: dict[str, Any] = _DECODER.decode(token, key, algorithms=[alg])
+    except (jwt.PyJWTError, ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return claims
+
+
+def _has_sound_size(jwk: Mapping[str, Any]) -> bool:
+    """RSA of 2048 bits at least (RFC 7518 3.3), and of 8192 at most, because a larger one costs us too much."""
+    texts = [value for name, value in jwk.items() if name in ("n", "e", "x", "y")]
+    if not all(isinstance(text, str) and len(text) <= LONGEST_PART for text in texts):
+        return False
+    return jwk.get("kty") != "RSA" or len(str(jwk.get("n", ""))) >= SHORTEST_MODULUS

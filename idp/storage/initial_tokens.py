@@ -1,0 +1,44 @@
+"""Initial access tokens: with one, a vendor registers services where registration is not open (RFC 7591 3)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import insert, update
+
+from idp.runtime import chance
+from idp.storage.database import Tx
+from idp.storage.tables import initial_access_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class UsedToken:
+    agency_id: UUID | None
+
+
+def insert_token(
+    tx: Tx, token_digest: bytes, *, agency_id: UUID | None, uses: int, expires_at: datetime, now: datetime
+) -> None:
+    tx.execute(
+        insert(initial_access_tokens).values(
+            id=chance.new_id(now),
+            token_digest=token_digest,
+            agency_id=agency_id,
+            uses_left=uses,
+            expires_at=expires_at,
+            created_at=now,
+        )
+    )
+
+
+def use_token(tx: Tx, token_digest: bytes, now: datetime) -> UsedToken | None:
+    """Count one use down; None when there is none left, it expired, or it is nobody's."""
+    columns = initial_access_tokens.c
+    statement = (
+        update(initial_access_tokens)
+        .where(columns.token_digest == token_digest, columns.uses_left > 0, columns.expires_at > now)
+        .values(uses_left=columns.uses_left - 1)
+        .returning(columns.agency_id)
+    )
+    row = tx.execute(statement).one_or_none()
+    return UsedToken(agency_id=row.agency_id) if row else None

@@ -1,0 +1,22 @@
+"""The introspection endpoint (RFC 7662)."""
+
+from flask import Blueprint
+from flask.typing import ResponseReturnValue
+
+from idp import protocol, storage
+from idp.protocol.answers import Answer
+from idp.web import given
+from idp.web.errors import send
+from idp.web.oidc.asked import asked
+
+blueprint = Blueprint("introspection", __name__)
+
+
+@blueprint.post("/oauth2/introspect")
+def introspect() -> ResponseReturnValue:
+    server = given.server()
+    read = protocol.introspection.read(server, asked())
+    if isinstance(read, Answer):
+        return send(read)
+    with storage.once(writes=True) as tx:
+        return send(protocol.introspection.answer(tx, server, read))

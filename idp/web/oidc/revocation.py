@@ -1,0 +1,22 @@
+"""The revocation endpoint (RFC 7009)."""
+
+from flask import Blueprint
+from flask.typing import ResponseReturnValue
+
+from idp import protocol, storage
+from idp.protocol.answers import Answer
+from idp.web import given
+from idp.web.errors import send
+from idp.web.oidc.asked import asked
+
+blueprint = Blueprint("revocation", __name__)
+
+
+@blueprint.post("/oauth2/revoke")
+def revoke() -> ResponseReturnValue:
+    server = given.server()
+    read = protocol.revocation.read(server, asked())
+    if isinstance(read, Answer):
+        return send(read)
+    with storage.begin() as tx:
+        return send(protocol.revocation.answer(tx, server, read))
