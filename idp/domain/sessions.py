@@ -18,7 +18,7 @@ class EndReason(StrEnum):
     REVOKED = "revoked"
     CODE_REPLAYED = "code_replayed"
     REFRESH_REUSED = "refresh_reused"
-    SERVICE_SUSPENDED = "service_suspended"
+    SERVICE_REMOVED = "service_removed"
 
 
 @dataclass(frozen=True, slots=True)

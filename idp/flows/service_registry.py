@@ -11,6 +11,7 @@ from idp.domain.audit import Entry, Event
 from idp.domain.refusals import Refusal
 from idp.domain.relying_services import RelyingService
 from idp.domain.service_metadata import ServiceMetadata, read_metadata
+from idp.domain.sessions import EndReason
 from idp.runtime import chance
 from idp.runtime.runtime import Runtime
 
@@ -138,6 +139,8 @@ def remove(tx: storage.Tx, runtime: Runtime, service: RelyingService, *, actor: 
     """A service takes itself out of use (RFC 7592 2.3); its record stays, its ways in are gone at once."""
     now = runtime.clock.now()
     storage.relying_services.end_service(tx, service.id)
+    storage.grants.end_of_service(tx, service.id, EndReason.SERVICE_REMOVED, now)
+    storage.machine_grants.end_of_service(tx, service.id, now)
     _after_change(tx, runtime, replace(service, logo_uri=None), Event.SERVICE_REMOVED, actor, now)
 
 

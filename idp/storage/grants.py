@@ -360,6 +360,12 @@ def end_of_session(tx: Tx, session_id: UUID, reason: EndReason, now: datetime, *
     return visited
 
 
+def end_of_service(tx: Tx, service_id: UUID, reason: EndReason, now: datetime) -> int:
+    """End every grant at a service, lasting ones too; gives how many."""
+    where = (grants.c.service_id == service_id, grants.c.ended_at.is_(None))
+    return tx.execute(update(grants).where(*where).values(ended_at=now, end_reason=reason)).rowcount
+
+
 def list_visited_services(tx: Tx, subject_id: UUID) -> list[tuple[UUID, datetime]]:
     """The services a person has signed in to, with the last time."""
     statement = (

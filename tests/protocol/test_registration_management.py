@@ -121,6 +121,14 @@ def test_rfc7592_2_3_a_removed_service_and_its_tokens_are_over(provider: Provide
         response = manage(provider, said, "DELETE")
         assert (response.status_code, response.data) == (204, b"")
         assert events()["service.removed"] == before + 1
+        with storage.begin() as tx:  # whoever lets the service go on brings none of its tokens back
+            flows.service_registry.suspend(
+                tx, provider.app.extensions["idp"], said["client_id"], actor="the tests", resume=True
+            )
+    provider.clock.advance(seconds=6)
+    assert userinfo(browser, tokens["access_token"]).status_code == 401
+    with provider.app.app_context(), storage.begin() as tx:
+        flows.service_registry.suspend(tx, provider.app.extensions["idp"], said["client_id"], actor="the tests")
     assert manage(provider, said).status_code == 401
     provider.clock.advance(seconds=6)
     assert userinfo(browser, tokens["access_token"]).status_code == 401
