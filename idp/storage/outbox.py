@@ -92,7 +92,8 @@ def use_due(
     )
     ids: list[UUID] = []
     for service_id in tx.scalars(services).all():
-        first = select(outbox.c.id).where(is_due, outbox.c.service_id == service_id).order_by(outbox.c.next_try_at)
+        oldest_first = (outbox.c.next_try_at, outbox.c.id)
+        first = select(outbox.c.id).where(is_due, outbox.c.service_id == service_id).order_by(*oldest_first)
         ids += tx.scalars(first.limit(1).with_for_update(skip_locked=True)).all()
     if not ids:
         return []
