@@ -62,7 +62,7 @@ def register(
     service = read.to_service(
         id=id_,
         client_id=id_.hex,
-        secret_digests=_digests(read, secret),
+        secret_digests=_digests(secret),
         agency_id=agency_id,
         sector=f"self-registered:{id_.hex}",
         now=now,
@@ -117,7 +117,7 @@ def change(tx: storage.Tx, runtime: Runtime, service: RelyingService, metadata: 
         not service.secret_digests or read.token_endpoint_auth_method != service.token_endpoint_auth_method
     )
     secret = chance.new_secret() if needs_new else None
-    digests = _digests(read, secret) if needs_new or read.token_endpoint_auth_method not in WITH_SECRET else None
+    digests = _digests(secret) if needs_new or read.token_endpoint_auth_method not in WITH_SECRET else None
     changed = read.to_service(
         id=service.id,
         client_id=service.client_id,
@@ -207,14 +207,14 @@ def _secret_for(read: ServiceMetadata, known: RelyingService | None) -> tuple[st
     if read.token_endpoint_auth_method not in WITH_SECRET:
         return None, ()
     if read.client_secret:
-        return read.client_secret, _digests(read, read.client_secret)
+        return read.client_secret, _digests(read.client_secret)
     if known and known.token_endpoint_auth_method == read.token_endpoint_auth_method:
         return None, known.secret_digests
     secret = chance.new_secret()
-    return secret, _digests(read, secret)
+    return secret, _digests(secret)
 
 
-def _digests(read: ServiceMetadata, secret: str | None) -> tuple[bytes, ...]:
+def _digests(secret: str | None) -> tuple[bytes, ...]:
     return (chance.digest(secret),) if secret else ()
 
 

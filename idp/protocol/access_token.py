@@ -78,7 +78,7 @@ def person_claims(server: Server, guard: RelyingService, held: storage.grants.He
     """The person of a grant as the guard of an interface may know it (RFC 9068 2.2)."""
     grant = held.grant
     return {
-        "sub": sub or server.runtime.keyring.pairwise_sub(guard.sector, grant.subject_id),
+        "sub": server.sub_of(guard, grant.subject_id, sub),
         "auth_time": int(grant.auth_time.timestamp()),
         "acr": AuthLevel(grant.auth_level).acr,
         "amr": list(grant.amr),

@@ -253,11 +253,6 @@ def _plain(name: str) -> str:
     return name if name.isascii() and name.replace("_", "").isalnum() and len(name) <= 40 else "a parameter"
 
 
-def sub_of(server: Server, service: RelyingService, subject_id: UUID, override: str | None = None) -> str:
-    """The person's identifier at this service (OIDC Core 8.1)."""
-    return override or server.runtime.keyring.pairwise_sub(service.sector, subject_id)
-
-
 # -- the answer ----------------------------------------------------------------------------------------------------
 
 

@@ -93,7 +93,7 @@ def id_token(server: Server, service: RelyingService, held: Held, *, beside: str
     said: dict[str, Any] = {
         **claims.release(held.profile, claims.from_bits(grant.id_token_bits), service),
         "iss": runtime.settings.issuer,
-        "sub": held.sub or runtime.keyring.pairwise_sub(service.sector, grant.subject_id),
+        "sub": server.sub_of(service, grant.subject_id, held.sub),
         "aud": service.client_id,
         "iat": int(now.timestamp()),
         "exp": int(now.timestamp()) + runtime.settings.tokens.id_token_for,

@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from authlib.oauth2.rfc6749.errors import OAuth2Error
 
 from idp import storage
-from idp.domain.audit import Entry, Event
 from idp.domain.grants import Token, TokenKind
 from idp.domain.sessions import EndReason
 from idp.protocol import access_token, client_auth
 from idp.protocol.answers import NO_STORE, Answer, Asked, error_answer, repeated
 from idp.protocol.client_auth import Proof
 from idp.protocol.server import Server
-from idp.runtime import chance
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +53,5 @@ def answer(tx: storage.Tx, server: Server, read: Read) -> Answer:
     if token.kind is TokenKind.MACHINE:
         storage.machine_grants.end_grant(tx, token.grant_id, now)
         return done
-    ended = storage.grants.end_grant(tx, token.grant_id, EndReason.REVOKED, now)
-    if ended is not None:
-        entry = Entry(
-            id=chance.new_id(now),
-            at=now,
-            event=Event.GRANT_REVOKED,
-            subject_id=ended.subject_id,
-            service_id=ended.service_id,
-            session_id=ended.session_id,
-            actor=service.client_id[:64],
-        )
-        storage.audit.insert_entry(tx, entry)
+    storage.endings.end_grant(tx, token.grant_id, EndReason.REVOKED, now, actor=service.client_id[:64])
     return done

@@ -7,11 +7,13 @@ grants spend codes and refresh tokens in storage, then seal and sign what they h
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Final
+from uuid import UUID
 
 from authlib.oauth2.rfc6749 import AuthorizationServer, OAuth2Payload, OAuth2Request
 from authlib.oauth2.rfc6749.errors import OAuth2Error
 
 from idp import storage
+from idp.domain.relying_services import RelyingService
 from idp.protocol import client_auth
 from idp.protocol.adapters import Client
 from idp.protocol.answers import NO_STORE, Answer, Asked, Pairs, json_answer
@@ -91,6 +93,10 @@ class Server(AuthorizationServer):
         issuer = self.runtime.settings.issuer
         audiences = (issuer, issuer + TOKEN_PATH, issuer + asked.path)
         return client_auth.prove(self.runtime, self.registry, asked, audiences)
+
+    def sub_of(self, service: RelyingService, subject_id: UUID, override: str | None) -> str:
+        """The person's identifier at a service (OIDC Core 8.1): derived, unless an override says otherwise."""
+        return override or self.runtime.keyring.pairwise_sub(service.sector, subject_id)
 
     def query_client(self, client_id: str) -> Client | None:
         service = self.registry.find_by_client_id(client_id)

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from authlib.oauth2.rfc6749.errors import OAuth2Error
 
 from idp import storage
-from idp.domain.audit import Entry, Event
 from idp.domain.grants import TokenKind
 from idp.domain.sessions import EndReason
 from idp.protocol import access_token, authorize, client_auth
@@ -21,7 +20,6 @@ from idp.protocol.machine_grant import ClientCredentials
 from idp.protocol.refresh_grant import RefreshFailed, RefreshGrant
 from idp.protocol.registry import Registry
 from idp.protocol.server import Request, Server
-from idp.runtime import chance
 from idp.runtime.runtime import Runtime
 
 SecondUse = CodeSpentBefore | RefreshFailed
@@ -86,9 +84,8 @@ def answer(tx: storage.Tx, server: Server, read: Read) -> Answer:
 
 def settle(tx: storage.Tx, server: Server, read: Read, second: SecondUse) -> Answer:
     """Keep what a second use means: a retry within the grace window is answered, anything else ends the grant."""
-    client_auth.try_to_spend(
-        tx, read.proof
-    )  # where `answer` was undone as a whole, so was this; else it stands already
+    # Where `answer` was undone as a whole, so was the spending of the assertion; else it stands already.
+    client_auth.try_to_spend(tx, read.proof)
     return _settle(tx, server, second).readable_from(read.proof.service)
 
 
@@ -104,22 +101,9 @@ def _settle(tx: storage.Tx, server: Server, second: SecondUse) -> Answer:
         if grant.generation == second.token.generation:
             # Nothing was spent twice: session or person ended, or the grant is too old.
             return error_answer(400, "invalid_grant", second.description)
-        event, reason = Event.REFRESH_REUSED, EndReason.REFRESH_REUSED
+        reason = EndReason.REFRESH_REUSED
     else:
-        event, reason = Event.CODE_REPLAYED, EndReason.CODE_REPLAYED
-    if storage.grants.end_grant(tx, grant.id, reason, now) is None:
-        return error_answer(400, "invalid_grant", second.description)  # another second use ended and noted it already
-    entry = Entry(
-        id=chance.new_id(now),
-        at=now,
-        event=event,
-        subject_id=grant.subject_id,
-        service_id=grant.service_id,
-        session_id=grant.session_id,
-        actor=second.client.service.client_id[:64],
-    )
-    storage.audit.insert_entry(tx, entry)
+        reason = EndReason.CODE_REPLAYED
+    # Of two second uses at once, the first ends and notes it.
+    storage.endings.end_grant(tx, grant.id, reason, now, actor=second.client.service.client_id[:64])
     return error_answer(400, "invalid_grant", second.description)
-
-
-__all__ = ["Asked", "Read", "SecondUse", "answer", "build_server", "read", "settle"]

@@ -50,7 +50,7 @@ def answer(tx: storage.Tx, server: Server, read: Read) -> Answer:
     permitted = {name for scope in token.scopes for name in claims.SCOPE_CLAIMS.get(scope, ())}
     by_scope_before = {name for scope in held.grant.scopes for name in claims.SCOPE_CLAIMS.get(scope, ())}
     names = claims.from_bits(held.grant.userinfo_bits) - (by_scope_before - permitted)
-    sub = held.sub or runtime.keyring.pairwise_sub(service.sector, held.grant.subject_id)
+    sub = server.sub_of(service, held.grant.subject_id, held.sub)
     said = {**claims.release(held.profile, names, service), "sub": sub}
     if "dvcqg" in token.scopes:
         said |= claims.national_portal_claims(said, sub)

@@ -19,6 +19,11 @@ EVENTS: Final = {
     EndReason.EXPIRED: Event.SESSION_EXPIRED,
     EndReason.ANOTHER_PERSON: Event.SESSION_REPLACED,
 }
+GRANT_EVENTS: Final = {
+    EndReason.CODE_REPLAYED: Event.CODE_REPLAYED,
+    EndReason.REFRESH_REUSED: Event.REFRESH_REUSED,
+    EndReason.REVOKED: Event.GRANT_REVOKED,
+}
 
 
 def end_session(
@@ -53,6 +58,24 @@ def end_session(
             session_id=session.id,
         )
     return visited
+
+
+def end_grant(tx: Tx, grant_id: UUID, reason: EndReason, now: datetime, *, actor: str) -> bool:
+    """End one grant with all its tokens and note it; False, and nothing is written, when it had ended before."""
+    ended = grants.end_grant(tx, grant_id, reason, now)
+    if ended is None:
+        return False
+    entry = Entry(
+        id=chance.new_id(now),
+        at=now,
+        event=GRANT_EVENTS[reason],
+        subject_id=ended.subject_id,
+        service_id=ended.service_id,
+        session_id=ended.session_id,
+        actor=actor,
+    )
+    audit.insert_entry(tx, entry)
+    return True
 
 
 def _with_logout_address(tx: Tx, service_ids: list[UUID]) -> list[UUID]:

@@ -101,7 +101,7 @@ def sub_at(service: RelyingService, signed_in: SignedIn) -> str:
     """The person's identifier at a service, from the override table where that names one."""
     with storage.once() as tx:
         override = storage.grants.find_sub_override(tx, service.sector, signed_in.subject.id)
-    return protocol.authorize.sub_of(given.server(), service, signed_in.subject.id, override)
+    return given.server().sub_of(service, signed_in.subject.id, override)
 
 
 def _issue(
