@@ -64,6 +64,6 @@ def come_again_and_be_asked_nothing(visitor: Visitor, person: Person) -> None:
     visitor.expect_in(demo.portal, person)  # consent is remembered
     visitor.page.goto(demo.one_stop)
     drawn = visitor.watch()
-    visitor.page.click("#sign-in-with-province")
+    visitor.press("#sign-in-with-province")
     visitor.expect_in(demo.one_stop, person)
     assert drawn == [f"{demo.one_stop}/"], "no page of the province stands between"

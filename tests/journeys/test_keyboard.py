@@ -86,11 +86,11 @@ def test_errors_take_the_focus_and_lead_to_their_fields(visitor: Visitor) -> Non
     page.goto(f"{visitor.demo.provider}/sign-in")
     tab_to(page, "sign-in")
     press(page)
-    assert page.evaluate("document.activeElement.className") == "error-summary"
+    expect(page.locator(".error-summary")).to_be_focused()
     for field in ("identifier", "password"):
         page.locator(f'.error-summary a[href="#{field}"]').focus()
         page.keyboard.press("Enter")
-        assert focused(page) == field
+        expect(page.locator(f"#{field}")).to_be_focused()
         assert page.evaluate(_IS_SEEN)
 
 
@@ -101,6 +101,6 @@ def test_the_first_tab_offers_to_skip_to_the_content(visitor: Visitor) -> None:
     assert focused(page) == "#main"
     assert page.evaluate(_IS_SEEN)
     page.keyboard.press("Enter")
-    assert page.evaluate("document.activeElement.id") == "main"
+    expect(page.locator("#main")).to_be_focused()
     page.keyboard.press("Tab")
     assert focused(page) == "identifier"

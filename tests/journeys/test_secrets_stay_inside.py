@@ -99,7 +99,7 @@ def _go_everywhere(visitor: Visitor, person: Person, secrets: Secrets) -> None:
     visitor.page.goto(visitor.page.url)
     visitor.enter(demo.portal, person)
     secrets.add_cookies(visitor)
-    visitor.page.click("#refresh-data")
+    visitor.press("#refresh-data")
     visitor.enter(demo.one_stop, person)
     visitor.page.goto(f"{demo.provider}/account")
     secrets.add_cookies(visitor)

@@ -46,7 +46,7 @@ def test_who_refuses_returns_with_nothing_sent_and_may_think_again(visitor: Visi
     assert visitor.is_at(visitor.demo.portal, "/callback")
     expect(visitor.page.locator("#error h1")).to_have_text("Ông/Bà đã không cho gửi thông tin")
     assert person.name not in visitor.page.content()
-    visitor.page.click("#try-again")
+    visitor.press("#try-again")
     assert visitor.path == "/consent", "a refusal is not remembered as an answer for ever"
     visitor.answer()
     visitor.expect_in(visitor.demo.portal, person)
@@ -61,7 +61,7 @@ def test_a_wrong_password_keeps_the_name_and_the_service(visitor: Visitor, perso
     assert page.title().startswith("Lỗi:")
     expect(page.locator(".asker-name")).to_have_text("Cổng Dịch vụ công tỉnh Bắc Ninh")
     page.fill("#password", person.password)
-    page.click("#sign-in")
+    visitor.press("#sign-in")
     assert visitor.path == "/consent"
 
 
@@ -111,7 +111,7 @@ def test_a_page_that_lost_its_cookie_says_so_and_goes_on(visitor: Visitor, perso
     assert page.input_value("#identifier") == person.number
     expect(page.locator(".asker-name")).to_have_text("Cổng Dịch vụ công tỉnh Bắc Ninh")
     page.fill("#password", person.password)
-    page.click("#sign-in")
+    visitor.press("#sign-in")
     visitor.answer()
     visitor.expect_in(visitor.demo.portal, person)
 
@@ -128,7 +128,7 @@ def test_a_saved_sign_in_page_starts_anew_in_another_browser(
     second.answer()
     # The portal did not send this browser away, so it does not let it in either: login fixation ends here.
     expect(second.page.locator("#error h1")).to_have_text("Lần đăng nhập này đã cũ")
-    second.page.click("#try-again")
+    second.press("#try-again")
     second.expect_in(second.demo.portal, person)
 
 
@@ -146,12 +146,12 @@ def test_a_browser_without_cookies_is_told_what_to_do(demo: DemoProcess) -> None
 def test_the_language_changes_and_the_request_stays(visitor: Visitor, person: Person) -> None:
     page = visitor.page
     visitor.ask_to_enter(visitor.demo.portal)
-    page.click('.tools a[hreflang="en"]')
+    visitor.press('.tools a[hreflang="en"]')
     expect(page.locator("html")).to_have_attribute("lang", "en")
     expect(page.locator(".asker-name")).to_have_text("Bac Ninh public-service portal")
     visitor.sign_in(person)
     expect(page.locator("h1")).to_have_text("Send this information?")
-    page.click('.tools a[hreflang="vi"]')
+    visitor.press('.tools a[hreflang="vi"]')
     expect(page.locator("h1")).to_have_text("Cho phép gửi thông tin?")
     visitor.answer()
     visitor.expect_in(visitor.demo.portal, person)
@@ -161,7 +161,7 @@ def test_a_service_in_english_sends_people_to_english_pages(visitor: Visitor) ->
     """OIDC Core 3.1.2.1: `ui_locales`."""
     visitor.ask_to_enter(f"{visitor.demo.portal}/?lang=en")
     expect(visitor.page.locator("html")).to_have_attribute("lang", "en")
-    visitor.page.click("#sign-in")
+    visitor.press("#sign-in")
     expect(visitor.page.locator(".error-summary")).to_contain_text("Enter your password.")
 
 
@@ -170,12 +170,12 @@ def test_large_text_is_larger_and_stays(visitor: Visitor, person: Person) -> Non
     visitor.ask_to_enter(visitor.demo.portal)
     size = "parseFloat(getComputedStyle(document.body).fontSize)"
     before = page.evaluate(size)
-    page.click("text=Chữ to")
+    visitor.press("text=Chữ to")
     expect(page.locator("html")).to_have_attribute("data-text", "large")
     visitor.sign_in(person)
     assert visitor.path == "/consent"
     assert page.evaluate(size) == pytest.approx(before * 1.25)
-    page.click("text=Chữ thường")
+    visitor.press("text=Chữ thường")
     assert page.evaluate(size) == pytest.approx(before)
 
 
@@ -186,8 +186,8 @@ def test_signing_out_at_the_province_ends_both_services(visitor: Visitor, person
     visitor.enter(demo.one_stop, person)
     page.goto(f"{demo.provider}/account")
     expect(page.locator("h1")).to_have_text(person.name)
-    page.click('.whoami a[href="/sign-out"]')
-    page.click("#logout-confirm")
+    visitor.press('.whoami a[href="/sign-out"]')
+    visitor.press("#logout-confirm")
     expect(page.locator("h1")).to_have_text("Đã đăng xuất")
     told = page.locator("main li").all_inner_texts()
     assert told == ["Cổng Dịch vụ công tỉnh Bắc Ninh", "Hệ thống một cửa điện tử"]
@@ -198,7 +198,7 @@ def test_signing_out_at_the_province_ends_both_services(visitor: Visitor, person
 def test_who_stays_signed_in_stays_signed_in(visitor: Visitor, person: Person) -> None:
     visitor.enter(visitor.demo.portal, person)
     visitor.page.goto(f"{visitor.demo.provider}/sign-out")
-    visitor.page.click("text=Không đăng xuất")
+    visitor.press("text=Không đăng xuất")
     expect(visitor.page.locator("h1")).to_contain_text(person.name)
     visitor.page.goto(visitor.demo.portal)
     visitor.expect_in(visitor.demo.portal, person)
@@ -241,6 +241,6 @@ def test_my_identity_lists_what_each_service_received(visitor: Visitor, person: 
 
 def test_a_service_can_ask_again_for_what_it_may_know(visitor: Visitor, person: Person) -> None:
     visitor.enter(visitor.demo.portal, person)
-    visitor.page.click("#refresh-data")
+    visitor.press("#refresh-data")
     visitor.page.wait_for_url(f"{visitor.demo.portal}/#details")
     assert visitor.claim("name") == person.name

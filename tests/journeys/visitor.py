@@ -10,7 +10,7 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Response, 
 from tests.journeys.demo_process import DemoProcess
 
 SIGN_IN_LINK = "#sign-in-with-province"
-_PATIENCE = 8_000  # milliseconds; what has not come by then does not come
+_PATIENCE = 20_000  # milliseconds; what has not come by then does not come
 TOLD_WITHIN = 10  # seconds in which a sign-out reaches every open service
 
 
