@@ -140,7 +140,7 @@ _SHAPE = """
 """
 _HOLDERS = """
     SELECT relkind::text, relname FROM pg_class
-    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'S') AND relname <> 'alembic_version'
+    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'S')
 """
 
 
