@@ -1,14 +1,26 @@
 """What a person agreed to, or was told of, at each service: rows are added and withdrawn, never changed."""
 
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import ColumnElement, Uuid, bindparam, insert, select, update
 
 from idp.domain import claims
 from idp.domain.consent import BasisKind, Consent
 from idp.storage.database import Tx
+from idp.storage.statements import Statement
 from idp.storage.tables import consents
+
+
+def _latest(*more: ColumnElement[bool]) -> Statement:
+    subject, service = bindparam("subject_id", type_=Uuid), bindparam("service_id", type_=Uuid)
+    where = (consents.c.subject_id == subject, consents.c.service_id == service, *more)
+    return Statement(select(consents).where(*where).order_by(consents.c.id.desc()).limit(1))
+
+
+_FIND_ANY: Final = _latest()
+_FIND_CONSENT: Final = _latest(consents.c.kind == BasisKind.CONSENT.value)
 
 
 def find_latest(tx: Tx, subject_id: UUID, service_id: UUID, needed: BasisKind) -> Consent | None:
@@ -16,14 +28,8 @@ def find_latest(tx: Tx, subject_id: UUID, service_id: UUID, needed: BasisKind) -
 
     A consent can stand where a notice would do, never the other way round.
     """
-    kinds = [BasisKind.CONSENT] if needed is BasisKind.CONSENT else list(BasisKind)
-    statement = (
-        select(consents)
-        .where(consents.c.subject_id == subject_id, consents.c.service_id == service_id, consents.c.kind.in_(kinds))
-        .order_by(consents.c.id.desc())
-        .limit(1)
-    )
-    row = tx.execute(statement).one_or_none()
+    statement = _FIND_CONSENT if needed is BasisKind.CONSENT else _FIND_ANY
+    row = statement.find(tx, {"subject_id": subject_id, "service_id": service_id})
     if row is None:
         return None
     return Consent(

@@ -13,6 +13,7 @@ Long because the statements of a grant's life are only right together.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any, Final
 from uuid import UUID
 
@@ -29,6 +30,7 @@ from idp.runtime import chance
 from idp.runtime.keyring import Keyring
 from idp.storage import accounts, audit
 from idp.storage.database import Tx
+from idp.storage.statements import Statement
 from idp.storage.tables import Moment, data_keys, grants, profiles, releases, sessions, subjects, subs
 
 
@@ -131,7 +133,7 @@ def exchange(
     if tx.dialect.name == "postgresql":
         prefixed = {f"g_{name}": value for name, value in grant_values.items()}
         prefixed |= {f"r_{name}": value for name, value in release.items()}
-        row = tx.execute(_EXCHANGE, values | prefixed).one_or_none()
+        row = _EXCHANGE.find(tx, values | prefixed)
         if row is not None and not row.inserted:
             raise AlreadySpent
     else:
@@ -140,7 +142,7 @@ def exchange(
         return None
     facts = {"auth_time": row.auth_time, "amr": row.amr, "auth_level": row.auth_level}
     return Held(
-        grant=_grant({**grant_values, **facts, "refreshed_at": None, "ended_at": None, "end_reason": None}),
+        grant=_grant(SimpleNamespace(**grant_values, **facts, refreshed_at=None, ended_at=None, end_reason=None)),
         profile=accounts.profile_of(keyring, row),
         sub=row.sub,
     )
@@ -205,7 +207,7 @@ def _exchange_statement() -> Any:
     return select(live, count.label("inserted")).add_cte(released, touched)
 
 
-_EXCHANGE: Final = _exchange_statement()
+_EXCHANGE: Final = Statement(_exchange_statement())
 _LIVE_SESSION: Final = _live_session()
 
 
@@ -245,11 +247,11 @@ def refresh(
         "sector": sector,
     }
     if tx.dialect.name == "postgresql":
-        return _held(keyring, tx.execute(_REFRESH, values).one_or_none())
+        return _held(keyring, _REFRESH.find(tx, values))
     tx.execute(_TOUCH_OF_GRANT, values)
     if tx.execute(_COUNT_UP_ON_SQLITE, values).rowcount == 0:
         return None
-    return _held(keyring, tx.execute(_FIND_LIVE, values).one_or_none())
+    return _held(keyring, _FIND_LIVE.find(tx, values))
 
 
 def _count_up() -> Any:
@@ -308,10 +310,10 @@ def _with_facts(source: Any) -> Any:
     )
 
 
-_REFRESH: Final = _refresh_statement()
+_REFRESH: Final = Statement(_refresh_statement())
 _COUNT_UP_ON_SQLITE: Final = _count_up()
 _TOUCH_OF_GRANT: Final = _touch_of_grant()
-_FIND_LIVE: Final = (
+_FIND_LIVE: Final = Statement(
     _with_facts(grants)
     .join(sessions, sessions.c.id == grants.c.session_id, isouter=True)
     .where(grants.c.id == _uuid("grant_id"), _GRANT_LIVES)
@@ -324,13 +326,13 @@ _FIND_LIVE: Final = (
 def find_live(tx: Tx, keyring: Keyring, grant_id: UUID, *, sector: str, times: Times) -> Held | None:
     """A grant with its person's facts, if grant, session and person live at this moment."""
     values = {**times.values(), "grant_id": grant_id, "sector": sector}
-    return _held(keyring, tx.execute(_FIND_LIVE, values).one_or_none())
+    return _held(keyring, _FIND_LIVE.find(tx, values))
 
 
 def find_grant(tx: Tx, grant_id: UUID) -> Grant | None:
     """A grant, living or not."""
     row = tx.execute(select(*_GRANT_COLUMNS).where(grants.c.id == grant_id)).one_or_none()
-    return _grant(row._mapping) if row else None
+    return _grant(row) if row else None
 
 
 def end_grant(tx: Tx, grant_id: UUID, reason: EndReason, now: datetime) -> Grant | None:
@@ -342,7 +344,7 @@ def end_grant(tx: Tx, grant_id: UUID, reason: EndReason, now: datetime) -> Grant
         .returning(*_GRANT_COLUMNS)
     )
     row = tx.execute(statement).one_or_none()
-    return _grant(row._mapping) if row else None
+    return _grant(row) if row else None
 
 
 def end_of_session(tx: Tx, session_id: UUID, reason: EndReason, now: datetime, *, offline_too: bool) -> list[UUID]:
@@ -384,27 +386,27 @@ def find_sub_override(tx: Tx, sector: str, subject_id: UUID) -> str | None:
 def _held(keyring: Keyring, row: Any) -> Held | None:
     if row is None:
         return None
-    return Held(grant=_grant(row._mapping), profile=accounts.profile_of(keyring, row), sub=row.sub)
+    return Held(grant=_grant(row), profile=accounts.profile_of(keyring, row), sub=row.sub)
 
 
 def _grant(row: Any) -> Grant:
     return Grant(
-        id=row["id"],
-        session_id=row["session_id"],
-        subject_id=row["subject_id"],
-        service_id=row["service_id"],
-        scopes=tuple(row["scopes"].split()),
-        userinfo_bits=row["userinfo_bits"],
-        id_token_bits=row["id_token_bits"],
-        auth_time=row["auth_time"],
-        amr=tuple(row["amr"].split()),
-        auth_level=row["auth_level"],
-        offline=row["offline"],
-        generation=row["generation"],
-        created_at=row["created_at"],
-        refreshed_at=row["refreshed_at"],
-        expires_at=row["expires_at"],
-        ended_at=row["ended_at"],
-        end_reason=row["end_reason"],
-        resource=row["resource"],
+        id=row.id,
+        session_id=row.session_id,
+        subject_id=row.subject_id,
+        service_id=row.service_id,
+        scopes=tuple(row.scopes.split()),
+        userinfo_bits=row.userinfo_bits,
+        id_token_bits=row.id_token_bits,
+        auth_time=row.auth_time,
+        amr=tuple(row.amr.split()),
+        auth_level=row.auth_level,
+        offline=row.offline,
+        generation=row.generation,
+        created_at=row.created_at,
+        refreshed_at=row.refreshed_at,
+        expires_at=row.expires_at,
+        ended_at=row.ended_at,
+        end_reason=row.end_reason,
+        resource=row.resource,
     )

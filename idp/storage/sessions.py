@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import bindparam, insert, or_, select, update
 
 from idp.domain.accounts import Profile, Subject
 from idp.domain.sessions import EndReason, Session
@@ -14,6 +14,7 @@ from idp.runtime.data_keys import DataKey
 from idp.runtime.keyring import Keyring
 from idp.storage import accounts
 from idp.storage.database import Tx
+from idp.storage.statements import Statement
 from idp.storage.tables import authentications, data_keys, profiles, sessions, subjects
 
 
@@ -30,15 +31,7 @@ def find_signed_in(
     tx: Tx, keyring: Keyring, token_digest: bytes, *, now: datetime, idle_for: timedelta
 ) -> SignedIn | None:
     """The live session of this cookie, of a person who may sign in; None for any other."""
-    statement = (
-        select(*_columns(), *accounts.subject_columns(), *accounts.profile_columns())
-        .select_from(sessions)
-        .join(subjects, subjects.c.id == sessions.c.subject_id)
-        .join(data_keys, data_keys.c.subject_id == subjects.c.id)
-        .join(profiles, profiles.c.subject_id == subjects.c.id)
-        .where(sessions.c.token_digest == token_digest)
-    )
-    row = tx.execute(statement).one_or_none()
+    row = _FIND_SIGNED_IN.find(tx, {"token_digest": token_digest})
     if row is None:
         return None
     session, subject = _session(row), accounts.subject_of(row)
@@ -149,3 +142,13 @@ def _session(row: Any) -> Session:
         expires_at=row.expires_at,
         ended_at=row.ended_at,
     )
+
+
+_FIND_SIGNED_IN: Final = Statement(
+    select(*_columns(), *accounts.subject_columns(), *accounts.profile_columns())
+    .select_from(sessions)
+    .join(subjects, subjects.c.id == sessions.c.subject_id)
+    .join(data_keys, data_keys.c.subject_id == subjects.c.id)
+    .join(profiles, profiles.c.subject_id == subjects.c.id)
+    .where(sessions.c.token_digest == bindparam("token_digest"))
+)
