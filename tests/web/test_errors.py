@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from idp import storage
 from idp.domain.refusals import Refusal
+from idp.runtime import log
 from tests.builders import a_service, request_of
 from tests.web.policy import error_of, reference_of
 
@@ -43,7 +44,7 @@ def app(make_app: Callable[..., Flask], sqlite_url: str, journal: StringIO) -> I
         made.add_url_rule(f"/test/{name}", endpoint=f"home.{name}", view_func=view)
         made.add_url_rule(f"/test/machine/{name}", endpoint=f"token.{name}", view_func=view)
     yield made
-    logging.getLogger().setLevel("WARNING")
+    log.configure("warning")
 
 
 def lines(journal: StringIO) -> list[dict[str, object]]:
