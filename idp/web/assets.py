@@ -1,11 +1,10 @@
 """Styles and scripts: read once, named by their hash, compressed once, cached for a year."""
 
-import gzip
-from dataclasses import dataclass
-from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
+
+from idp.web.documents import Document
 
 STATIC: Final = Path(__file__).with_name("static")
 MEDIA_TYPES: Final = {
@@ -15,12 +14,7 @@ MEDIA_TYPES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Asset:
-    media_type: str
-    etag: str
-    plain: bytes
-    compressed: bytes
+CACHED: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 
 class Assets:
@@ -33,17 +27,17 @@ class Assets:
         # A source map would be asked for and is not there.
         base = b"\n".join(line for line in bootstrap.read_bytes().splitlines() if b"sourceMappingURL" not in line)
         sources["site.css"] = base + b"\n" + theme
-        self._served: dict[str, Asset] = {}
+        self._served: dict[str, Document] = {}
         self._urls: dict[str, str] = {}
         for name, plain in sources.items():
-            digest = sha256(plain).hexdigest()[:16]
             stem, dot, ending = name.rpartition(".")
-            served = f"{stem}.{digest}{dot}{ending}"
-            self._served[served] = Asset(MEDIA_TYPES[dot + ending], digest, plain, gzip.compress(plain, 9, mtime=0))
+            document = Document.make(plain, MEDIA_TYPES[dot + ending], CACHED)
+            served = f"{stem}.{document.digest}{dot}{ending}"
+            self._served[served] = document
             self._urls[name] = f"/static/{served}"
 
     def url(self, name: str) -> str:
         return self._urls[name]
 
-    def find(self, served: str) -> Asset | None:
+    def find(self, served: str) -> Document | None:
         return self._served.get(served)

@@ -54,22 +54,24 @@ def send(answer: Answer) -> Response:
     return response
 
 
+def machine_answer(fault: Exception) -> Answer:
+    """Every refusal and fault of a machine endpoint; noted in the log."""
+    match fault:
+        case Refusal():
+            status = _note_refusal(fault)
+            return error_answer(status, "invalid_request", fault.detail or fault.code)
+        case storage.Unavailable():
+            _note_unavailable(fault)
+            answer = error_answer(503, "temporarily_unavailable", "try again in a moment")
+            return Answer(answer.status, answer.body, {**answer.headers, "Retry-After": "5"})
+    _note_fault(fault)
+    return error_answer(500, "server_error", "the provider failed; quote the X-Request-Id header")
+
+
 def refused(refusal: Refusal) -> ResponseReturnValue:
-    status = STATUS.get(refusal.code, 400)
-    _log.info("refused", request=g.request_id, code=refusal.code, detail=refusal.detail, status=status)
     if g.get("is_machine"):
-        return send(error_answer(status, "invalid_request", refusal.detail or refusal.code))
-    response = page(
-        "refusal.html",
-        status=status,
-        text=refusal_text(refusal.code),
-        reference=g.request_id,
-        back=None,
-        detail=refusal.detail or None,
-    )
-    if status == 503:
-        response.headers["Retry-After"] = "5"
-    return response
+        return send(machine_answer(refusal))
+    return _refused_page(refusal)
 
 
 def http_refused(error: HTTPException) -> ResponseReturnValue:
@@ -81,23 +83,53 @@ def http_refused(error: HTTPException) -> ResponseReturnValue:
     if g.get("is_machine") or request.path in MACHINES:
         answer = error_answer(status, "invalid_request", f"HTTP {status}")
         return send(Answer(answer.status, answer.body, {**answer.headers, **headers}))
-    response = make_response(refused(Refusal(_BY_STATUS.get(status, "request_malformed"))))
+    response = _refused_page(Refusal(_BY_STATUS.get(status, "request_malformed")))
     response.status_code = status
     response.headers.update(headers)
     return response
 
 
 def unavailable(error: storage.Unavailable) -> ResponseReturnValue:
-    _log.error("the database did not answer", request=g.request_id, fault=str(error))
     if g.get("is_machine"):
-        answer = error_answer(503, "temporarily_unavailable", "try again in a moment")
-        return send(Answer(answer.status, answer.body, {**answer.headers, "Retry-After": "5"}))
-    return refused(Refusal("unavailable"))
+        return send(machine_answer(error))
+    _note_unavailable(error)
+    return _refused_page(Refusal("unavailable"))
 
 
 def failed(error: Exception) -> ResponseReturnValue:
     """A fault of ours: logged with its trace, answered without."""
-    _log.exception("a request failed", request=g.request_id, fault=type(error).__name__)
     if g.get("is_machine"):
-        return send(error_answer(500, "server_error", "the provider failed; quote the X-Request-Id header"))
-    return refused(Refusal("server_error"))
+        return send(machine_answer(error))
+    _note_fault(error)
+    return _refused_page(Refusal("server_error"))
+
+
+def _refused_page(refusal: Refusal) -> Response:
+    status = _note_refusal(refusal)
+    response = make_response(
+        page(
+            "refusal.html",
+            status=status,
+            text=refusal_text(refusal.code),
+            reference=g.request_id,
+            back=None,
+            detail=refusal.detail or None,
+        )
+    )
+    if status == 503:
+        response.headers["Retry-After"] = "5"
+    return response
+
+
+def _note_refusal(refusal: Refusal) -> int:
+    status = STATUS.get(refusal.code, 400)
+    _log.info("refused", request=g.request_id, code=refusal.code, detail=refusal.detail, status=status)
+    return status
+
+
+def _note_unavailable(error: storage.Unavailable) -> None:
+    _log.error("the database did not answer", request=g.request_id, fault=str(error))
+
+
+def _note_fault(error: Exception) -> None:
+    _log.error("a request failed", request=g.request_id, fault=type(error).__name__, exc_info=error)

@@ -1,28 +1,46 @@
 """Security headers, the same on every answer but for what a page's own form needs."""
 
+from collections.abc import Mapping
+from typing import Final
+
 from flask import Flask, Response, g
+from werkzeug.datastructures import Headers
+
+from idp.web import given
+
+ALWAYS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+}
+OVER_HTTPS: Final = {**ALWAYS, "Strict-Transport-Security": "max-age=31536000; includeSubDomains"}
+NO_PAGE: Final = "default-src 'none'; frame-ancestors 'none'"
 
 
-def install(app: Flask, *, is_https: bool) -> None:
+def always() -> Mapping[str, str]:
+    return ALWAYS if given.runtime().settings.insecure_loopback else OVER_HTTPS
+
+
+def must_not_be_kept(status: int, names: Mapping[str, str] | Headers) -> bool:
+    """Whether an answer with these headers needs a word to caches: an error or redirect that says none itself."""
+    return "Cache-Control" not in names and (status >= 400 or "Location" in names)
+
+
+def install(app: Flask) -> None:
     @app.after_request
     def add_headers(response: Response) -> Response:
-        ends = " ".join(("'self'", *g.get("form_action", ())))
+        policy = NO_PAGE
         if response.mimetype == "text/html":
-            response.headers["Content-Security-Policy"] = (
+            ends = " ".join(("'self'", *g.get("form_action", ())))
+            policy = (
                 "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
                 f"form-action {ends}; base-uri 'none'; frame-ancestors 'none'"
             )
-        else:
-            response.headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["X-Frame-Options"] = "DENY"
-        response.headers["Referrer-Policy"] = "no-referrer"
-        response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
-        response.headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(), payment=()"
-        if is_https:
-            response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+        response.headers["Content-Security-Policy"] = policy
+        response.headers.update(always())
         response.headers["X-Request-Id"] = g.request_id
-        may_keep = response.status_code < 400 and "Location" not in response.headers
-        if not may_keep and "Cache-Control" not in response.headers:
+        if must_not_be_kept(response.status_code, response.headers):
             response.headers["Cache-Control"] = "no-store"
         return response

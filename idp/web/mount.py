@@ -1,18 +1,16 @@
 """The list of doors: each blueprint with its guard. Read it to know what is there and who may pass."""
 
-import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, Response, g, request
+from flask import Blueprint, Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from idp.protocol.registry import Registry
 from idp.protocol.token import build_server
-from idp.runtime import chance, log
 from idp.runtime.runtime import Runtime
-from idp.web import cors, errors, given, guards, headers, language, pages
+from idp.web import cors, errors, guards, headers, lane, language, pages, watching
 from idp.web.assets import Assets
 from idp.web.citizen import account, home, information
 from idp.web.guards import Guard
@@ -55,7 +53,6 @@ DOORS: tuple[tuple[Blueprint, Guard], ...] = (
     (static.blueprint, guards.anyone),
 )
 LARGEST_BODY = 65_536
-_log = log.get(__name__)
 
 
 def mount(app: Flask, runtime: Runtime, registry: Registry) -> None:
@@ -69,14 +66,15 @@ def mount(app: Flask, runtime: Runtime, registry: Registry) -> None:
     app.jinja_env.auto_reload = False
     app.url_map.merge_slashes = False  # an address that is not ours is a 404, not a redirect to one that is
     language.install(app, runtime.settings.province.time_zone)
-    _watch_requests(app)
-    headers.install(app, is_https=not runtime.settings.insecure_loopback)
+    watching.install(app)
+    headers.install(app)
     errors.install(app)
     cors.install(app)
     app.context_processor(lambda: pages.page_values(runtime, assets))
     for blueprint, guard in DOORS:
         app.register_blueprint(blueprint)
         app.before_request_funcs.setdefault(blueprint.name, []).append(guard)
+    app.wsgi_app = lane.Lane(app, app.wsgi_app)  # type: ignore[method-assign]
     app.wsgi_app = _under_own_host(app.wsgi_app, runtime.settings.issuer)  # type: ignore[method-assign,assignment]
     if runtime.settings.proxy.hops:
         hops = runtime.settings.proxy.hops
@@ -92,26 +90,3 @@ def _under_own_host(inner: "WSGIApplication", issuer: str) -> "WSGIApplication":
         return inner(environ, start_response)
 
     return answer
-
-
-def _watch_requests(app: Flask) -> None:
-    """Give each request an id, and write one line for it when it is answered: path without its query."""
-
-    @app.before_request
-    def begin() -> None:
-        g.request_id = chance.new_bytes(8).hex()
-        g.began = time.perf_counter()
-
-    @app.after_request
-    def note(response: Response) -> Response:
-        seconds = time.perf_counter() - g.began
-        given.runtime().metrics.answered(request.endpoint or "none", request.method, response.status_code, seconds)
-        _log.info(
-            "answered",
-            request=g.request_id,
-            method=request.method,
-            path=request.path[:200],
-            status=response.status_code,
-            ms=round(seconds * 1000, 1),
-        )
-        return response

@@ -1,11 +1,14 @@
-"""Provider metadata and the public key set."""
+"""Provider metadata and the public key set: the same for everybody, so made once while the keys stay as they are."""
 
-from flask import Blueprint, current_app
+from functools import lru_cache
+
+import orjson
+from flask import Blueprint, Flask, current_app, request
 from flask.typing import ResponseReturnValue
 
 from idp import protocol
-from idp.protocol.answers import json_answer
 from idp.web import given
+from idp.web.documents import Document
 from idp.web.errors import send
 
 blueprint = Blueprint("discovery", __name__)
@@ -26,13 +29,44 @@ VIEWS = {
 @blueprint.get("/.well-known/openid-configuration", endpoint="openid")
 @blueprint.get("/.well-known/oauth-authorization-server", endpoint="oauth")
 def metadata() -> ResponseReturnValue:
-    """Made from what is mounted (Discovery 1.0 4, RFC 8414 3)."""
-    rules = {rule.endpoint: rule.rule for rule in current_app.url_map.iter_rules()}
-    mounted = {name: rules[endpoint] for name, endpoint in VIEWS.items() if endpoint in rules}
-    return send(json_answer(200, protocol.discovery.metadata(given.runtime(), mounted), CACHED))
+    return _send(find_metadata())
 
 
 @blueprint.get("/oauth2/jwks")
 def jwks() -> ResponseReturnValue:
+    return _send(find_key_set())
+
+
+def find_metadata() -> Document:
+    """Made from what is mounted (Discovery 1.0 4, RFC 8414 3)."""
+    return _metadata(current_app._get_current_object(), _edition())  # type: ignore[attr-defined]
+
+
+def find_key_set() -> Document:
     """Next, current and retired public keys (RFC 7517 5)."""
-    return send(json_answer(200, given.runtime().keyring.public_key_set(), CACHED))
+    return _key_set(current_app._get_current_object(), _edition())  # type: ignore[attr-defined]
+
+
+def _edition() -> tuple[tuple[str, str, str], ...]:
+    return tuple(given.runtime().keyring.list_signing_keys())
+
+
+@lru_cache(maxsize=8)
+def _metadata(app: Flask, _edition: object) -> Document:
+    rules = {rule.endpoint: rule.rule for rule in app.url_map.iter_rules()}
+    mounted = {name: rules[endpoint] for name, endpoint in VIEWS.items() if endpoint in rules}
+    return _document(protocol.discovery.metadata(given.runtime(), mounted))
+
+
+@lru_cache(maxsize=8)
+def _key_set(_app: Flask, _edition: object) -> Document:
+    return _document(given.runtime().keyring.public_key_set())
+
+
+def _document(said: object) -> Document:
+    return Document.make(orjson.dumps(said), "application/json", CACHED)
+
+
+def _send(document: Document) -> ResponseReturnValue:
+    asked = request.headers
+    return send(document.answer(asked.get("If-None-Match", ""), asked.get("Accept-Encoding", "")))

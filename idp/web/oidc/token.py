@@ -4,7 +4,7 @@ from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
 from idp import protocol, storage
-from idp.protocol.answers import Answer
+from idp.protocol.answers import Answer, Asked
 from idp.protocol.code_grant import CodeSpentBefore
 from idp.protocol.refresh_grant import RefreshFailed
 from idp.web import given
@@ -16,14 +16,18 @@ blueprint = Blueprint("token", __name__)
 
 @blueprint.post("/oauth2/token")
 def token() -> ResponseReturnValue:
-    server, request = given.server(), asked()
-    read = protocol.token.read(server, request)
+    return send(respond(asked()))
+
+
+def respond(asked: Asked) -> Answer:
+    server = given.server()
+    read = protocol.token.read(server, asked)
     if isinstance(read, Answer):
-        return send(read)
+        return read
     try:
         with storage.once(writes=True) as tx:
             answer = protocol.token.answer(tx, server, read)
     except (CodeSpentBefore, RefreshFailed) as second:
         with storage.begin() as tx:
             answer = protocol.token.settle(tx, server, read, second)
-    return send(answer)
+    return answer

@@ -1,0 +1,129 @@
+"""The short way: plain requests to machine endpoints and constant documents, answered before Flask's dispatch.
+
+The functions behind it are those of the Flask routes, and so are guard (a machine proves itself in the protocol; no
+cookie is looked at), headers, log line and faults: a test shows that both ways give the same. Whatever is not plain (a
+method or media type of its own, a script of another origin, a body without a length) takes Flask's way.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from http import HTTPStatus
+from io import BytesIO
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl
+
+from flask import Flask, g
+
+from idp.protocol.answers import Answer, Asked, Pairs
+from idp.web import errors, headers, watching
+from idp.web.assets import Assets
+from idp.web.documents import Document
+from idp.web.oidc import discovery, introspection, revocation, token, userinfo
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+FORM: Final = "application/x-www-form-urlencoded"
+LONGEST_FORM: Final = 16_384
+_STATUS: Final = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
+
+
+@dataclass(frozen=True, slots=True)
+class _Endpoint:
+    """A machine endpoint: its name at Flask, and what answers it."""
+
+    name: str
+    respond: Callable[[Asked], Answer]
+
+
+# By method and path.
+ENDPOINTS: Final = {
+    ("POST", "/oauth2/token"): _Endpoint("token.token", token.respond),
+    ("GET", "/oauth2/userinfo"): _Endpoint("userinfo.userinfo", userinfo.respond),
+    ("POST", "/oauth2/userinfo"): _Endpoint("userinfo.userinfo", userinfo.respond),
+    ("POST", "/oauth2/introspect"): _Endpoint("introspection.introspect", introspection.respond),
+    ("POST", "/oauth2/revoke"): _Endpoint("revocation.revoke", revocation.respond),
+}
+DOCUMENTS: Final[dict[str, tuple[str, Callable[[], Document]]]] = {
+    "/.well-known/openid-configuration": ("discovery.openid", discovery.find_metadata),
+    "/.well-known/oauth-authorization-server": ("discovery.oauth", discovery.find_metadata),
+    "/oauth2/jwks": ("discovery.jwks", discovery.find_key_set),
+}
+_STATIC: Final = "/static/"
+
+
+class Lane:
+    """A WSGI application before another one: answers what it can, hands on the rest untouched."""
+
+    def __init__(self, app: Flask, inner: "WSGIApplication") -> None:
+        self._app, self._inner = app, inner
+        self._assets: Assets = app.extensions["idp.assets"]
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        plain = self._plain(environ)
+        if plain is None:
+            return self._inner(environ, start_response)
+        name, respond = plain
+        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+        with self._app.app_context():
+            watching.begin()
+            g.is_machine = True
+            try:
+                answer = respond()
+            except Exception as fault:
+                answer = errors.machine_answer(fault)
+            watching.note(name, method, path, answer.status)
+            start_response(_STATUS[answer.status], _headers(answer))
+        return [answer.body]
+
+    def _plain(self, environ: "WSGIEnvironment") -> tuple[str, Callable[[], Answer]] | None:
+        """The endpoint's name and what answers this request, if it is one of those that take the short way."""
+        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+        endpoint = ENDPOINTS.get((method, path))
+        if endpoint is not None:
+            asked = _asked(environ)
+            return None if asked is None else (endpoint.name, lambda: endpoint.respond(asked))
+        if method != "GET":
+            return None
+        tag, accepts = environ.get("HTTP_IF_NONE_MATCH", ""), environ.get("HTTP_ACCEPT_ENCODING", "")
+        if path in DOCUMENTS:
+            name, find = DOCUMENTS[path]
+            return name, lambda: find().answer(tag, accepts)
+        found = self._assets.find(path[len(_STATIC) :]) if path.startswith(_STATIC) else None
+        return None if found is None else ("static_files.file", lambda: found.answer(tag, accepts))
+
+
+def _asked(environ: "WSGIEnvironment") -> Asked | None:
+    """The request as the protocol takes it; None when there is anything about it that Flask should look at."""
+    if "HTTP_ORIGIN" in environ or "HTTP_TRANSFER_ENCODING" in environ:
+        return None
+    method = environ["REQUEST_METHOD"]
+    pairs = _form(environ) if method == "POST" else ()
+    if pairs is None:
+        return None
+    return Asked(method, pairs, environ.get("HTTP_AUTHORIZATION"), environ["PATH_INFO"], environ.get("HTTP_ACCEPT", ""))
+
+
+def _form(environ: "WSGIEnvironment") -> Pairs | None:
+    length = environ.get("CONTENT_LENGTH", "")
+    if environ.get("CONTENT_TYPE") != FORM or not length.isdecimal() or not 0 < int(length) <= LONGEST_FORM:
+        return None
+    body = environ["wsgi.input"].read(int(length))
+    if len(body) != int(length) or not body.isascii():
+        environ["wsgi.input"] = BytesIO(body)
+        return None
+    return parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="werkzeug.url_quote")
+
+
+def _headers(answer: Answer) -> list[tuple[str, str]]:
+    said = {
+        **answer.headers,
+        "Content-Security-Policy": headers.NO_PAGE,
+        **headers.always(),
+        "X-Request-Id": g.request_id,
+    }
+    if answer.status != HTTPStatus.NOT_MODIFIED:
+        said["Content-Length"] = str(len(answer.body))
+    if headers.must_not_be_kept(answer.status, said):
+        said["Cache-Control"] = "no-store"
+    return list(said.items())
