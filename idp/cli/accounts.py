@@ -44,7 +44,50 @@ def group(runtime: Runtime) -> AppGroup:
             )
         click.echo(f"Made the account {subject.id}.")
 
+    _add_care(accounts, runtime)
     return accounts
+
+
+def _add_care(accounts: AppGroup, runtime: Runtime) -> None:
+    """What becomes of accounts that are there."""
+    number = click.option("--number", required=True, help="The 12-digit personal number.")
+    reason = click.option("--reason", required=True, help="Why, for the history; at most 64 characters.")
+
+    @accounts.command("lock")
+    @number
+    @reason
+    @click.option("--legal-basis", default="", help="The decision or law, if there is one.")
+    @refusals_as_sentences
+    def lock(number: str, reason: str, legal_basis: str) -> None:
+        """End everything that is open under an account, and let nobody sign in with it."""
+        with storage.begin() as tx:
+            person = flows.account_care.find_person(tx, runtime, number)
+            flows.account_care.lock(
+                tx, runtime, person, reason=reason, legal_basis=legal_basis, actor="the command line"
+            )
+        click.echo(f"Locked {person.id}: its sessions and grants have ended, and the services are being told.")
+
+    @accounts.command("unlock")
+    @number
+    @reason
+    @refusals_as_sentences
+    def unlock(number: str, reason: str) -> None:
+        """Let the person sign in again."""
+        with storage.begin() as tx:
+            person = flows.account_care.find_person(tx, runtime, number)
+            flows.account_care.unlock(tx, runtime, person, reason=reason, actor="the command line")
+        click.echo(f"Unlocked {person.id}.")
+
+    @accounts.command("withdraw")
+    @number
+    @click.option("--service", "client_id", required=True, help="The client_id of the service.")
+    @refusals_as_sentences
+    def withdraw(number: str, client_id: str) -> None:
+        """Take back, for the person who asks, what was agreed to at a service; its access ends at once."""
+        with storage.begin() as tx:
+            person = flows.account_care.find_person(tx, runtime, number)
+            ended = flows.account_care.withdraw(tx, runtime, person, client_id, actor="the command line")
+        click.echo(f"Withdrawn; {ended} grants at {client_id} have ended.")
 
 
 def _ask_password() -> str:

@@ -12,6 +12,8 @@ from uuid import UUID
 
 class Event(StrEnum):
     ACCOUNT_CREATED = "account.created"
+    ACCOUNT_LOCKED = "account.locked"
+    ACCOUNT_UNLOCKED = "account.unlocked"
     SIGNED_IN = "sign_in.succeeded"
     SIGN_IN_FAILED = "sign_in.failed"
     SIGN_IN_THROTTLED = "sign_in.throttled"
@@ -22,9 +24,11 @@ class Event(StrEnum):
     SESSION_ENDED = "session.ended"
     CONSENT_GIVEN = "consent.given"
     CONSENT_REFUSED = "consent.refused"
+    CONSENT_WITHDRAWN = "consent.withdrawn"
     NOTICE_SHOWN = "notice.shown"
     CODE_REPLAYED = "grant.code_replayed"
     GRANT_REVOKED = "grant.revoked"
+    GRANT_WITHDRAWN = "grant.withdrawn"
     REFRESH_REUSED = "grant.refresh_reused"
     SERVICE_REGISTERED = "service.registered"
     SERVICE_INVITED = "service.invited"

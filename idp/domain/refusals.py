@@ -33,6 +33,11 @@ CODES: Final = frozenset(
         # the command line
         "invalid_file",
         "already_exists",
+        "no_such_account",
+        "no_such_service",
+        "nothing_agreed",
+        "reason_missing",
+        "wrong_state",
         "unknown_key",
     }
 )

@@ -1,6 +1,7 @@
 """What people (and operators, and the worker) do: one function per deed; flows never call flows."""
 
 from idp.flows import (
+    account_care,
     consent,
     delivery,
     housekeeping,
@@ -12,6 +13,7 @@ from idp.flows import (
 )
 
 __all__ = [
+    "account_care",
     "consent",
     "delivery",
     "housekeeping",

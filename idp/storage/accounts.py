@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import and_, insert, literal, select
+from sqlalchemy import and_, insert, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from idp.domain.accounts import AccountState, Fact, Profile, Subject, SubjectKind
@@ -275,6 +275,36 @@ def list_subjects_by_name(tx: Tx, keyring: Keyring, words: Iterable[str], *, lim
 def find_subject(tx: Tx, subject_id: UUID) -> Subject | None:
     row = tx.execute(select(*subject_columns()).where(subjects.c.id == subject_id)).one_or_none()
     return subject_of(row) if row else None
+
+
+def find_by_sign_in_name(tx: Tx, keyring: Keyring, *, space: SubjectKind, kind: str, value: str) -> Subject | None:
+    """Whom a value signs in, whatever the state of the account."""
+    statement = (
+        select(*subject_columns())
+        .join(sign_in_names, sign_in_names.c.subject_id == subjects.c.id)
+        .where(
+            sign_in_names.c.space == space,
+            sign_in_names.c.kind == kind,
+            sign_in_names.c.value_index.in_(keyring.indexes(f"sign-in/{space}/{kind}", value)),
+        )
+        .limit(1)
+    )
+    row = tx.execute(statement).one_or_none()
+    return subject_of(row) if row else None
+
+
+def save_state(
+    tx: Tx, subject_id: UUID, was: AccountState, state: AccountState, *, reason: str, legal_basis: str, now: datetime
+) -> bool:
+    """Move an account from one state to another, with why; False when it was in another state."""
+    values = {
+        "state": state,
+        "state_reason": reason,
+        "state_legal_basis": legal_basis or None,
+        "updated_at": now,
+    }
+    where = (subjects.c.id == subject_id, subjects.c.state == was)
+    return tx.execute(update(subjects).where(*where).values(values)).rowcount == 1
 
 
 def subject_of(row: Any) -> Subject:

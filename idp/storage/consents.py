@@ -60,6 +60,12 @@ def insert_consent(tx: Tx, consent: Consent) -> None:
     )
 
 
-def end_consent(tx: Tx, consent_id: UUID, now: datetime) -> bool:
-    where = (consents.c.id == consent_id, consents.c.withdrawn_at.is_(None))
-    return tx.execute(update(consents).where(*where).values(withdrawn_at=now)).rowcount == 1
+def end_consents(tx: Tx, subject_id: UUID, service_id: UUID, now: datetime) -> int:
+    """Withdraw what a person agreed to at a service; a notice of a law stays. Gives how many answers that were."""
+    where = (
+        consents.c.subject_id == subject_id,
+        consents.c.service_id == service_id,
+        consents.c.kind == BasisKind.CONSENT.value,
+        consents.c.withdrawn_at.is_(None),
+    )
+    return tx.execute(update(consents).where(*where).values(withdrawn_at=now)).rowcount

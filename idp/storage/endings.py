@@ -1,4 +1,4 @@
-"""The one way out for every ending of a session: session, grants, audit, news to services, in one transaction."""
+"""The one way out for every ending: session, grants, audit, news to services, in one transaction."""
 
 from datetime import datetime
 from typing import Final
@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 from idp.domain.audit import Entry, Event
+from idp.domain.grants import Grant
 from idp.domain.sessions import EndReason, Session
 from idp.runtime import chance
 from idp.runtime.keyring import Keyring
@@ -23,6 +24,7 @@ GRANT_EVENTS: Final = {
     EndReason.CODE_REPLAYED: Event.CODE_REPLAYED,
     EndReason.REFRESH_REUSED: Event.REFRESH_REUSED,
     EndReason.REVOKED: Event.GRANT_REVOKED,
+    EndReason.WITHDRAWN: Event.GRANT_WITHDRAWN,
 }
 
 
@@ -47,17 +49,28 @@ def end_session(
     audit.insert_entry(tx, entry)
     visited = grants.end_of_session(tx, session.id, reason, now, offline_too=offline_too)
     for service_id in _with_logout_address(tx, visited):
-        outbox.insert_parcel(
-            tx,
-            keyring,
-            outbox.BACKCHANNEL_LOGOUT,
-            {"session": session.id.hex, "subject": session.subject_id.hex},
-            now=now,
-            service_id=service_id,
-            subject_id=session.subject_id,
-            session_id=session.id,
-        )
+        _queue_logout(tx, keyring, service_id, session.id, session.subject_id, now)
     return visited
+
+
+def end_person(tx: Tx, keyring: Keyring, subject_id: UUID, reason: EndReason, now: datetime, *, actor: str) -> None:
+    """End every session and every grant of a person, those that outlived their session too."""
+    for session in sessions.list_live(tx, subject_id):
+        end_session(tx, keyring, session, reason, now, actor=actor, offline_too=True)
+    grants.end_of_person(tx, subject_id, reason, now)
+
+
+def end_at_service(
+    tx: Tx, keyring: Keyring, subject_id: UUID, service_id: UUID, reason: EndReason, now: datetime, *, actor: str
+) -> int:
+    """End every grant of a person at one service, and tell it to end its sessions; gives how many had lived."""
+    ended = grants.end_of_person(tx, subject_id, reason, now, service_id=service_id)
+    for grant in ended:
+        _note_grant(tx, grant, reason, now, actor)
+    if _with_logout_address(tx, [service_id]):
+        for session_id in sorted({grant.session_id for grant in ended}):
+            _queue_logout(tx, keyring, service_id, session_id, subject_id, now)
+    return len(ended)
 
 
 def end_grant(tx: Tx, grant_id: UUID, reason: EndReason, now: datetime, *, actor: str) -> bool:
@@ -65,17 +78,36 @@ def end_grant(tx: Tx, grant_id: UUID, reason: EndReason, now: datetime, *, actor
     ended = grants.end_grant(tx, grant_id, reason, now)
     if ended is None:
         return False
+    _note_grant(tx, ended, reason, now, actor)
+    return True
+
+
+def _note_grant(tx: Tx, grant: Grant, reason: EndReason, now: datetime, actor: str) -> None:
     entry = Entry(
         id=chance.new_id(now),
         at=now,
         event=GRANT_EVENTS[reason],
-        subject_id=ended.subject_id,
-        service_id=ended.service_id,
-        session_id=ended.session_id,
+        subject_id=grant.subject_id,
+        service_id=grant.service_id,
+        session_id=grant.session_id,
         actor=actor,
     )
     audit.insert_entry(tx, entry)
-    return True
+
+
+def _queue_logout(
+    tx: Tx, keyring: Keyring, service_id: UUID, session_id: UUID, subject_id: UUID, now: datetime
+) -> None:
+    outbox.insert_parcel(
+        tx,
+        keyring,
+        outbox.BACKCHANNEL_LOGOUT,
+        {"session": session_id.hex, "subject": subject_id.hex},
+        now=now,
+        service_id=service_id,
+        subject_id=subject_id,
+        session_id=session_id,
+    )
 
 
 def _with_logout_address(tx: Tx, service_ids: list[UUID]) -> list[UUID]:

@@ -31,7 +31,7 @@ from idp.runtime.keyring import Keyring
 from idp.storage import accounts, audit
 from idp.storage.database import Tx
 from idp.storage.statements import Statement
-from idp.storage.tables import Moment, data_keys, grants, profiles, releases, sessions, subjects, subs
+from idp.storage.tables import Moment, consents, data_keys, grants, profiles, releases, sessions, subjects, subs
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +103,7 @@ def exchange(
         "session_id": code.session_id,
         "service_id": code.service_id,
         "sector": service.sector,
+        "basis_id": code.basis_id,
     }
     grant_values = {
         "id": code.grant_id,
@@ -149,13 +150,20 @@ def exchange(
 
 
 def _live_session() -> Any:
-    """The session of a code while it and its person live, locked so that a logout waits for the exchange.
+    """The session of a code while it, its person and what was agreed to live, locked so that an ending waits.
 
-    Not FOR SHARE: the touch that may follow would need a stronger lock, and two exchanges would deadlock.
+    The session not FOR SHARE: the touch that may follow would need a stronger lock, and two exchanges would deadlock.
     """
+    agreed = (
+        select(consents.c.id)
+        .where(consents.c.id == _uuid("basis_id"), consents.c.withdrawn_at.is_(None))
+        .with_for_update(read=True)
+        .cte("agreed")
+    )
     return (
         select(sessions.c.auth_time, sessions.c.amr, sessions.c.auth_level, sessions.c.subject_id, *_FACTS)
         .select_from(sessions)
+        .join(agreed, true())
         .join(subjects, subjects.c.id == sessions.c.subject_id)
         .join(data_keys, data_keys.c.subject_id == subjects.c.id)
         .join(profiles, profiles.c.subject_id == subjects.c.id)
@@ -360,6 +368,17 @@ def end_of_session(tx: Tx, session_id: UUID, reason: EndReason, now: datetime, *
     )
     tx.execute(update(grants).where(where).values(ended_at=now, end_reason=reason))
     return visited
+
+
+def end_of_person(
+    tx: Tx, subject_id: UUID, reason: EndReason, now: datetime, *, service_id: UUID | None = None
+) -> list[Grant]:
+    """End every grant of a person, lasting ones too, at one service or at all; gives those that lived."""
+    where = [grants.c.subject_id == subject_id, grants.c.ended_at.is_(None)]
+    if service_id is not None:
+        where.append(grants.c.service_id == service_id)
+    statement = update(grants).where(*where).values(ended_at=now, end_reason=reason).returning(*_GRANT_COLUMNS)
+    return [_grant(row) for row in tx.execute(statement)]
 
 
 def end_of_service(tx: Tx, service_id: UUID, reason: EndReason, now: datetime) -> int:

@@ -3,7 +3,7 @@
 import pytest
 from flask import Flask
 
-from tests.builders import Citizen, sign_in
+from tests.builders import Citizen, a_citizen, a_service, obtain_tokens, sign_in
 from tests.cli.conftest import Type
 from tests.rows import count_rows
 
@@ -68,3 +68,25 @@ def test_a_missing_option_is_explained(type_in: Type) -> None:
     done = type_in("accounts", "create")
     assert done.exit_code == 2
     assert "--number" in done.output
+
+
+def test_an_account_is_locked_and_unlocked_by_its_number(sqlite_app: Flask, type_in: Type) -> None:
+    type_in(*NEW, input=f"{PASSWORD}\n")
+    person = Citizen(id=None, number=NUMBER, password=PASSWORD)  # type: ignore[arg-type]
+    locked = type_in("accounts", "lock", "--number", NUMBER, "--reason", "reported stolen", "--legal-basis", "QĐ 1")
+    assert (locked.exit_code, locked.output.startswith("Locked ")) == (0, True), locked.output
+    with pytest.raises(AssertionError):
+        sign_in(sqlite_app.test_client(), person)
+    again = type_in("accounts", "lock", "--number", NUMBER, "--reason", "again")
+    assert (again.exit_code, "the account is not active" in again.output) == (1, True)
+    assert type_in("accounts", "unlock", "--number", NUMBER, "--reason", "found").exit_code == 0
+    sign_in(sqlite_app.test_client(), person)
+
+
+def test_consent_is_withdrawn_for_the_person_who_asks(sqlite_app: Flask, type_in: Type) -> None:
+    citizen, service = a_citizen(sqlite_app), a_service(sqlite_app)
+    obtain_tokens(sqlite_app.test_client(), service, citizen, scope="openid email")
+    words = ("accounts", "withdraw", "--number", citizen.number, "--service", service.client_id)
+    done = type_in(*words)
+    assert (done.exit_code, done.output) == (0, f"Withdrawn; 1 grants at {service.client_id} have ended.\n")
+    assert "has agreed to nothing" in type_in(*words).output

@@ -74,7 +74,7 @@ def test_what_was_agreed_before_goes_on_being_agreed(table: Table) -> None:
 def test_what_was_withdrawn_does_not_come_back_with_the_next_answer(table: Table) -> None:
     first = table.give(replace(NEED, names=frozenset({"name", "email"}), offline=True))
     with storage.begin() as tx:
-        assert storage.consents.end_consent(tx, first.id, table.clock.now())
+        assert storage.consents.end_consents(tx, first.subject_id, first.service_id, table.clock.now()) == 1
     assert not table.covers(NEED)
     later = table.give(replace(NEED, names=frozenset({"birthdate"})))
     assert (later.names, later.offline) == ({"birthdate"}, False)

@@ -14,6 +14,7 @@ from sqlalchemy import func, select, update
 
 from idp import storage
 from idp.domain.accounts import AccountState, Profile, Subject, SubjectKind
+from idp.domain.consent import BasisKind, Consent
 from idp.domain.grants import Code
 from idp.domain.levels import AccountLevel, ProofSource
 from idp.domain.names import search_prefixes
@@ -28,7 +29,6 @@ from idp.storage.grants import Held, Times
 from tests.doubles import FixedClock
 
 R = TypeVar("R")
-BASIS = UUID(int=7)
 IDLE_FOR, ABSOLUTE_FOR, TOUCH_EVERY = timedelta(minutes=30), timedelta(hours=12), timedelta(minutes=5)
 
 
@@ -167,7 +167,24 @@ class House:
             )
         return made
 
+    def consent(self, session: Session, service: RelyingService) -> Consent:
+        made = Consent(
+            id=self.new_id(),
+            subject_id=session.subject_id,
+            service_id=service.id,
+            kind=BasisKind.CONSENT,
+            names=frozenset({"name"}),
+            offline=False,
+            legal_basis=None,
+            given_at=self.clock.now(),
+            withdrawn_at=None,
+        )
+        with storage.begin() as tx:
+            storage.consents.insert_consent(tx, made)
+        return made
+
     def code(self, session: Session, service: RelyingService, *, offline: bool = False) -> Code:
+        """A code that stands on a consent of its own."""
         now = self.clock.now()
         return Code(
             grant_id=self.new_id(),
@@ -181,7 +198,7 @@ class House:
             userinfo_bits=3,
             id_token_bits=4,
             basis_kind="consent",
-            basis_id=BASIS,
+            basis_id=self.consent(session, service).id,
             offline=offline,
             issued_at=now,
             expires_at=now + timedelta(minutes=1),

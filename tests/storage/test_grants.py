@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy.exc import IntegrityError
 
 from idp import storage
 from idp.domain import claims
@@ -14,7 +13,7 @@ from idp.domain.grants import Code
 from idp.domain.sessions import EndReason
 from idp.storage import tables
 from idp.storage.grants import AlreadySpent
-from tests.storage.house import ABSOLUTE_FOR, BASIS, IDLE_FOR, TOUCH_EVERY, House, Person
+from tests.storage.house import ABSOLUTE_FOR, IDLE_FOR, TOUCH_EVERY, House, Person
 
 
 def sub_override(house: House, person: Person, sector: str, sub: str) -> None:
@@ -40,7 +39,7 @@ def test_an_exchange_makes_the_grant_and_its_release_and_gives_the_facts(house: 
         assert storage.grants.find_grant(tx, code.grant_id) == grant
     (release,) = house.rows(tables.releases)
     assert (release.grant_id, release.subject_id, release.service_id) == (grant.id, person.id, service.id)
-    assert (release.name_bits, release.basis_kind, release.basis_id) == (7, "consent", BASIS)
+    assert (release.name_bits, release.basis_kind, release.basis_id) == (7, "consent", code.basis_id)
 
 
 NUMBER_BIT = claims.to_bits(frozenset({"personal_id_number"}))
@@ -67,10 +66,14 @@ def test_a_release_records_the_law_it_was_made_by_and_the_one_for_the_number(
     assert (release.legal_basis, release.personal_number_basis) == recorded
 
 
-def test_no_release_is_stored_without_its_basis(house: House) -> None:
-    code = house.code(house.session(house.person()), house.service())
-    with pytest.raises(IntegrityError):
-        house.exchange(replace(code, basis_id=None))  # type: ignore[arg-type]
+def test_nothing_is_released_without_a_basis_that_stands(house: House) -> None:
+    session, service = house.session(house.person()), house.service()
+    code = house.code(session, service)
+    for basis_id in (None, house.new_id()):
+        assert house.exchange(replace(code, basis_id=basis_id)) is None  # type: ignore[arg-type]
+    with storage.begin() as tx:
+        assert storage.consents.end_consents(tx, session.subject_id, service.id, house.clock.now()) == 1
+    assert house.exchange(code) is None
     assert house.count(tables.grants) == house.count(tables.releases) == 0
 
 

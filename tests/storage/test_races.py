@@ -38,6 +38,27 @@ def test_a_logout_that_races_32_exchanges_leaves_no_live_grant(house: House) -> 
     assert {row.end_reason for row in house.rows(tables.grants)} <= {EndReason.SIGNED_OUT}
 
 
+def test_a_withdrawal_that_races_32_exchanges_leaves_no_live_grant(house: House) -> None:
+    """The exchange holds what was agreed, so that a withdrawal wins or waits."""
+    session, service = house.session(house.person()), house.service()
+    codes = [house.code(session, service) for _ in range(32)]
+
+    def withdraw() -> int:
+        now = house.clock.now()
+        with storage.begin() as tx:
+            storage.consents.end_consents(tx, session.subject_id, service.id, now)
+            return storage.endings.end_at_service(
+                tx, house.keyring, session.subject_id, service.id, EndReason.WITHDRAWN, now, actor="the tests"
+            )
+
+    deeds: list[Callable[[], object]] = [lambda code=code: house.exchange(code) for code in codes]  # type: ignore[misc]
+    deeds.insert(16, withdraw)
+    got = house.at_once(deeds)
+    assert not [each for each in got if isinstance(each, Exception)]
+    assert [house.find_live(code) for code in codes] == [None] * 32
+    assert house.count(tables.grants) == len([each for each in got if isinstance(each, Held)])
+
+
 def test_of_two_refreshes_at_once_one_wins(house: House) -> None:
     session, service = house.session(house.person()), house.service()
     code = house.code(session, service)

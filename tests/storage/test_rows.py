@@ -132,11 +132,11 @@ def test_a_notice_shown_later_hides_no_consent(house: House) -> None:
 
 def test_a_withdrawn_consent_stays_as_withdrawn(house: House) -> None:
     person, service = house.person(), house.service()
-    given = consent(house, person, service.id)
+    consent(house, person, service.id)
     withdrawn_at = house.clock.advance(days=1)
     with storage.begin() as tx:
-        assert storage.consents.end_consent(tx, given.id, withdrawn_at)
-        assert not storage.consents.end_consent(tx, given.id, house.clock.advance(days=1))
+        assert storage.consents.end_consents(tx, person.id, service.id, withdrawn_at) == 1
+        assert storage.consents.end_consents(tx, person.id, service.id, house.clock.advance(days=1)) == 0
         found = storage.consents.find_latest(tx, person.id, service.id, BasisKind.CONSENT)
     assert found is not None
     assert found.withdrawn_at == withdrawn_at

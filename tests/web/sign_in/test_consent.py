@@ -151,7 +151,7 @@ def test_what_was_withdrawn_is_asked_again(
     with sqlite_app.app_context():
         [consent] = rows_of("consents")
         with storage.begin() as tx:
-            storage.consents.end_consent(tx, consent.id, clock.now())
+            assert storage.consents.end_consents(tx, consent.subject_id, service.id, clock.now()) == 1
     question(browser, service)
 
 

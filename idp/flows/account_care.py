@@ -1,0 +1,89 @@
+"""What is done to an account by those who answer for it: locking, unlocking, withdrawing for the person who asks.
+
+A lock ends everything at once: every session, every grant, lasting ones too; the services are told. Unlocking brings
+nothing back: the person signs in again.
+"""
+
+from idp import storage
+from idp.domain import identifiers
+from idp.domain.accounts import AccountState, Subject, SubjectKind
+from idp.domain.audit import Entry, Event
+from idp.domain.refusals import Refusal
+from idp.domain.sessions import EndReason
+from idp.runtime import chance
+from idp.runtime.runtime import Runtime
+
+
+def find_person(tx: storage.Tx, runtime: Runtime, personal_number: str) -> Subject:
+    """The person who signs in with this number; raises Refusal('no_such_account')."""
+    number = identifiers.check_personal_number(personal_number, today=runtime.clock.now().date()).value
+    found = storage.accounts.find_by_sign_in_name(
+        tx, runtime.keyring, space=SubjectKind.PERSON, kind="personal_number", value=number
+    )
+    if found is None:
+        raise Refusal("no_such_account", "nobody signs in with this number")
+    return found
+
+
+def lock(tx: storage.Tx, runtime: Runtime, person: Subject, *, reason: str, legal_basis: str, actor: str) -> None:
+    """Nobody signs in with this account until it is unlocked; what was open ends. Raises Refusal('wrong_state')."""
+    _move(tx, runtime, person, AccountState.ACTIVE, AccountState.LOCKED, reason=reason, legal_basis=legal_basis)
+    _note(tx, runtime, person, Event.ACCOUNT_LOCKED, actor, f"{reason}\n{legal_basis}".strip())
+    storage.endings.end_person(tx, runtime.keyring, person.id, EndReason.LOCKED, runtime.clock.now(), actor=actor)
+
+
+def unlock(tx: storage.Tx, runtime: Runtime, person: Subject, *, reason: str, actor: str) -> None:
+    """Let the person sign in again. Raises Refusal('wrong_state') when the account is not locked."""
+    _move(tx, runtime, person, AccountState.LOCKED, AccountState.ACTIVE, reason=reason, legal_basis="")
+    _note(tx, runtime, person, Event.ACCOUNT_UNLOCKED, actor, reason)
+
+
+def withdraw(tx: storage.Tx, runtime: Runtime, person: Subject, client_id: str, *, actor: str) -> int:
+    """Take back what a person agreed to at a service, with all access that stands on it; gives how many grants ended.
+
+    What a law lets a service read is not the person's to withdraw, and stays.
+    """
+    service = storage.relying_services.find_by_client_id(tx, client_id)
+    if service is None:
+        raise Refusal("no_such_service", "no service has this client_id")
+    now = runtime.clock.now()
+    if storage.consents.end_consents(tx, person.id, service.id, now) == 0:
+        raise Refusal("nothing_agreed", "the person has agreed to nothing at this service")
+    entry = Entry(
+        id=chance.new_id(now),
+        at=now,
+        event=Event.CONSENT_WITHDRAWN,
+        subject_id=person.id,
+        service_id=service.id,
+        actor=actor,
+    )
+    storage.audit.insert_entry(tx, entry)
+    return storage.endings.end_at_service(
+        tx, runtime.keyring, person.id, service.id, EndReason.WITHDRAWN, now, actor=actor
+    )
+
+
+def _move(
+    tx: storage.Tx,
+    runtime: Runtime,
+    person: Subject,
+    was: AccountState,
+    state: AccountState,
+    *,
+    reason: str,
+    legal_basis: str,
+) -> None:
+    if not reason.strip():
+        raise Refusal("reason_missing", "say why")
+    moved = storage.accounts.save_state(
+        tx, person.id, was, state, reason=reason[:64], legal_basis=legal_basis[:200], now=runtime.clock.now()
+    )
+    if not moved:
+        raise Refusal("wrong_state", f"the account is not {was}")
+
+
+def _note(tx: storage.Tx, runtime: Runtime, person: Subject, event: Event, actor: str, details: str) -> None:
+    now = runtime.clock.now()
+    key = storage.data_keys.find_data_key(tx, runtime.keyring, person.id)
+    entry = Entry(id=chance.new_id(now), at=now, event=event, subject_id=person.id, actor=actor, details=details)
+    storage.audit.insert_entry(tx, entry, key or runtime.keyring.house_key())

@@ -1,0 +1,159 @@
+"""A lock ends everything and lasts until it is lifted; a withdrawal ends one service's access and no other's."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from idp import storage
+from idp.domain.accounts import Subject
+from idp.domain.refusals import Refusal
+from idp.flows import account_care, sign_out
+from idp.runtime.runtime import Runtime
+from tests.builders import (
+    Citizen,
+    Service,
+    a_citizen,
+    a_service,
+    ask,
+    follow,
+    obtain_code,
+    obtain_tokens,
+    page_of,
+    refresh,
+    sign_in,
+    spend,
+    userinfo,
+)
+from tests.flows.test_sign_out import find_signed_in
+from tests.rows import count_rows, events, rows_of
+
+LASTING = "openid email offline_access"
+
+
+@pytest.fixture
+def citizen(app: Flask) -> Citizen:
+    return a_citizen(app)
+
+
+@pytest.fixture
+def service(app: Flask) -> Service:
+    return a_service(app)
+
+
+@pytest.fixture
+def browser(app: Flask, citizen: Citizen, service: Service) -> FlaskClient:
+    """Of a person who has agreed to lasting access at the service."""
+    browser = app.test_client()
+    obtain_code(browser, service, citizen, scope=LASTING)
+    return browser
+
+
+@pytest.fixture
+def person(runtime: Runtime, citizen: Citizen) -> Iterator[Subject]:
+    with storage.once() as tx:
+        yield account_care.find_person(tx, runtime, citizen.number)
+
+
+def do(deed: Any, runtime: Runtime, person: Subject, *rest: Any, **words: Any) -> Any:
+    with storage.begin() as tx:
+        return deed(tx, runtime, person, *rest, actor="an officer", **words)
+
+
+def lock(runtime: Runtime, person: Subject) -> None:
+    do(account_care.lock, runtime, person, reason="reported stolen", legal_basis="QĐ 12/2026")
+
+
+def test_a_lock_ends_sessions_grants_and_codes_at_once_and_tells_the_services(
+    app: Flask, runtime: Runtime, person: Subject, browser: FlaskClient, service: Service
+) -> None:
+    lasting, waiting = obtain_tokens(browser, service, scope=LASTING), obtain_code(browser, service, scope=LASTING)
+    lock(runtime, person)
+    assert userinfo(browser, lasting["access_token"]).status_code == 401
+    assert refresh(browser, service, lasting["refresh_token"]).status_code == 400
+    assert spend(browser, service, waiting).get_json()["error"] == "invalid_grant"
+    assert page_of(follow(browser, ask(browser, service))) == "sign_in"
+    assert {row.end_reason for row in (*rows_of("sessions"), *rows_of("grants"))} == {"locked"}
+    assert [row.kind for row in rows_of("outbox")] == ["backchannel_logout"]
+    assert events()["account.locked"] == 1
+
+
+def test_a_lock_ends_what_outlived_its_session(
+    runtime: Runtime, person: Subject, browser: FlaskClient, service: Service
+) -> None:
+    lasting = obtain_tokens(browser, service, scope=LASTING)
+    signed_in = find_signed_in(runtime, browser)
+    assert signed_in is not None
+    with storage.begin() as tx:
+        sign_out.sign_out(tx, runtime, signed_in)
+    assert userinfo(browser, lasting["access_token"]).status_code == 200
+    lock(runtime, person)
+    assert userinfo(browser, lasting["access_token"]).status_code == 401
+    do(account_care.unlock, runtime, person, reason="found again")
+    assert userinfo(browser, lasting["access_token"]).status_code == 401, "a lock is no pause"
+
+
+def test_who_is_locked_signs_in_again_only_when_unlocked(
+    app: Flask, runtime: Runtime, person: Subject, citizen: Citizen
+) -> None:
+    lock(runtime, person)
+    with pytest.raises(AssertionError):
+        sign_in(app.test_client(), citizen)
+    do(account_care.unlock, runtime, person, reason="found again")
+    sign_in(app.test_client(), citizen)
+    assert events()["account.unlocked"] == 1
+
+
+def test_a_state_changes_once_and_never_without_a_reason(runtime: Runtime, person: Subject) -> None:
+    with pytest.raises(Refusal, match="reason_missing"):
+        do(account_care.lock, runtime, person, reason=" ", legal_basis="")
+    with pytest.raises(Refusal, match="wrong_state"):
+        do(account_care.unlock, runtime, person, reason="nothing to unlock")
+    lock(runtime, person)
+    with pytest.raises(Refusal, match="wrong_state"):
+        lock(runtime, person)
+    assert events()["account.locked"] == 1
+
+
+def test_why_an_account_was_locked_is_kept(runtime: Runtime, person: Subject) -> None:
+    lock(runtime, person)
+    [row] = rows_of("subjects")
+    assert (row.state, row.state_reason, row.state_legal_basis) == ("locked", "reported stolen", "QĐ 12/2026")
+    [entry] = [row for row in rows_of("audit") if row.event == "account.locked"]
+    assert entry.actor == "an officer"
+    assert b"stolen" not in entry.details_sealed
+
+
+@pytest.mark.parametrize("number", ["003190009999", "12345", ""])
+def test_nobody_is_found_under_another_number(runtime: Runtime, person: Subject, number: str) -> None:
+    with pytest.raises(Refusal), storage.once() as tx:
+        account_care.find_person(tx, runtime, number)
+
+
+def test_a_withdrawal_ends_the_access_of_one_service_and_is_told_to_it(
+    app: Flask, runtime: Runtime, person: Subject, browser: FlaskClient, service: Service
+) -> None:
+    other = a_service(app, client_name="Khác", redirect_uris=["https://khac.example/cb"])
+    obtain_code(browser, other, scope="openid email")
+    kept, lasting = obtain_tokens(browser, other), obtain_tokens(browser, service, scope=LASTING)
+    waiting = obtain_code(browser, service, scope="openid email")
+    assert do(account_care.withdraw, runtime, person, service.client_id) == 1
+    assert userinfo(browser, lasting["access_token"]).status_code == 401
+    assert refresh(browser, service, lasting["refresh_token"]).status_code == 400
+    assert spend(browser, service, waiting).get_json()["error"] == "invalid_grant"
+    assert userinfo(browser, kept["access_token"]).status_code == 200
+    assert [row.service_id for row in rows_of("outbox")] == [service.id]
+    assert (events()["consent.withdrawn"], events()["grant.withdrawn"]) == (1, 1)
+    assert page_of(follow(browser, ask(browser, service, scope="openid email"))) == "consent"
+
+
+def test_nothing_is_withdrawn_where_nothing_was_agreed(
+    app: Flask, runtime: Runtime, person: Subject, service: Service
+) -> None:
+    before = count_rows()
+    for client_id in (service.client_id, "khong-co"):
+        with pytest.raises(Refusal):
+            do(account_care.withdraw, runtime, person, client_id)
+    assert count_rows() == before
