@@ -51,8 +51,6 @@ class Plan:
 
     def programs(self) -> list[Program]:
         python, directory = sys.executable, str(self.directory)
-        granian = (python, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1")
-        sized = ("--port", str(self.port), "--workers", "1", "--blocking-threads", "4")
         services = [
             Program(
                 name,
@@ -64,7 +62,7 @@ class Plan:
         return [
             Program(
                 "provider",
-                (*granian, *sized, "wsgi:application"),
+                (python, "-m", "flask", "--app", "wsgi", "serve"),
                 (self.port, "/.well-known/openid-configuration"),
             ),
             Program("worker", (python, "-m", "flask", "--app", "wsgi", "worker")),

@@ -9,6 +9,7 @@ from idp.protocol.registry import Registry
 from idp.runtime import keyring, log
 from idp.runtime.clock import Clock, SystemClock
 from idp.runtime.foreign_keys import ForeignKeys
+from idp.runtime.gate import Gate
 from idp.runtime.hash_slots import HashSlots
 from idp.runtime.keyring import Keyring, StoredKeys
 from idp.runtime.metrics import Metrics
@@ -52,6 +53,7 @@ def _runtime(settings: Settings, clock: Clock, outbound: Outbound | None) -> Run
         with storage.begin() as tx:
             return key_care.ensure_keys(tx, ring, clock.now())
 
+    gate = Gate(settings.server.at_work, settings.server.under_way)
     door = outbound or Outbound(settings.outbound, log_exemptions=settings.is_production)
     return Runtime(
         settings=settings,
@@ -60,7 +62,8 @@ def _runtime(settings: Settings, clock: Clock, outbound: Outbound | None) -> Run
         outbound=door,
         foreign_keys=ForeignKeys(door, clock),
         metrics=Metrics(settings.metrics.folder, ROOT),
-        hash_slots=HashSlots(settings.passwords.hash_slots, settings.passwords.hash_queue),
+        gate=gate,
+        hash_slots=HashSlots(settings.passwords.hash_slots, settings.passwords.hash_queue, gate),
     )
 
 

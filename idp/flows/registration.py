@@ -31,8 +31,8 @@ def hash_new_password(runtime: Runtime, password: str, personal_number: str) -> 
     """Refuse a weak password, hash a good one; takes a hash slot and no transaction."""
     check_new_password(password, own_words=lambda: [personal_number])
     settings = runtime.settings.passwords
-    with runtime.hash_slots.take():
-        return Hasher(settings.memory_kib, settings.passes, settings.lanes).hash(password)
+    hasher = Hasher(settings.memory_kib, settings.passes, settings.lanes)
+    return runtime.hash_slots.run(lambda: hasher.hash(password))
 
 
 def create_account(tx: storage.Tx, runtime: Runtime, new: NewAccount, *, actor: str) -> Subject:

@@ -121,12 +121,15 @@ def check(runtime: Runtime, attempt: Attempt, password: str) -> Checked:
         return Checked(attempt, matches=False, renewed_hash=None)
     hasher = _hasher(runtime.settings.passwords)
     stored = attempt.candidate.password_hash if attempt.candidate else None
+
+    def compare() -> tuple[bool, str | None]:
+        decoy = hasher.decoy  # made with the first try of a process, whoever it names
+        matches = hasher.verify(password, stored or decoy)
+        renew = matches and stored is not None and hasher.is_stale(stored)
+        return matches, hasher.hash(password) if renew else None
+
     try:
-        with runtime.hash_slots.take():
-            decoy = hasher.decoy  # made with the first try of a process, whoever it names
-            matches = hasher.verify(password, stored or decoy)
-            renew = matches and stored is not None and hasher.is_stale(stored)
-            renewed = hasher.hash(password) if renew else None
+        matches, renewed = runtime.hash_slots.run(compare)
     except NoSlot:
         raise Refusal("busy", "all slots for hashing are taken") from None
     may_sign_in = attempt.candidate is not None and attempt.candidate.subject.may_sign_in

@@ -1,8 +1,17 @@
 """Slots for password hashing: so few at a time that token requests always find a free thread and processor."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from threading import BoundedSemaphore
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import BoundedSemaphore, get_native_id
+from typing import Final, TypeVar
+
+from idp.runtime.gate import Gate
+
+R = TypeVar("R")
+# Threads that hash yield to those that answer requests: a hash that takes a little longer is felt by nobody.
+_NICE: Final = 10
 
 
 class NoSlot(Exception):
@@ -10,17 +19,24 @@ class NoSlot(Exception):
 
 
 class HashSlots:
-    def __init__(self, slots: int, queue: int) -> None:
-        self._door = BoundedSemaphore(slots + queue)
-        self._slots = BoundedSemaphore(slots)
+    """`slots` jobs at once, each in a thread of its own; `queue` more may wait."""
 
-    @contextmanager
-    def take(self) -> Iterator[None]:
-        """Hold a slot; waits only while fewer than `queue` others wait, else raises NoSlot at once."""
+    def __init__(self, slots: int, queue: int, gate: Gate) -> None:
+        self._door = BoundedSemaphore(slots + queue)
+        self._threads = ThreadPoolExecutor(slots, thread_name_prefix="hashing", initializer=_yield_to_others)
+        self._gate = gate
+
+    def run(self, job: Callable[[], R]) -> R:
+        """What `job` gives, once it had its turn; raises NoSlot at once when `queue` others wait already."""
         if not self._door.acquire(blocking=False):
             raise NoSlot
         try:
-            with self._slots:
-                yield
+            with self._gate.step_aside():
+                return self._threads.submit(job).result()
         finally:
             self._door.release()
+
+
+def _yield_to_others() -> None:
+    with suppress(OSError, AttributeError):  # where threads have no priority of their own, they have the process's
+        os.setpriority(os.PRIO_PROCESS, get_native_id(), _NICE)

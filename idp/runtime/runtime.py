@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from idp.runtime.clock import Clock
 from idp.runtime.foreign_keys import ForeignKeys
+from idp.runtime.gate import Gate
 from idp.runtime.hash_slots import HashSlots
 from idp.runtime.keyring import Keyring
 from idp.runtime.metrics import Metrics
@@ -18,5 +19,6 @@ class Runtime:
     keyring: Keyring
     outbound: Outbound
     foreign_keys: ForeignKeys
+    gate: Gate
     hash_slots: HashSlots
     metrics: Metrics

@@ -1,6 +1,8 @@
 """Settings, typed, read once; a wrong or missing one refuses to start with one sentence that names it.
 
 Order: config/default.toml, config/<profile>.toml, the environment (IDP_…). config/default.toml is the manual.
+
+Long because each setting is declared, read and checked in one place.
 """
 
 import re
@@ -19,6 +21,18 @@ ROOT = Path(__file__).resolve().parents[2]
 
 class WrongSetting(Exception):
     """A setting that cannot be used; the message is one sentence naming it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    host: str
+    processes: int
+    at_work: int
+    under_way: int
+    threads: int
+    backlog: int
+    lifetime: int
+    grace: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +147,7 @@ class Settings:
     profile: str
     port: int
     issuer: str
+    server: Server
     database: Database
     keys: Keys
     sessions: Sessions
@@ -271,6 +286,11 @@ def _check(settings: Settings) -> None:
         raise WrongSetting("The setting province.time_zone names no time zone.") from None
     if not settings.database.url.startswith(("sqlite://", POSTGRESQL)):
         raise WrongSetting("The setting database.url must begin with sqlite:// or postgresql://.")
+    server, passwords = settings.server, settings.passwords
+    if not server.at_work <= server.under_way < server.threads:
+        raise WrongSetting("The setting server.under_way must be at least server.at_work and below server.threads.")
+    if passwords.hash_slots + passwords.hash_queue >= server.under_way:
+        raise WrongSetting("passwords.hash_slots and passwords.hash_queue must together be below server.under_way.")
     if settings.is_production:
         _check_production(settings)
 
@@ -279,6 +299,7 @@ def _check(settings: Settings) -> None:
 _MAY_BE_NOUGHT = frozenset(
     f"{table}.{key}"
     for table, keys in {
+        "server": ("lifetime",),
         "sessions": ("touch_every",),
         "tokens": ("refresh_grace",),
         "passwords": ("hash_queue",),

@@ -13,6 +13,7 @@ from idp.runtime.runtime import Runtime
 from idp.web import cors, errors, guards, headers, lane, language, pages, watching
 from idp.web.assets import Assets
 from idp.web.citizen import account, home, information
+from idp.web.crowd import Crowd
 from idp.web.guards import Guard
 from idp.web.oidc import (
     authorize,
@@ -79,6 +80,7 @@ def mount(app: Flask, runtime: Runtime, registry: Registry) -> None:
     if runtime.settings.proxy.hops:
         hops = runtime.settings.proxy.hops
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
+    app.wsgi_app = Crowd(app.wsgi_app, runtime.gate, runtime.metrics)  # type: ignore[method-assign]
 
 
 def _under_own_host(inner: "WSGIApplication", issuer: str) -> "WSGIApplication":

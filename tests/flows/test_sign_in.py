@@ -21,6 +21,7 @@ from idp.storage.sessions import SignedIn
 from tests.builders import NUMBERS, Citizen, a_citizen, a_service, obtain_tokens
 from tests.doubles import FixedClock
 from tests.rows import count_rows, events, rows_of
+from tests.runtime.test_hash_slots import held
 
 HOME = Browser(device="may-o-nha", address="203.0.113.7", agent="Firefox")
 
@@ -277,11 +278,11 @@ def test_a_renewed_hash_does_not_bring_back_a_password_that_was_changed_meanwhil
 def test_when_all_slots_are_taken_the_person_is_asked_to_come_back_and_nobody_waits(
     door: Door, citizen: Citizen
 ) -> None:
-    slots = HashSlots(1, 0)
+    slots = HashSlots(1, 0, door.runtime.gate)
     runtime = replace(door.runtime, hash_slots=slots)
     with storage.begin() as tx:
         attempt = sign_in.find_candidate(tx, runtime, citizen.number, HOME)
-    with slots.take(), pytest.raises(Refusal) as refused:
+    with held(slots), pytest.raises(Refusal) as refused:
         sign_in.check(runtime, attempt, PASSWORD)
     assert refused.value.code == "busy"
     assert sign_in.check(runtime, attempt, PASSWORD).matches, "the slot came back"
@@ -289,8 +290,8 @@ def test_when_all_slots_are_taken_the_person_is_asked_to_come_back_and_nobody_wa
 
 def test_a_throttled_try_takes_no_slot(door: Door, citizen: Citizen) -> None:
     door.fail(citizen.number, 5)
-    slots = HashSlots(1, 0)
-    with slots.take():
+    slots = HashSlots(1, 0, door.runtime.gate)
+    with held(slots):
         assert Door(replace(door.runtime, hash_slots=slots)).enter(citizen.number) is Failure.THROTTLED
 
 

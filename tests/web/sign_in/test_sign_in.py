@@ -26,6 +26,7 @@ from tests.builders import (
 )
 from tests.doubles import FixedClock
 from tests.rows import count_rows
+from tests.runtime.test_hash_slots import held
 from tests.web.policy import cookies_of, error_of
 
 
@@ -138,7 +139,7 @@ def test_when_all_hash_slots_are_taken_one_is_asked_to_press_again(
     app = make_app(sqlite_url, IDP_PASSWORDS_HASH_SLOTS="1", IDP_PASSWORDS_HASH_QUEUE="0")
     citizen, browser = a_citizen(app), app.test_client()
     page = follow(browser, browser.get("/sign-in"))
-    with app.extensions["idp"].hash_slots.take():
+    with held(app.extensions["idp"].hash_slots):
         answer = browser.post("/sign-in", data=typed(citizen, page))
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "3"
