@@ -6,6 +6,7 @@ verified and with a legal basis on the service's record, by whatever way it is a
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -112,21 +113,25 @@ class Release:
         return self.userinfo | self.id_token
 
 
+@lru_cache(maxsize=4096)
+def _claims_of(scopes: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(name for scope in scopes for name in SCOPE_CLAIMS.get(scope, ()))
+
+
 def plan_release(service: RelyingService, scopes: Iterable[str], request: ClaimsRequest, profile: Profile) -> Release:
     """The facts that this request would release: asked for, permitted, and known of the person.
 
     Scope claims go to userinfo; the ID token carries only what `claims` asks for there (OIDC Core 5.4).
     """
-    by_scope = {name for scope in scopes for name in SCOPE_CLAIMS.get(scope, ())}
-    known = {name for name in CLAIM_NAMES if name in profile.claims and _may_release(name, service, profile)}
+    known = {name for name in profile.claims if _may_release(name, service, profile)}
     return Release(
-        userinfo=frozenset((by_scope | set(request.userinfo)) & known),
+        userinfo=frozenset((_claims_of(tuple(scopes)) | set(request.userinfo)) & known),
         id_token=frozenset(set(request.id_token) & known),
     )
 
 
 def _may_release(name: str, service: RelyingService, profile: Profile) -> bool:
-    if not any(name in SCOPE_CLAIMS.get(scope, ()) for scope in service.scopes):
+    if name not in _claims_of(service.scopes):
         return False  # the claims parameter asks for single facts, never for more than the service is registered for
     if name != "personal_id_number":
         return True
@@ -158,10 +163,14 @@ def national_portal_claims(released: Mapping[str, object], sub: str) -> dict[str
     return said
 
 
+_PLACES: Final = {name: place for place, name in enumerate(CLAIM_NAMES)}
+
+
 def to_bits(names: Iterable[str]) -> int:
     """Claim names as one number, for the small room of an authorization code."""
-    return sum(1 << CLAIM_NAMES.index(name) for name in set(names))
+    return sum(1 << _PLACES[name] for name in set(names))
 
 
+@lru_cache(maxsize=4096)
 def from_bits(bits: int) -> frozenset[str]:
     return frozenset(name for place, name in enumerate(CLAIM_NAMES) if bits >> place & 1)

@@ -50,5 +50,7 @@ def error_answer(status: int, error: str, description: str, headers: Mapping[str
 
 def repeated(pairs: Pairs, *, but: frozenset[str] = frozenset({"resource"})) -> list[str]:
     """Names that stand more than once (RFC 6749 3.1, 3.2: parameters MUST NOT); `resource` may (RFC 8707 2)."""
-    counts = Counter(name for name, _ in pairs)
+    counts = Counter([name for name, _ in pairs])
+    if len(counts) == len(pairs):
+        return []
     return sorted(name for name, count in counts.items() if count > 1 and name not in but)

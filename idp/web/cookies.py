@@ -21,6 +21,13 @@ def read(name: str) -> str:
     return value if len(value) <= _LONGEST else ""
 
 
+def read_session(header: str) -> str:
+    """The session's secret in a Cookie header, without Flask; '' when it is not there exactly once, as we set it."""
+    name = f"{_name(SESSION)}="
+    found = [part[len(name) :] for part in header.replace(" ", "").split(";") if part.startswith(name)]
+    return found[0] if len(found) == 1 and len(found[0]) <= _LONGEST and '"' not in found[0] else ""
+
+
 def write(response: Response, name: str, value: str, *, max_age: int | None = None) -> None:
     """Set a cookie; without `max_age` it goes when the browser closes."""
     response.set_cookie(

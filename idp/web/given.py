@@ -24,7 +24,11 @@ def server() -> Server:
 
 def signed_in() -> SignedIn | None:
     """Who is signed in in this browser: one read."""
-    secret = cookies.read(cookies.SESSION)
+    return find_signed_in(cookies.read(cookies.SESSION))
+
+
+def find_signed_in(secret: str) -> SignedIn | None:
+    """Whose session cookie this is."""
     if not secret:
         return None
     given = runtime()

@@ -1,8 +1,9 @@
-"""The short way: plain requests to machine endpoints and constant documents, answered before Flask's dispatch.
+"""The short way: plain requests to machine endpoints, constant documents and sign-ins that ask nothing, before Flask.
 
-The functions behind it are those of the Flask routes, and so are guard (a machine proves itself in the protocol; no
-cookie is looked at), headers, log line and faults: a test shows that both ways give the same. Whatever is not plain (a
-method or media type of its own, a script of another origin, a body without a length) takes Flask's way.
+The functions behind it are those of the Flask routes, and so are guards (machines prove themselves in the protocol; no
+cookie of theirs is looked at), headers, log line and faults: a test shows that both ways give the same. Whatever is not
+plain (a method or media type of its own, a script of another origin, a body without a length, any request that a page
+must answer) takes Flask's way.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,10 +16,10 @@ from urllib.parse import parse_qsl
 from flask import Flask, g
 
 from idp.protocol.answers import Answer, Asked, Pairs
-from idp.web import errors, headers, watching
+from idp.web import cookies, errors, headers, watching
 from idp.web.assets import Assets
 from idp.web.documents import Document
-from idp.web.oidc import discovery, introspection, revocation, token, userinfo
+from idp.web.oidc import authorize, discovery, introspection, revocation, token, userinfo
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -50,6 +51,7 @@ DOCUMENTS: Final[dict[str, tuple[str, Callable[[], Document]]]] = {
     "/oauth2/jwks": ("discovery.jwks", discovery.find_key_set),
 }
 _STATIC: Final = "/static/"
+_AUTHORIZE: Final = "/oauth2/authorize"
 
 
 class Lane:
@@ -64,7 +66,6 @@ class Lane:
         if plain is None:
             return self._inner(environ, start_response)
         name, respond = plain
-        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
         with self._app.app_context():
             watching.begin()
             g.is_machine = True
@@ -72,11 +73,13 @@ class Lane:
                 answer = respond()
             except Exception as fault:
                 answer = errors.machine_answer(fault)
-            watching.note(name, method, path, answer.status)
-            start_response(_STATUS[answer.status], _headers(answer))
-        return [answer.body]
+            if answer is not None:
+                watching.note(name, environ["REQUEST_METHOD"], environ["PATH_INFO"], answer.status)
+                start_response(_STATUS[answer.status], _headers(answer))
+                return [answer.body]
+        return self._inner(environ, start_response)
 
-    def _plain(self, environ: "WSGIEnvironment") -> tuple[str, Callable[[], Answer]] | None:
+    def _plain(self, environ: "WSGIEnvironment") -> tuple[str, Callable[[], Answer | None]] | None:
         """The endpoint's name and what answers this request, if it is one of those that take the short way."""
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
         endpoint = ENDPOINTS.get((method, path))
@@ -86,11 +89,22 @@ class Lane:
         if method != "GET":
             return None
         tag, accepts = environ.get("HTTP_IF_NONE_MATCH", ""), environ.get("HTTP_ACCEPT_ENCODING", "")
+        if path == _AUTHORIZE:
+            return _sign_in(environ)
         if path in DOCUMENTS:
             name, find = DOCUMENTS[path]
             return name, lambda: find().answer(tag, accepts)
         found = self._assets.find(path[len(_STATIC) :]) if path.startswith(_STATIC) else None
         return None if found is None else ("static_files.file", lambda: found.answer(tag, accepts))
+
+
+def _sign_in(environ: "WSGIEnvironment") -> tuple[str, Callable[[], Answer | None]] | None:
+    """A new sign-in request of a browser with a session cookie, which may need nothing but its answer."""
+    query, cookie = environ.get("QUERY_STRING", ""), environ.get("HTTP_COOKIE", "")
+    if not query.isascii() or cookies.SESSION not in cookie or "parked=" in query:
+        return None
+    pairs = parse_qsl(query, keep_blank_values=True, errors="werkzeug.url_quote")
+    return "authorize.authorize", lambda: authorize.at_once(pairs, cookies.read_session(cookie))
 
 
 def _asked(environ: "WSGIEnvironment") -> Asked | None:

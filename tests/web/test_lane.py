@@ -17,7 +17,8 @@ from idp import storage
 from idp.domain.refusals import Refusal
 from idp.runtime import log
 from idp.web import lane
-from tests.builders import VERIFIER, Service, a_citizen, a_service, obtain_code, obtain_tokens
+from tests.builders import VERIFIER, Service, a_citizen, a_service, obtain_code, obtain_tokens, request_of
+from tests.doubles import FixedClock
 
 FORM = "application/x-www-form-urlencoded"
 # What is new in each answer: tokens, their signatures, the request's id, the time it took.
@@ -56,6 +57,7 @@ class Ways:
 
     def __init__(self, app: Flask, journal: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
         self.app, self.journal, self.counted = app, journal, []
+        self.browser: FlaskClient | None = None
         metrics = app.extensions["idp"].metrics
         monkeypatch.setattr(metrics, "answered", lambda *said: self.counted.append(said[:3]))
         self._monkeypatch = monkeypatch
@@ -71,7 +73,7 @@ class Ways:
             if way == "flask":
                 patch.setattr(lane.Lane, "_plain", lambda *_: None)
             patch.setattr(lane.watching, "begin", lambda begin=lane.watching.begin: (went.append("lane"), begin()))
-            response = self.app.test_client().open(path, method=method, **options)
+            response = (self.browser or self.app.test_client()).open(path, method=method, **options)
         assert bool(went) is (way == "lane"), f"{method} {path} did not go the way of {way}"
         return _told(response, self.journal, self.counted)
 
@@ -136,6 +138,73 @@ def test_tokens_are_used_the_same_by_both_ways(ways: Ways, browser: FlaskClient,
     about = {"content_type": FORM, "data": urlencode({"token": tokens["access_token"]}), **service.credentials()}
     assert b'"active":true' in same(ways.send("POST", "/oauth2/introspect", **about), 200)["body"]
     same(ways.send("POST", "/oauth2/revoke", **about), 200)
+
+
+@pytest.mark.parametrize("asked", [{}, {"response_mode": "fragment"}, {"state": None}, {"prompt": "none"}])
+def test_a_sign_in_that_asks_nothing_is_the_same_by_both_ways(
+    ways: Ways, browser: FlaskClient, service: Service, asked: dict[str, str | None]
+) -> None:
+    ways.browser = browser
+    address = "/oauth2/authorize?" + urlencode(request_of(service, scope="openid email", **asked))
+    short, long = ways.send("GET", address)
+    for told in (short, long):
+        told["headers"]["Location"], found = re.subn("code=[^&#]+", "code=", told["headers"]["Location"])
+        assert found == 1
+    assert same((short, long), 303)["headers"]["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"prompt": "login"},
+        {"prompt": "consent"},
+        {"scope": "openid phone"},
+        {"response_mode": "form_post"},
+        {"redirect_uri": "https://evil.example/"},
+        {"client_id": "khong-co"},
+        {"response_type": "token"},
+        {"max_age": "0"},
+        {"parked": "x"},
+        {"nonce": "n" * 900},
+    ],
+)
+def test_a_sign_in_that_needs_a_page_a_word_or_a_row_is_flasks(
+    browser: FlaskClient,
+    service: Service,
+    clock: FixedClock,
+    monkeypatch: pytest.MonkeyPatch,
+    asked: dict[str, str],
+) -> None:
+    clock.advance(seconds=5)
+    address = "/oauth2/authorize?" + urlencode({**request_of(service, scope="openid email"), **asked})
+    answers: list[object] = []
+    monkeypatch.setattr(lane, "_headers", answers.append)
+    answer = browser.get(address)
+    assert answers == []
+    assert answer.status_code in (200, 303, 400)
+
+
+@pytest.mark.parametrize("cookie", ["", "idp_session=x", "idp_session=", 'idp_session="x"'])
+def test_a_cookie_that_is_nobodys_signs_nobody_in(app: Flask, service: Service, cookie: str) -> None:
+    answer = app.test_client(use_cookies=False).get(
+        "/oauth2/authorize?" + urlencode(request_of(service)), headers={"Cookie": cookie}
+    )
+    assert answer.location.startswith("/sign-in?")
+
+
+def test_two_session_cookies_are_one_too_many_for_the_short_way(
+    app: Flask, browser: FlaskClient, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = browser.get_cookie("idp_session")
+    assert own is not None
+    read: list[str] = []
+    monkeypatch.setattr(lane.authorize.given, "find_signed_in", read.append)
+    for cookies in (f"idp_session={own.value}", f"idp_session=x; idp_session={own.value}"):
+        app.test_client(use_cookies=False).get(
+            "/oauth2/authorize?" + urlencode(request_of(service)), headers={"Cookie": cookies}
+        )
+    assert read[0] == own.value
+    assert own.value not in read[2:3], "which of two would count, Flask decides"
 
 
 @pytest.mark.parametrize(

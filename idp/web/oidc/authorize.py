@@ -17,10 +17,12 @@ from idp.domain.claims import Release
 from idp.domain.consent import Consent
 from idp.domain.refusals import Refusal
 from idp.domain.relying_services import RelyingService
+from idp.protocol.answers import Answer, Pairs
 from idp.protocol.authorize import AuthorizationRequest, RefusedAtService
 from idp.protocol.response_modes import Sent
 from idp.storage.sessions import SignedIn
 from idp.web import forms, given, language
+from idp.web.errors import send
 from idp.web.forms import Parked
 from idp.web.oidc import asked as asked_pairs
 from idp.web.pages import page
@@ -42,6 +44,23 @@ def authorize() -> ResponseReturnValue:
         return _next(asked, parked)
     except RefusedAtService as refused:
         return send_back(protocol.authorize.refusal(server, refused))
+
+
+def at_once(pairs: Pairs, session_secret: str) -> Answer | None:
+    """The answer to a new request that needs no page, no word of refusal and no row; None for every other."""
+    server, now = given.server(), given.runtime().clock.now()
+    try:
+        asked = protocol.authorize.read(server, pairs)
+        signed_in = given.find_signed_in(session_secret)
+        facts, release = look(asked, Parked(DOOR, pairs, now), signed_in)
+    except (Refusal, RefusedAtService, storage.Unavailable):
+        return None
+    is_settled = isinstance(next_step.decide(facts, now), next_step.Issue)
+    if signed_in is None or facts.consent is None or not is_settled:
+        return None
+    code = protocol.authorize.make_code(server, asked, signed_in, release, consent=facts.consent, now=now)
+    text = protocol.authorize.seal_code(server, code)
+    return _redirect(protocol.authorize.success(server, asked, text)) if text else None
 
 
 def _taken_up() -> Parked:
@@ -125,8 +144,9 @@ def _issue(
 
 def send_back(sent: Sent) -> ResponseReturnValue:
     """The browser takes the answer to the service: by redirect, or by a form that posts itself."""
-    if sent.location is not None:
-        return redirect(sent.location, 303)
+    redirect_answer = _redirect(sent)
+    if redirect_answer is not None:
+        return send(redirect_answer)
     parts = urlsplit(sent.redirect_uri)
     return page(
         "sign_in/form_post.html",
@@ -134,3 +154,7 @@ def send_back(sent: Sent) -> ResponseReturnValue:
         action=sent.redirect_uri,
         fields=sent.parameters,
     )
+
+
+def _redirect(sent: Sent) -> Answer | None:
+    return None if sent.location is None else Answer(303, b"", {"Location": sent.location})
