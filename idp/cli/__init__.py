@@ -2,14 +2,14 @@
 
 from flask import Flask
 
-from idp.cli import accounts, demo, keys, metrics, serve, services, worker
+from idp.cli import accounts, demo, keys, metrics, outbox, serve, services, worker
 from idp.runtime.runtime import Runtime
 
 
 def add_commands(app: Flask, runtime: Runtime) -> None:
     """Put every command on the application."""
-    for group in (accounts.group(runtime), services.group(runtime), keys.group(runtime), demo.group(runtime)):
-        app.cli.add_command(group)
+    for room in (accounts, services, keys, outbox, demo):
+        app.cli.add_command(room.group(runtime))
     app.cli.add_command(serve.command(runtime.settings))
     app.cli.add_command(worker.command(app, runtime))
     app.cli.add_command(metrics.command(app, runtime))

@@ -1,21 +1,20 @@
-"""`flask worker`: delivers the outbox, ends what time ended, tidies. Any number may run; each row goes to one."""
+"""`flask worker`: delivers the outbox, and does the timed jobs. Any number may run; each parcel goes to one."""
 
 import signal
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
-from threading import Event
-from uuid import UUID
+from threading import Event, Thread
 
 import click
 from flask import Flask
 
 from idp import flows, storage
 from idp.cli.refusing import refusals_as_sentences
+from idp.cli.timed_jobs import TimedJobs
 from idp.runtime import log
 from idp.runtime.runtime import Runtime
 from idp.storage.outbox import Parcel
 
-TIDY_EVERY = 600.0
 SHORT_WAIT = 0.05
 _log = log.get(__name__)
 
@@ -39,11 +38,27 @@ class Worker:
 
     def __init__(self, app: Flask, runtime: Runtime) -> None:
         self._app, self._runtime = app, runtime
-        self._tidied_at: float | None = None
-        self._under_way: dict[Future[None], UUID | None] = {}
+        self._under_way: set[Future[None]] = set()
 
     def run(self, stop: Event, *, once: bool = False) -> None:
         """Work until `stop` is set; with `once`, until nothing is due. Raises storage.Unavailable only with `once`."""
+        jobs = TimedJobs(self._app, self._runtime)
+        if once:
+            while not stop.is_set() and jobs.run():
+                pass
+            jobs.leave()
+            self._deliver_all(stop, once=True)
+            return
+        # A thread of their own, so that a month that takes long to drop keeps no service waiting.
+        timed = Thread(target=jobs.go_on, args=(stop,), name="timed jobs")
+        timed.start()
+        try:
+            self._deliver_all(stop)
+        finally:
+            stop.set()
+            timed.join()
+
+    def _deliver_all(self, stop: Event, *, once: bool = False) -> None:
         settings = self._runtime.settings.worker
         with ThreadPoolExecutor(settings.parallel, thread_name_prefix="delivery") as pool:
             while not stop.is_set():
@@ -60,30 +75,24 @@ class Worker:
                     stop.wait(settings.poll_every if not self._under_way else SHORT_WAIT)
 
     def round(self, pool: ThreadPoolExecutor) -> bool:
-        """One look at everything that is due; True when there was something, so that there may be more."""
+        """One look at what is due; True when there was something, so that there may be more."""
         runtime, settings = self._runtime, self._runtime.settings.worker
         self._forget_finished()
-        with self._app.app_context():
-            with storage.begin() as tx:
-                ended = flows.housekeeping.end_run_out_sessions(tx, runtime)
-            self._tidy()
-            with storage.begin() as tx:
-                parcels = storage.outbox.use_due(
-                    tx,
-                    runtime.keyring,
-                    now=runtime.clock.now(),
-                    lease_for=timedelta(seconds=settings.lease_for),
-                    limit=settings.parallel - len(self._under_way),
-                    but_services={service for service in self._under_way.values() if service is not None},
-                )
-        for parcel in parcels:
-            self._under_way[pool.submit(self._deliver, parcel)] = parcel.service_id
-        return bool(ended or parcels)
+        with self._app.app_context(), storage.begin() as tx:
+            parcels = storage.outbox.use_due(
+                tx,
+                runtime.keyring,
+                now=runtime.clock.now(),
+                lease_for=timedelta(seconds=settings.lease_for),
+                limit=settings.parallel - len(self._under_way),
+            )
+        self._under_way |= {pool.submit(self._deliver, parcel) for parcel in parcels}
+        return bool(parcels)
 
     def _forget_finished(self) -> None:
         """A delivery whose outcome could not be written is taken up again when its lease ends."""
         for future in [future for future in self._under_way if future.done()]:
-            del self._under_way[future]
+            self._under_way.remove(future)
             if (fault := future.exception()) is not None:
                 _log.error("an outcome could not be written", fault=type(fault).__name__)
 
@@ -99,12 +108,3 @@ class Worker:
                 flows.delivery.note(tx, self._runtime, parcel, failure)
             self._runtime.metrics.tried_to_deliver(parcel.kind, "failed" if failure else "delivered")
             _log.info("delivery", parcel=str(parcel.id), kind=parcel.kind, failure=failure)
-
-    def _tidy(self) -> None:
-        now = self._runtime.clock.now().timestamp()
-        if self._tidied_at is not None and now - self._tidied_at < TIDY_EVERY:
-            return
-        self._tidied_at = now
-        with storage.begin() as tx:
-            flows.housekeeping.tidy(tx, self._runtime)
-            flows.key_care.withdraw_old(tx, self._runtime)

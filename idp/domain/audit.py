@@ -39,6 +39,8 @@ class Event(StrEnum):
     KEY_MADE = "key.made"
     KEY_STATE_CHANGED = "key.state_changed"
     KEYS_REWRAPPED = "keys.rewrapped"
+    DELIVERIES_RETRIED = "outbox.retried"
+    HISTORY_DROPPED = "history.dropped"
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,8 @@ CODES: Final = frozenset(
         "reason_missing",
         "wrong_state",
         "unknown_key",
+        "too_soon",
+        "unknown_parcel",
     }
 )
 

@@ -9,6 +9,8 @@ from uuid import UUID
 
 from idp import storage
 from idp.domain import logout_token
+from idp.domain.audit import Entry, Event
+from idp.domain.refusals import Refusal
 from idp.domain.relying_services import RelyingService
 from idp.runtime import chance
 from idp.runtime.outbound import OutboundFailure
@@ -49,9 +51,38 @@ def note(tx: storage.Tx, runtime: Runtime, parcel: Parcel, failure: str | None) 
         is_over = next_try_at - parcel.created_at > GIVE_UP_AFTER
         if parcel.service_id is not None:
             storage.outbox.put_off(tx, parcel.service_id, next_try_at)
-    # Behind those it holds up: if this parcel alone is what the service refuses, the next try is another's.
-    after_others = next_try_at + timedelta(seconds=1)
-    storage.outbox.end_failed_try(tx, parcel.id, failure, next_try_at=None if is_over else after_others)
+    storage.outbox.end_failed_try(tx, parcel.id, failure, next_try_at=None if is_over else next_try_at)
+
+
+def retry_parcel(tx: storage.Tx, runtime: Runtime, parcel_id: UUID, *, actor: str) -> int:
+    """Have one parcel tried now; one that was given up gets one more try."""
+    due = storage.outbox.retry(tx, runtime.clock.now(), parcel_id=parcel_id)
+    if not due:
+        raise Refusal("unknown_parcel", f"no parcel {parcel_id} waits or was given up")
+    return _note_retry(tx, runtime, due, str(parcel_id), actor)
+
+
+def retry_service(tx: storage.Tx, runtime: Runtime, client_id: str, *, actor: str) -> int:
+    """Have all that waits for a service, or was given up, tried now, one after the other; gives how many."""
+    service = storage.relying_services.find_by_client_id(tx, client_id)
+    if service is None:
+        raise Refusal("unknown_service", f"no service has the client_id {client_id[:80]}")
+    due = storage.outbox.retry(tx, runtime.clock.now(), service_id=service.id)
+    return _note_retry(tx, runtime, due, f"{client_id}: {len(due)}", actor) if due else 0
+
+
+def _note_retry(tx: storage.Tx, runtime: Runtime, due: list[tuple[UUID, UUID | None]], details: str, actor: str) -> int:
+    now = runtime.clock.now()
+    entry = Entry(
+        id=chance.new_id(now),
+        at=now,
+        event=Event.DELIVERIES_RETRIED,
+        service_id=due[0][1],
+        actor=actor,
+        details=details,
+    )
+    storage.audit.insert_entry(tx, entry, runtime.keyring.house_key())
+    return len(due)
 
 
 def _send_logout_token(runtime: Runtime, parcel: Parcel, service: RelyingService) -> str | None:

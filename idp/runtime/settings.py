@@ -122,6 +122,13 @@ class Worker:
 
 
 @dataclass(frozen=True, slots=True)
+class Retention:
+    ended_sessions_for_days: int
+    ledger_for_days: int
+    history_for_months: int
+
+
+@dataclass(frozen=True, slots=True)
 class Province:
     name_vi: str
     name_en: str
@@ -160,6 +167,7 @@ class Settings:
     outbound: Outbound
     proxy: Proxy
     worker: Worker
+    retention: Retention
     province: Province
     logging: Logging
 
@@ -351,5 +359,7 @@ def _check_production(settings: Settings) -> None:
         raise WrongSetting("In production the setting services.strict must be true.")
     if not settings.throttle.enabled:
         raise WrongSetting("In production the setting throttle.enabled must be true.")
+    if settings.retention.history_for_months < 12:
+        raise WrongSetting("In production the setting retention.history_for_months must be at least 12.")
     if settings.passwords.memory_kib < 19456 or settings.passwords.passes < 2:
         raise WrongSetting("In production passwords.memory_kib must be at least 19456 and passwords.passes at least 2.")

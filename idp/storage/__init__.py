@@ -12,11 +12,13 @@ from idp.storage import (
     initial_tokens,
     keys,
     large_requests,
+    leases,
     logos,
     machine_grants,
     outbox,
     partitions,
     relying_services,
+    retention,
     rewrap,
     schema,
     sessions,
@@ -24,7 +26,17 @@ from idp.storage import (
     tables,
     throttles,
 )
-from idp.storage.database import Tx, Unavailable, begin, check_durable, db, engine_config, once, prepare_engine
+from idp.storage.database import (
+    Tx,
+    Unavailable,
+    begin,
+    check_durable,
+    db,
+    engine_config,
+    is_read_only,
+    once,
+    prepare_engine,
+)
 
 __all__ = [
     "Tx",
@@ -42,8 +54,10 @@ __all__ = [
     "engine_config",
     "grants",
     "initial_tokens",
+    "is_read_only",
     "keys",
     "large_requests",
+    "leases",
     "logos",
     "machine_grants",
     "once",
@@ -51,6 +65,7 @@ __all__ = [
     "partitions",
     "prepare_engine",
     "relying_services",
+    "retention",
     "rewrap",
     "schema",
     "sessions",

@@ -3,12 +3,12 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import insert
+from sqlalchemy import func, insert, select
 
 from idp.domain.audit import Entry, leaf_hash
 from idp.runtime.data_keys import DataKey
 from idp.storage.database import Tx
-from idp.storage.tables import audit
+from idp.storage.tables import Moment, audit, releases
 
 
 def insert_entry(tx: Tx, entry: Entry, key: DataKey | None = None) -> None:
@@ -70,3 +70,13 @@ def release_values(
         "personal_number_basis": personal_number_basis,
         "leaf_hash": leaf_hash("release", id, *told, *basis),
     }
+
+
+def list_receivers(tx: Tx, subject_id: UUID) -> list[tuple[UUID, datetime]]:
+    """The services that a person signed in to, each with the last time, as far back as releases are kept."""
+    statement = (
+        select(releases.c.service_id, func.max(releases.c.at, type_=Moment))
+        .where(releases.c.subject_id == subject_id)
+        .group_by(releases.c.service_id)
+    )
+    return [(row[0], row[1]) for row in tx.execute(statement)]

@@ -387,16 +387,6 @@ def end_of_service(tx: Tx, service_id: UUID, reason: EndReason, now: datetime) -
     return tx.execute(update(grants).where(*where).values(ended_at=now, end_reason=reason)).rowcount
 
 
-def list_visited_services(tx: Tx, subject_id: UUID) -> list[tuple[UUID, datetime]]:
-    """The services a person has signed in to, with the last time."""
-    statement = (
-        select(grants.c.service_id, func.max(grants.c.created_at, type_=Moment))
-        .where(grants.c.subject_id == subject_id)
-        .group_by(grants.c.service_id)
-    )
-    return [(row[0], row[1]) for row in tx.execute(statement)]
-
-
 def find_sub_override(tx: Tx, sector: str, subject_id: UUID) -> str | None:
     found: str | None = tx.scalar(select(subs.c.sub).where(subs.c.sector == sector, subs.c.subject_id == subject_id))
     return found

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import insert, select
 
 from idp.runtime.keyring import Keyring
 from idp.storage.database import Tx
@@ -18,7 +18,3 @@ def insert_body(tx: Tx, keyring: Keyring, id_: UUID, body: bytes, expires_at: da
 def find_body(tx: Tx, keyring: Keyring, id_: UUID) -> bytes | None:
     sealed = tx.scalar(select(large_requests.c.body_sealed).where(large_requests.c.id == id_))
     return keyring.open("code", sealed, id_.bytes) if sealed else None
-
-
-def end_expired(tx: Tx, now: datetime) -> int:
-    return tx.execute(delete(large_requests).where(large_requests.c.expires_at <= now)).rowcount

@@ -1,23 +1,23 @@
 """What leaves the house: rows written with the change they tell of, taken by a worker, delivered at least once."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import and_, func, insert, or_, select, update
+from sqlalchemy import Select, Text, and_, cast, func, insert, literal_column, or_, select, update
 
 from idp.runtime import chance
 from idp.runtime.data_keys import Unsealable
 from idp.runtime.keyring import Keyring
 from idp.storage.database import Tx
-from idp.storage.tables import Moment, outbox
+from idp.storage.tables import Moment, outbox, relying_services
 
 BACKCHANNEL_LOGOUT = "backchannel_logout"
 FETCH_LOGO = "fetch_logo"
 KINDS = (BACKCHANNEL_LOGOUT, FETCH_LOGO)
+STATES = ("queued", "delivered", "failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,21 @@ class Parcel:
     body: dict[str, Any]
     tries: int
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerLine:
+    """What became of one parcel so far, without what is in it."""
+
+    id: UUID
+    kind: str
+    client_id: str | None
+    state: str
+    tries: int
+    created_at: datetime
+    next_try_at: datetime
+    delivered_at: datetime | None
+    last_failure: str | None
 
 
 def insert_parcel(
@@ -70,18 +85,19 @@ def use_due(
     now: datetime,
     lease_for: timedelta,
     limit: int,
-    but_services: Collection[UUID] = (),
 ) -> list[Parcel]:
     """Take what is due under a lease, one parcel a service, so that a service that hangs keeps nobody waiting.
 
-    What another worker holds, and what is for `but_services`, is passed over.
+    A service with a parcel under way, in whichever worker, is passed over.
     """
+    others = outbox.alias()
+    is_leased = (others.c.state == "queued", others.c.leased_until > now, others.c.service_id.is_not(None))
     is_due = and_(
         outbox.c.state == "queued",
         outbox.c.kind.in_(KINDS),  # what a newer version queued waits for its worker
         outbox.c.next_try_at <= now,
         or_(outbox.c.leased_until.is_(None), outbox.c.leased_until <= now),
-        or_(outbox.c.service_id.is_(None), outbox.c.service_id.not_in(but_services)),
+        or_(outbox.c.service_id.is_(None), outbox.c.service_id.not_in(select(others.c.service_id).where(*is_leased))),
     )
     services = (
         select(outbox.c.service_id)
@@ -91,9 +107,10 @@ def use_due(
         .limit(limit)
     )
     ids: list[UUID] = []
-    for service_id in tx.scalars(services).all():
-        oldest_first = (outbox.c.next_try_at, outbox.c.id)
-        first = select(outbox.c.id).where(is_due, outbox.c.service_id == service_id).order_by(*oldest_first)
+    for service_id in tx.scalars(_alone(tx, services)).all():
+        # Of parcels due at once one that was tried less comes first: one that alone is refused holds up no other.
+        in_order = (outbox.c.next_try_at, outbox.c.tries, outbox.c.id)
+        first = select(outbox.c.id).where(is_due, outbox.c.service_id == service_id).order_by(*in_order)
         ids += tx.scalars(first.limit(1).with_for_update(skip_locked=True)).all()
     if not ids:
         return []
@@ -117,6 +134,15 @@ def use_due(
             )
         )
     return parcels
+
+
+def _alone(tx: Tx, services: Select[Any]) -> Select[Any]:
+    """Those of the services that no other worker is choosing a parcel of just now; SQLite has one writer anyway."""
+    if tx.dialect.name != "postgresql":
+        return services
+    found = services.subquery()
+    key = func.hashtextextended(func.coalesce(cast(found.c.service_id, Text), ""), literal_column("0"))
+    return select(found.c.service_id).where(func.pg_try_advisory_xact_lock(key))
 
 
 def end_delivered(tx: Tx, parcel: Parcel, now: datetime) -> None:
@@ -158,3 +184,35 @@ def list_of_session(tx: Tx, session_id: UUID) -> list[tuple[UUID | None, str, in
         .order_by(outbox.c.id)
     )
     return [(row.service_id, row.state, row.tries) for row in tx.execute(statement)]
+
+
+def list_ledger(tx: Tx, *, service_id: UUID | None, state: str | None, limit: int) -> list[LedgerLine]:
+    """The newest parcels, of all services or one, in all states or one."""
+    statement = (
+        select(
+            *(getattr(outbox.c, name) for name in LedgerLine.__slots__ if name != "client_id"),
+            relying_services.c.client_id,
+        )
+        .outerjoin(relying_services, relying_services.c.id == outbox.c.service_id)
+        .order_by(outbox.c.id.desc())
+        .limit(limit)
+    )
+    if service_id is not None:
+        statement = statement.where(outbox.c.service_id == service_id)
+    if state is not None:
+        statement = statement.where(outbox.c.state == state)
+    return [LedgerLine(**row._mapping) for row in tx.execute(statement)]
+
+
+def retry(
+    tx: Tx, now: datetime, *, parcel_id: UUID | None = None, service_id: UUID | None = None
+) -> list[tuple[UUID, UUID | None]]:
+    """Make what waits or was given up due now, one parcel or all of a service; gives each with its service."""
+    of_whom = outbox.c.id == parcel_id if parcel_id else outbox.c.service_id == service_id
+    statement = (
+        update(outbox)
+        .where(of_whom, outbox.c.state != "delivered")
+        .values(state="queued", next_try_at=now)
+        .returning(outbox.c.id, outbox.c.service_id)
+    )
+    return [(row.id, row.service_id) for row in tx.execute(statement)]

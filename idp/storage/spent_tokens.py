@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-from sqlalchemy import delete
 from sqlalchemy.dialects import postgresql, sqlite
 
 from idp.runtime import chance
@@ -18,8 +17,3 @@ def use_token(tx: Tx, issuer: str, jti: str, expires_at: datetime) -> bool:
     # The row comes back, because psycopg's row count of an INSERT is gone by the time SQLAlchemy is asked for it.
     inserted = statement.on_conflict_do_nothing().returning(spent_tokens.c.token_digest)
     return tx.execute(inserted).one_or_none() is not None
-
-
-def end_expired(tx: Tx, now: datetime) -> int:
-    """Drop rows of tokens that could not be used any more anyway; gives how many."""
-    return tx.execute(delete(spent_tokens).where(spent_tokens.c.expires_at <= now)).rowcount

@@ -1,9 +1,9 @@
 """Every table, declared once. No relationships, no entities: rows move by Core statements.
 
 Personal values stand in columns ending in `_sealed` (AES-256-GCM under the person's data key), and are found by columns
-ending in `_index` (keyed digests). Tables that only grow (grants, audit, releases, authentications) have a UUIDv7 as
-key and, on PostgreSQL, are cut by month along it: purging drops a partition. They carry no foreign keys, so that
-neither a purge nor a hot insert waits for another table.
+ending in `_index` (keyed digests). Tables that only grow (PARTITIONED) have a UUIDv7 as key and, on PostgreSQL, are cut
+by month along it: purging drops a partition. They carry no foreign keys, so that neither a purge nor a hot insert waits
+for another table.
 
 Long because a schema is read in one place.
 """
@@ -35,8 +35,10 @@ class Moment(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC)
 
 
-# In the order in which deeds write to them, so that making a month waits for a deed, and never each for the other.
-PARTITIONED = ("grants", "machine_grants", "releases", "authentications", "audit")
+# A month of these goes when every token of it is dead; of those when it is older than the law asks to keep.
+OF_TOKENS = ("grants", "machine_grants")
+HISTORY = ("releases", "authentications", "audit")
+PARTITIONED = (*OF_TOKENS, *HISTORY)
 
 
 def _table(name: str, *items: Any) -> sa.Table:
@@ -464,7 +466,19 @@ outbox = _table(
         postgresql_where=sa.text("state = 'queued'"),
         sqlite_where=sa.text("state = 'queued'"),
     ),
+    sa.Index(
+        "ix_outbox_failed",
+        "id",
+        postgresql_where=sa.text("state = 'failed'"),
+        sqlite_where=sa.text("state = 'failed'"),
+    ),
     sa.Index("ix_outbox_session_id", "session_id"),
+)
+leases = _table(
+    "leases",
+    sa.Column("name", sa.String(24), primary_key=True),
+    _loose("holder"),
+    _at("ends_at"),
 )
 keys = _table(
     "keys",

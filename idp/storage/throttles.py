@@ -44,8 +44,3 @@ def end_tries(tx: Tx, keyring: Keyring, counted: Mapping[str, str]) -> None:
     """Forget the tries under these keys: the right password was given."""
     indexes = [keyring.index(f"throttle/{name}", value) for name, value in counted.items()]
     tx.execute(delete(throttles).where(throttles.c.counted_index.in_(indexes)))
-
-
-def end_windows(tx: Tx, now: datetime) -> int:
-    """Drop counts whose window is over; gives how many."""
-    return tx.execute(delete(throttles).where(throttles.c.window_ends_at <= now)).rowcount

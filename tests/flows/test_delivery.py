@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 
 from idp import storage
+from idp.domain.refusals import Refusal
 from idp.domain.sessions import EndReason
 from idp.flows import delivery
 from idp.runtime.outbound import Answer, OutboundFailure
@@ -15,7 +16,7 @@ from idp.runtime.runtime import Runtime
 from idp.storage.outbox import Parcel
 from tests.builders import Citizen, Service, a_citizen, a_service, claims_in, obtain_tokens
 from tests.doubles import FixedClock, RecordingOutbound
-from tests.rows import rows_of
+from tests.rows import events, rows_of
 
 ADDRESS = "https://dich-vu.example/backchannel"
 LOGO = "https://dich-vu.example/logo.png"
@@ -134,7 +135,7 @@ def test_a_retry_comes_within_seconds_then_slower_and_always_with_the_same_jti(
         [row] = rows_of("outbox")
         waits.append((row.next_try_at - before).total_seconds())
         clock.advance(seconds=waits[-1])
-    assert waits == [2, 3, 6, 11, 16, 21, 31, 31, 31], "a second behind what else waits for the service"
+    assert waits == [1, 2, 5, 10, 15, 20, 30, 30, 30]
     sent = [claims_in(app.test_client(), token) for token in tokens_sent(outbound)]
     assert len({claims["jti"] for claims in sent}) == 1
     assert sent[-1]["iat"] > sent[0]["iat"], "each try is signed anew, and so never too old"
@@ -254,6 +255,96 @@ def test_a_failing_service_puts_off_no_other(
     queue_logout(app, runtime, a_service(app, backchannel_logout_uri="https://khac.example/out"), citizen)
     outbound.answer(ADDRESS, Answer(503, {}, b""))
     assert sorted(str(failure) for failure in postman.go_round()) == ["None", "answered 503"]
+
+
+# -- again, by hand ------------------------------------------------------------------------------------------------
+
+
+def give_up(postman: Postman, outbound: RecordingOutbound) -> None:
+    """The service has not answered for a day, nor will it the next time."""
+    outbound.answer(ADDRESS, Answer(503, {}, b""))
+    while postman.go_round():
+        postman.clock.advance(hours=25)
+
+
+def retry(runtime: Runtime, parcel_id: UUID) -> int:
+    with storage.begin() as tx:
+        return delivery.retry_parcel(tx, runtime, parcel_id, actor="a test")
+
+
+def test_a_parcel_that_was_given_up_gets_one_more_try(
+    app: Flask, runtime: Runtime, citizen: Citizen, postman: Postman, outbound: RecordingOutbound
+) -> None:
+    service = a_service(app)
+    queue_logout(app, runtime, service, citizen)
+    give_up(postman, outbound)
+    [row] = rows_of("outbox")
+    assert row.state == "failed"
+    outbound.answer(ADDRESS, OK)
+    assert retry(runtime, row.id) == 1
+    assert [postman.go_round(), postman.go_round()] == [["answered 503"], []]
+    assert [each.state for each in rows_of("outbox")] == ["failed"], "one more, not another day"
+    retry(runtime, row.id)
+    assert postman.go_round() == [None]
+    assert [(each.state, each.tries) for each in rows_of("outbox")] == [("delivered", row.tries + 2)]
+
+
+def test_all_that_waits_for_a_service_or_was_given_up_is_tried_now_and_nothing_of_others(
+    app: Flask,
+    runtime: Runtime,
+    citizen: Citizen,
+    postman: Postman,
+    outbound: RecordingOutbound,
+    clock: FixedClock,
+) -> None:
+    service, other = a_service(app), a_service(app, backchannel_logout_uri="https://khac.example/out")
+    outbound.answer("https://khac.example/out", Answer(503, {}, b""))
+    queue_logout(app, runtime, service, citizen)
+    give_up(postman, outbound)
+    outbound.answer(ADDRESS, OK)
+    for each in (service, other):
+        queue_logout(app, runtime, each, citizen)
+    postman.go_round()
+    assert postman.go_round() == []
+    with storage.begin() as tx:
+        assert delivery.retry_service(tx, runtime, service.client_id, actor="a test") == 2
+    assert [postman.go_round() for _ in range(3)] == [[None], [None], []]
+    assert sorted(row.state for row in rows_of("outbox")) == ["delivered", "delivered", "queued"]
+    with storage.begin() as tx:
+        assert delivery.retry_service(tx, runtime, service.client_id, actor="a test") == 0
+
+
+def test_a_retry_by_hand_is_noted_with_the_service_and_who_did_it(
+    app: Flask, runtime: Runtime, citizen: Citizen, postman: Postman, outbound: RecordingOutbound
+) -> None:
+    service = a_service(app)
+    queue_logout(app, runtime, service, citizen)
+    [row] = rows_of("outbox")
+    retry(runtime, row.id)
+    with storage.begin() as tx:
+        delivery.retry_service(tx, runtime, service.client_id, actor="a test")
+    noted = [each for each in rows_of("audit") if each.event == "outbox.retried"]
+    assert [(each.service_id, each.actor) for each in noted] == [(service.id, "a test")] * 2
+    key = runtime.keyring.house_key()
+    details = {key.open("audit.details_sealed", each.id, each.details_sealed) for each in noted}
+    assert details == {str(row.id), f"{service.client_id}: 1"}
+
+
+def test_what_was_delivered_or_is_unknown_is_not_tried_again(
+    app: Flask, runtime: Runtime, citizen: Citizen, postman: Postman
+) -> None:
+    queue_logout(app, runtime, a_service(app), citizen)
+    postman.go_round()
+    [row] = rows_of("outbox")
+    for id_ in (row.id, UUID(int=7)):
+        with pytest.raises(Refusal) as refused:
+            retry(runtime, id_)
+        assert refused.value.code == "unknown_parcel"
+    with pytest.raises(Refusal) as refused, storage.begin() as tx:
+        delivery.retry_service(tx, runtime, "khong-co", actor="a test")
+    assert refused.value.code == "unknown_service"
+    assert postman.go_round() == []
+    assert events()["outbox.retried"] == 0
 
 
 # -- logos ---------------------------------------------------------------------------------------------------------

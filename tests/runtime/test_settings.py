@@ -135,6 +135,7 @@ def test_a_wrong_setting_is_refused_in_one_sentence_that_names_it(changed: dict[
         ({"IDP_KEYS_MASTER_KEY_FILE": ""}, "keys.master_key_file"),
         ({"IDP_REGISTRATION_OPEN": "true"}, "registration.open"),
         ({"IDP_THROTTLE_ENABLED": "false"}, "throttle.enabled"),
+        ({"IDP_RETENTION_HISTORY_FOR_MONTHS": "11"}, "retention.history_for_months"),
         ({"IDP_PASSWORDS_MEMORY_KIB": "19455"}, "passwords.memory_kib"),
         ({"IDP_PASSWORDS_PASSES": "1"}, "passwords.passes"),
     ],

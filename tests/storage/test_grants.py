@@ -337,5 +337,8 @@ def test_the_services_a_person_visited_are_listed_with_the_last_time(house: Hous
     for each in (service, other):
         house.exchange(house.code(session, each))
     with storage.once() as tx:
-        listed = storage.grants.list_visited_services(tx, person.id)
+        listed = storage.audit.list_receivers(tx, person.id)
     assert sorted(listed) == sorted([(service.id, later), (other.id, later)])
+    with storage.begin() as tx:
+        tx.execute(tables.grants.delete())
+        assert storage.audit.list_receivers(tx, person.id) == listed, "the record outlives the grants"

@@ -1,6 +1,5 @@
 """The outbox: taken under a lease by one worker, tried again, given up in the end, never lost."""
 
-from collections.abc import Collection
 from contextlib import suppress
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -23,16 +22,21 @@ def add(house: House, kind: str = "fetch_logo", service: UUID | None = None, **b
         )
 
 
-def take(house: House, limit: int = 10, but: Collection[UUID] = ()) -> list[Parcel]:
+def take(house: House, limit: int = 10) -> list[Parcel]:
     with storage.begin() as tx:
-        return storage.outbox.use_due(
-            tx, house.keyring, now=house.clock.now(), lease_for=LEASE, limit=limit, but_services=but
-        )
+        return storage.outbox.use_due(tx, house.keyring, now=house.clock.now(), lease_for=LEASE, limit=limit)
 
 
 def deliver(house: House, parcel: Parcel) -> None:
     with storage.begin() as tx:
         storage.outbox.end_delivered(tx, parcel, house.clock.now())
+
+
+def deliver_next(house: House) -> UUID:
+    """Deliver the one parcel that is due."""
+    (parcel,) = take(house)
+    deliver(house, parcel)
+    return parcel.id
 
 
 def put_off(house: House, service: UUID, seconds: int) -> None:
@@ -157,7 +161,9 @@ def test_a_service_is_given_one_parcel_at_a_time_the_longest_due_first(house: Ho
         ids.append(add(house, service=service))
         house.clock.advance(seconds=1)
     alone = add(house)
-    assert {parcel.id for parcel in take(house)} == {ids[0], alone}
+    taken = {parcel.id: parcel for parcel in take(house)}
+    assert set(taken) == {ids[0], alone}
+    deliver(house, taken[ids[0]])
     assert [parcel.id for parcel in take(house)] == [ids[1]]
 
 
@@ -170,19 +176,60 @@ def test_what_many_parcels_wait_for_keeps_no_other_service_waiting(house: House)
     assert {parcel.id for parcel in take(house, 4)} > set(others)
 
 
-def test_a_service_with_a_delivery_under_way_is_passed_over(house: House) -> None:
-    one, other = house.new_id(), house.new_id()
-    for service in (one, other):
+def test_a_service_with_a_delivery_under_way_is_passed_over_until_it_is_done_or_its_lease_ends(house: House) -> None:
+    service = house.new_id()
+    ids = [add(house, service=service) for _ in range(3)]
+    (first,) = take(house)
+    other = add(house)
+    assert [parcel.id for parcel in take(house)] == [other]
+    assert take(house) == []
+    deliver(house, first)
+    assert [parcel.id for parcel in take(house)] == [ids[1]]
+    house.clock.advance(seconds=60)
+    assert {parcel.id for parcel in take(house)} == {ids[1], other}, "their worker died"
+
+
+def test_of_many_workers_at_once_one_is_given_a_parcel_of_a_service(house: House) -> None:
+    service = house.new_id()
+    waiting = {add(house, service=service) for _ in range(12)}
+    while waiting:
+        got = house.at_once([lambda: take(house, 6)] * 4)
+        assert not [each for each in got if isinstance(each, Exception)]
+        (parcel,) = (parcel for each in got if isinstance(each, list) for parcel in each)
+        waiting.remove(parcel.id)
+        deliver(house, parcel)
+
+
+@pytest.mark.postgres
+def test_a_service_that_another_worker_is_choosing_for_is_passed_over(postgres_house: House) -> None:
+    house, service = postgres_house, postgres_house.new_id()
+    for _ in range(2):
         add(house, service=service)
-    assert [parcel.service_id for parcel in take(house, but=[one])] == [other]
-    assert take(house, but={one, other}) == []
-    assert [parcel.service_id for parcel in take(house)] == [one]
+    with storage.begin() as first:
+        assert storage.outbox.use_due(first, house.keyring, now=house.clock.now(), lease_for=LEASE, limit=1)
+        assert take(house) == []
 
 
 def test_a_parcel_for_no_service_waits_for_none(house: House) -> None:
-    with storage.begin() as tx:
-        id_ = storage.outbox.insert_parcel(tx, house.keyring, "fetch_logo", {}, now=house.clock.now())
-    assert [parcel.id for parcel in take(house, but=[house.new_id()])] == [id_]
+    ids = []
+    for _ in range(2):
+        with storage.begin() as tx:
+            ids.append(storage.outbox.insert_parcel(tx, house.keyring, "fetch_logo", {}, now=house.clock.now()))
+    add(house)
+    assert ids[0] in {parcel.id for parcel in take(house)}
+    assert [parcel.id for parcel in take(house)] == [ids[1]]
+
+
+def test_of_parcels_that_are_due_at_once_one_that_was_tried_less_comes_first(house: House) -> None:
+    service = house.new_id()
+    refused, other = add(house, service=service), add(house, service=service)
+    (tried,) = take(house)
+    assert tried.id == refused
+    soon = house.clock.now() + timedelta(seconds=5)
+    put_off(house, service, 5)
+    fail(house, tried, soon)
+    house.clock.advance(seconds=5)
+    assert [parcel.id for parcel in take(house)] == [other]
 
 
 def test_a_parcel_of_a_kind_this_version_does_not_know_stays_queued_and_holds_nobody_up(house: House) -> None:
@@ -190,7 +237,8 @@ def test_a_parcel_of_a_kind_this_version_does_not_know_stays_queued_and_holds_no
     unknown = add(house, "of_a_newer_version", service)
     house.clock.advance(seconds=1)
     known = [add(house, kind, service) for kind in storage.outbox.KINDS]
-    assert [parcel.id for _ in range(3) for parcel in take(house)] == known
+    assert [deliver_next(house) for _ in known] == known
+    assert take(house) == []
     house.clock.advance(days=3)
     assert unknown not in [parcel.id for parcel in take(house)]
     (row,) = [row for row in house.rows(tables.outbox) if row.id == unknown]
@@ -207,7 +255,8 @@ def test_a_delivery_makes_what_else_waits_for_its_service_due_now(house: House) 
         put_off(house, service, 30)
     assert take(house) == []
     deliver(house, taken[first])
-    assert [parcel.id for _ in range(3) for parcel in take(house)] == [second, third]
+    assert [deliver_next(house), deliver_next(house)] == [second, third]
+    assert take(house) == []
     assert next_tries(house)[still_away] == house.clock.now() + timedelta(seconds=30)
     states = {row.id: row.state for row in house.rows(tables.outbox)}
     assert (states[first], states[elsewhere], states[still_away]) == ("delivered", "failed", "queued")

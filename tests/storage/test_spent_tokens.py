@@ -7,7 +7,6 @@ from flask import Flask
 
 from idp import storage
 from tests.doubles import START
-from tests.rows import rows_of
 
 LATER = START + timedelta(minutes=5)
 
@@ -30,12 +29,3 @@ def test_each_issuer_has_its_own(app: Flask) -> None:
 def test_of_many_at_once_one_wins(app: Flask) -> None:
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(lambda _: use(app), range(16))) == 1
-
-
-def test_what_could_not_be_used_any_more_is_dropped(app: Flask) -> None:
-    use(app)
-    with app.app_context():
-        for now, left in ((LATER - timedelta(seconds=1), 1), (LATER, 0)):
-            with storage.begin() as tx:
-                storage.spent_tokens.end_expired(tx, now)
-            assert len(rows_of("spent_tokens")) == left

@@ -40,7 +40,7 @@ def account() -> ResponseReturnValue:
     with storage.once() as tx:
         key = storage.data_keys.find_data_key(tx, runtime.keyring, signed_in.subject.id)
         facts = storage.accounts.list_facts(tx, key, signed_in.subject.id) if key else []
-        visited = storage.grants.list_visited_services(tx, signed_in.subject.id)
+        visited = storage.audit.list_receivers(tx, signed_in.subject.id)
     by_name = {fact.name: fact for fact in facts}
     shown = [
         ShownFact(
