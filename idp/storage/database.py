@@ -8,16 +8,17 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection, Engine, MetaData, event, make_url, text
-from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from idp.runtime.settings import ROOT, Database
 
 Tx = Connection
+SILENT_FOR: Final = 15  # seconds
 
 db = SQLAlchemy(
     metadata=MetaData(
@@ -50,6 +51,14 @@ def engine_config(settings: Database) -> dict[str, Any]:
             url = url.set(database=str(ROOT / url.database))
         Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
         options["connect_args"] = {"timeout": 15}
+    else:
+        # A server that vanished without a word (power, network) is noticed: at connecting, in use, and while waiting.
+        options["connect_args"] = {
+            "connect_timeout": settings.pool_timeout,
+            "tcp_user_timeout": 1000 * SILENT_FOR,
+            "keepalives_idle": SILENT_FOR // 3,
+            "keepalives_interval": SILENT_FOR // 3,
+        }
     return {"SQLALCHEMY_DATABASE_URI": url, "SQLALCHEMY_ENGINE_OPTIONS": options}
 
 
@@ -86,6 +95,10 @@ def _answering() -> Iterator[None]:
         yield
     except (OperationalError, InterfaceError, PoolTimeout) as error:
         raise Unavailable(type(error).__name__) from error
+    except InternalError as error:
+        if type(error.orig).__name__ != "ReadOnlySqlTransaction":
+            raise
+        raise Unavailable("the database is read-only") from error
     except ProgrammingError as error:
         if type(error.orig).__name__ != "UndefinedTable":
             raise
@@ -99,6 +112,11 @@ def check_durable() -> str | None:
             if str(tx.scalar(text(f"SHOW {name}"))) == "off":
                 return f"The PostgreSQL setting {name} is off, so committed work could be lost."
     return None
+
+
+def is_read_only(tx: Tx) -> bool:
+    """Whether the database answers but takes no work: a standby, or a server that was set so."""
+    return tx.dialect.name == "postgresql" and tx.scalar(text("SHOW transaction_read_only")) == "on"
 
 
 def _prepare_sqlite(engine: Engine) -> None:
