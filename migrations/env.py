@@ -6,6 +6,7 @@ from sqlalchemy import inspect
 
 from idp.runtime.clock import SystemClock
 from idp.storage import partitions
+from idp.storage.database import in_transactions
 from idp.storage.tables import Moment
 
 database = current_app.extensions["migrate"].db
@@ -24,7 +25,7 @@ def render_item(_kind: str, item: object, _context: object) -> str | bool:
     return "sa.DateTime(timezone=True)" if isinstance(item, Moment) else False
 
 
-with database.engine.connect() as connection:
+with in_transactions(database.engine).connect() as connection:
     context.configure(
         connection=connection,
         target_metadata=database.metadata,

@@ -85,7 +85,9 @@ class Raced:
 
 @pytest.fixture
 def raced(make_app: Callable[..., Flask], store_url: str) -> Iterator[Raced]:
-    app = make_app(store_url, IDP_DATABASE_POOL_TIMEOUT="30")
+    # Nobody is sent away at the gate: it is the database that they race for.
+    wide = {"IDP_SERVER_AT_WORK": "64", "IDP_SERVER_UNDER_WAY": "128", "IDP_SERVER_THREADS": "129"}
+    app = make_app(store_url, IDP_DATABASE_POOL_TIMEOUT="30", **wide)
     citizen, service = a_citizen(app), a_service(app)
     obtain_code(app.test_client(), service, citizen)
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Silent)

@@ -59,6 +59,8 @@ def engine_config(settings: Database) -> dict[str, Any]:
             "keepalives_idle": SILENT_FOR // 3,
             "keepalives_interval": SILENT_FOR // 3,
         }
+        # Hot statements run alone; a connection that is in autocommit already needs no word before or after them.
+        options |= {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
     return {"SQLALCHEMY_DATABASE_URI": url, "SQLALCHEMY_ENGINE_OPTIONS": options}
 
 
@@ -71,8 +73,13 @@ def prepare_engine() -> None:
 @contextmanager
 def begin() -> Iterator[Tx]:
     """A transaction: committed at the end of the block, undone by any exception."""
-    with _answering(), db.engine.begin() as tx:
+    with _answering(), in_transactions(db.engine).begin() as tx:
         yield tx
+
+
+def in_transactions(engine: Engine) -> Engine:
+    """The same pool for work of more than one statement."""
+    return engine if engine.dialect.name == "sqlite" else engine.execution_options(isolation_level="READ COMMITTED")
 
 
 @contextmanager
@@ -81,12 +88,15 @@ def once(*, writes: bool = False) -> Iterator[Tx]:
 
     With `writes`, SQLite gets a transaction instead: what is one statement on PostgreSQL may be up to three there.
     """
-    if writes and db.engine.dialect.name == "sqlite":
+    engine = db.engine
+    if writes and engine.dialect.name == "sqlite":
         with begin() as tx:
             yield tx
         return
-    with _answering(), db.engine.connect() as connection:
-        yield connection.execution_options(isolation_level="AUTOCOMMIT")
+    with _answering(), engine.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            connection.execution_options(isolation_level="AUTOCOMMIT")
+        yield connection
 
 
 @contextmanager

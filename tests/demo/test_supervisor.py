@@ -188,8 +188,10 @@ def test_check_starts_the_real_services_under_the_real_server_and_ends(tmp_path:
         f"application = FakeProvince(issuer='http://localhost:{port}').app()\n",
         encoding="utf-8",
     )
-    words = "tuple(word.replace('wsgi:', 'stand_in:') for word in one.command)"
-    ours = f"[Program(one.name, {words}, one.answers_at) for one in programs(self) if one.name != 'worker']"
+    server = ("-m", "granian", "--interface", "wsgi", "--port", str(port), "stand_in:application")
+    provider = f"Program('provider', (sys.executable, *{server!r}), one.answers_at)"
+    chosen = f"{provider} if one.name == 'provider' else one"
+    ours = f"[{chosen} for one in programs(self) if one.name != 'worker']"
     process = _run_trial(tmp_path, port, ours, "--check")
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 0, output

@@ -12,6 +12,7 @@ from idp import storage
 from idp.domain.audit import Entry, Event, leaf_hash
 from idp.runtime.data_keys import DataKey
 from idp.storage import tables
+from idp.storage.database import in_transactions
 from tests.storage.house import House
 
 
@@ -73,7 +74,7 @@ def test_the_hash_is_computed_from_the_row_alone_so_that_erasure_breaks_no_proof
 
 def leaf_hash_of(house: House, made: Entry) -> bytes:
     """The hash under which the entry would be stored; the row is undone, so that another may have its id."""
-    with storage.db.engine.connect() as connection:
+    with in_transactions(storage.db.engine).connect() as connection:
         storage.audit.insert_entry(connection, made, house.keyring.house_key())
         found = connection.scalar(select(tables.audit.c.leaf_hash).where(tables.audit.c.id == made.id))
         connection.rollback()
@@ -141,7 +142,7 @@ def test_what_happened_is_never_changed_or_removed(house: House, table: Table, c
         "ON CONFLICT (id) DO UPDATE SET leaf_hash = excluded.leaf_hash",
         "empty": f"TRUNCATE {table.name}" if _is_postgres(house) else f"DELETE FROM {table.name} WHERE id IS NOT NULL",
     }
-    with pytest.raises(DatabaseError, match="only ever added"), storage.db.engine.begin() as tx:
+    with pytest.raises(DatabaseError, match="only ever added"), storage.begin() as tx:
         tx.execute(text(statements[change]))
     assert house.rows(table) == before
 
@@ -175,5 +176,5 @@ def test_a_month_refuses_changes_of_its_own_too_and_goes_as_a_whole(postgres_hou
 
 
 def _run(statement: str) -> None:
-    with storage.db.engine.begin() as tx:
+    with storage.begin() as tx:
         tx.execute(text(statement))

@@ -14,6 +14,7 @@ from idp.domain.audit import Entry, Event
 from idp.domain.grants import MachineGrant
 from idp.runtime import chance
 from idp.storage import partitions, tables
+from idp.storage.database import in_transactions
 from idp.storage.partitions import LetGo
 from tests.doubles import START
 from tests.storage.house import House
@@ -111,7 +112,7 @@ def test_no_declared_table_is_taken_for_a_partition() -> None:
 @contextmanager
 def somebody_uses(table: str) -> Iterator[Connection]:
     """A transaction that has written to a table and goes on."""
-    with storage.db.engine.begin() as deed:
+    with in_transactions(storage.db.engine).begin() as deed:
         deed.execute(text(f"SELECT count(*) FROM {table}"))
         deed.execute(text(f"LOCK TABLE {table} IN ROW EXCLUSIVE MODE"))
         yield deed
@@ -356,7 +357,7 @@ def test_a_month_that_is_being_read_is_not_dropped_and_goes_the_next_time(months
     house = months_house
     house.clock.advance(days=31)
     assert detach(house, "audit")
-    with storage.db.engine.begin() as reader:
+    with in_transactions(storage.db.engine).begin() as reader:
         reader.execute(text("SELECT count(*) FROM audit_2026_12"))
         assert drop(house, "audit") == []
     assert [each.month for each in drop(house, "audit")] == ["2026_12"]
