@@ -1,35 +1,38 @@
 """Access that services got in their own name: one row a token, so that each can be asked for and revoked."""
 
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Uuid, bindparam, insert, select, update
 
 from idp.domain.grants import MachineGrant
 from idp.storage.database import Tx
-from idp.storage.tables import machine_grants
+from idp.storage.statements import Statement
+from idp.storage.tables import Moment, machine_grants
+
+_COLUMNS: Final = ("id", "service_id", "scopes", "resource", "created_at", "expires_at")
+_INSERT: Final = Statement(
+    insert(machine_grants)
+    .values({name: bindparam(name, type_=machine_grants.c[name].type) for name in _COLUMNS})
+    .returning(machine_grants.c.id)
+)
+_FIND_LIVE: Final = Statement(
+    select(*(machine_grants.c[name] for name in _COLUMNS)).where(
+        machine_grants.c.id == bindparam("grant_id", type_=Uuid),
+        machine_grants.c.ended_at.is_(None),
+        machine_grants.c.expires_at > bindparam("now", type_=Moment),
+    )
+)
 
 
 def insert_grant(tx: Tx, grant: MachineGrant) -> None:
-    tx.execute(
-        insert(machine_grants).values(
-            id=grant.id,
-            service_id=grant.service_id,
-            scopes=" ".join(grant.scopes),
-            resource=grant.resource,
-            created_at=grant.created_at,
-            expires_at=grant.expires_at,
-        )
-    )
+    values = {name: getattr(grant, name) for name in _COLUMNS}
+    _INSERT.find(tx, {**values, "scopes": " ".join(grant.scopes)})
 
 
 def find_live(tx: Tx, grant_id: UUID, now: datetime) -> MachineGrant | None:
-    where = (
-        machine_grants.c.id == grant_id,
-        machine_grants.c.ended_at.is_(None),
-        machine_grants.c.expires_at > now,
-    )
-    row = tx.execute(select(machine_grants).where(*where)).one_or_none()
+    row = _FIND_LIVE.find(tx, {"grant_id": grant_id, "now": now})
     if row is None:
         return None
     return MachineGrant(
