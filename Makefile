@@ -5,6 +5,7 @@
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
 CATALOGUES := idp/web/translations
+NODE_MODULES := tests/clients/node_modules
 
 help: ## this list
 	@echo "make …"
@@ -13,13 +14,13 @@ help: ## this list
 demo: .venv/.stamp-run ## the whole story on this machine: provider, worker, two services; Ctrl-C ends it
 	@exec $(BIN)/python -m demo.run
 
-test: system .venv/.stamp-dev ## every test but the slow ones, browser journeys included, on SQLite and PostgreSQL
+test: system .venv/.stamp-dev $(NODE_MODULES)/.stamp ## every test but the slow ones, browser journeys included, on SQLite and PostgreSQL
 	@$(PYTEST) -m "not slow" $(or $(ARGS),--every-spec)
 
 test-fast: .venv/.stamp-dev ## the tests that need neither browser nor PostgreSQL; under two minutes
 	@$(PYTEST) -m "not slow and not journey and not postgres" $(ARGS)
 
-test-slow: system .venv/.stamp-dev ## the slow tests alone
+test-slow: system .venv/.stamp-dev $(NODE_MODULES)/.stamp ## the slow tests alone
 	@$(PYTEST) -m slow $(ARGS)
 
 bench: .venv/.stamp-dev ## the benchmark
@@ -47,7 +48,8 @@ lock: ## write requirements*.txt anew from requirements*.in (needs uv)
 		uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header $$set.in -o $$set.txt || exit 1; \
 	done
 
-# Debian's parts that the tests need, by name. Root installs what is missing; anyone else is told.
+# Debian's parts that the tests need, by name. Root installs what is missing; anyone else is told. Apache's module brings
+# the bare server with it, not the package that would start one.
 system:
 	@missing=""; \
 	( $(find_python) ) 2>/dev/null || missing="$$missing python3-venv"; \
@@ -55,6 +57,7 @@ system:
 	command -v chromium >/dev/null || missing="$$missing chromium"; \
 	test -n "$$(find /usr/share/fonts /usr/local/share/fonts -name 'NotoSans-Regular.*' 2>/dev/null)" \
 		|| missing="$$missing fonts-noto-core"; \
+	ls /usr/lib/apache2/modules/mod_auth_openidc.so >/dev/null 2>&1 || missing="$$missing libapache2-mod-auth-openidc"; \
 	test -n "$$missing" || exit 0; \
 	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
 		echo "These Debian packages are missing:$$missing. Install them and try again." >&2; exit 1; \
@@ -87,3 +90,9 @@ find_python = \
 	@echo "Installing the packages of requirements-dev.txt (two minutes, the first time) …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch .venv/.stamp-run $@
+
+# The clients of the integration pages that run in Node.js, which is itself of the test set.
+$(NODE_MODULES)/.stamp: tests/clients/package.json tests/clients/package-lock.json .venv/.stamp-dev
+	@echo "Installing the packages of tests/clients/package-lock.json …"
+	@$(BIN)/npm ci --prefix tests/clients --ignore-scripts --no-audit --no-fund --silent
+	@touch $@

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from tests.stores import Stores
 
-pytest_plugins = ["tests.specs_plugin"]
+pytest_plugins = ["tests.specs_plugin", "tests.demonstration"]
 
 # A shared machine has slow moments, and a run is to be repeatable.
 hypothesis.settings.register_profile("project", deadline=None, derandomize=True, database=None)

@@ -10,7 +10,7 @@ GOOD_FOR: Final = timedelta(minutes=2)
 
 
 def claims(issuer: str, client_id: str, *, sub: str, sid: str, jti: UUID, now: datetime) -> dict[str, Any]:
-    """The token's claims; `jti` stays the same over retries, a `nonce` must not stand in it."""
+    """The token's claims. `jti` is of this one alone: services may refuse one they know. No `nonce` may stand here."""
     return {
         "iss": issuer,
         "aud": client_id,

@@ -1,6 +1,6 @@
 """Delivering what waits in the outbox: logout tokens to services, and logos from them.
 
-At least once: a token that a service took but whose answer was lost is sent again with the same `jti`.
+At least once: a service that took a token whose answer was lost is told again, by a token with a `jti` of its own.
 """
 
 from datetime import timedelta
@@ -91,13 +91,14 @@ def _send_logout_token(runtime: Runtime, parcel: Parcel, service: RelyingService
     subject_id, session_id = UUID(parcel.body["subject"]), UUID(parcel.body["session"])
     with storage.once() as tx:
         sub = storage.grants.find_sub_override(tx, service.sector, subject_id)
+    now = runtime.clock.now()
     claims = logout_token.claims(
         runtime.settings.issuer,
         service.client_id,
         sub=sub or runtime.keyring.pairwise_sub(service.sector, subject_id),
         sid=runtime.keyring.pairwise_sid(service.sector, session_id),
-        jti=parcel.id,
-        now=runtime.clock.now(),
+        jti=chance.new_id(now),
+        now=now,
     )
     token = runtime.keyring.sign(service.id_token_signed_response_alg, claims, typ=logout_token.TYPE)
     answer = runtime.outbound.post(service.backchannel_logout_uri, {"logout_token": token})

@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import BrowserContext
 
 from tests.demo.test_supervisor import a_free_port
+from tests.demonstration import demo_settings
 from tests.journeys import story
-from tests.journeys.conftest import demo_settings
 from tests.journeys.demo_process import DemoProcess
 from tests.journeys.visitor import Visitor, until
 

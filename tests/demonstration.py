@@ -1,25 +1,25 @@
-"""What the journeys share: one demonstration on PostgreSQL for all of them, people of their own, visitors."""
+"""What journeys and clients share: one demonstration on PostgreSQL for all of them, people of their own, visitors.
+
+A plugin, so that both folders get the same demonstration; its fixtures import the application when they need it.
+"""
+
+from __future__ import annotations
 
 import itertools
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import BrowserContext
 
-from idp import flows, storage
-from idp.app import create_app
-from idp.flows.registration import NewAccount
-from idp.runtime import log
-from idp.runtime.runtime import Runtime
-from idp.runtime.settings import load_settings
-from tests.demo.test_supervisor import a_free_port
-from tests.journeys.demo_process import DemoProcess
-from tests.journeys.visitor import Person, Visitor
-from tests.postgres import PostgresCluster
-from tests.stores import close
+if TYPE_CHECKING:
+    from playwright.sync_api import BrowserContext
+
+    from idp.runtime.runtime import Runtime
+    from tests.journeys.demo_process import DemoProcess
+    from tests.journeys.visitor import Person, Visitor
+    from tests.postgres import PostgresCluster
 
 _PASSWORD = "Lua-vang-thang-muoi-2026"
 # Two of these make a name that stands in no page and no log line.
@@ -37,6 +37,9 @@ def demo_settings(database_url: str, folder: Path) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def demo(postgres: PostgresCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoProcess]:
     """The demonstration on PostgreSQL; what a test leaves behind there belongs to a person of its own."""
+    from tests.demo.test_supervisor import a_free_port
+    from tests.journeys.demo_process import DemoProcess
+
     folder = tmp_path_factory.mktemp("demo")
     name = f"idp_test_demo_{uuid.uuid4().hex[:12]}"
     url = postgres.create_database(name)
@@ -48,6 +51,11 @@ def demo(postgres: PostgresCluster, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture(scope="session")
 def a_person(demo: DemoProcess) -> Iterator[Callable[[], Person]]:
     """`a_person()`: somebody new, with every fact that services ask for."""
+    from idp.app import create_app
+    from idp.runtime import log
+    from idp.runtime.settings import load_settings
+    from tests.stores import close
+
     settings = load_settings(environ={**demo.settings, "IDP_PORT": str(demo.port), "IDP_PROFILE": "development"})
     app = create_app(settings)
     log.configure("warning")  # the debug level is for the demonstration's own processes
@@ -62,6 +70,10 @@ def a_person(demo: DemoProcess) -> Iterator[Callable[[], Person]]:
 
 
 def _make(runtime: Runtime, serial: int) -> Person:
+    from idp import flows, storage
+    from idp.flows.registration import NewAccount
+    from tests.journeys.visitor import Person
+
     middle, given = f"Văn {_WORDS[serial // 10 % 10]}", _WORDS[serial % 10]
     person = Person(
         number=f"098088{serial:06}",
@@ -92,6 +104,8 @@ def _make(runtime: Runtime, serial: int) -> Person:
 @pytest.fixture
 def new_visitor(demo: DemoProcess, new_context: Callable[..., BrowserContext]) -> Iterator[Callable[..., Visitor]]:
     """`new_visitor()` or `new_visitor("phone", java_script_enabled=False)`: somebody at a browser of their own."""
+    from tests.journeys.visitor import Visitor
+
     visitors: list[Visitor] = []
 
     def come(width: str = "desktop", **options: Any) -> Visitor:
