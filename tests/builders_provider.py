@@ -1,7 +1,8 @@
-"""A provider on SQLite that a module's tests share: two people, a service they have agreed to, a moving clock."""
+"""A provider that a module's tests share: two people, a service they have agreed to, a moving clock."""
 
 import itertools
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,14 +53,22 @@ class Provider:
         return service
 
 
-@pytest.fixture(scope="module")
-def provider(stores: Stores) -> Iterator[Provider]:
-    url = stores.fresh("sqlite")
+@contextmanager
+def open_provider(stores: Stores, kind: str = "sqlite", **overrides: str) -> Iterator[Provider]:
+    """A provider on a database of its own."""
+    url = stores.fresh(kind)
     clock, outbound = FixedClock(), RecordingOutbound()
-    app = create_app(testing_settings(url), clock=clock, outbound=outbound)
+    app = create_app(testing_settings(url, **overrides), clock=clock, outbound=outbound)
     citizen, other = (a_citizen(app, number) for number in NUMBERS)
     service = a_service(app)
     obtain_code(app.test_client(), service, citizen, scope=EVERY_SCOPE)
     yield Provider(app, clock, outbound, citizen, other, service)
     close(app)
     stores.discard(url)
+
+
+@pytest.fixture(scope="module")
+def provider(stores: Stores) -> Iterator[Provider]:
+    """On SQLite, for tests in which the store plays no part."""
+    with open_provider(stores) as opened:
+        yield opened

@@ -3,6 +3,7 @@
 Counted after a warm-up: statements are prepared, services and keys are in memory.
 """
 
+import itertools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from flask.testing import FlaskClient
 from idp import storage
 from idp.storage.tables import sessions
 from tests.builders import (
+    VERIFIER,
     Service,
     a_citizen,
     a_service,
@@ -26,6 +28,7 @@ from tests.builders import (
     refresh,
     spend,
     userinfo,
+    walk,
 )
 from tests.builders_assertions import a_key, assertion_form, signed
 from tests.doubles import FixedClock
@@ -102,36 +105,46 @@ def test_hot_requests_keep_their_round_trips_on_postgresql(on_postgres: Warm, wi
 
 
 @pytest.mark.postgres
-def test_introspection_takes_one_round_trip_and_an_assertion_one_more(on_postgres: Warm, wire: WireCounter) -> None:
-    token = on_postgres.tokens()["access_token"]
-    key = a_key()
-    keyed = a_service(
-        on_postgres.app,
-        client_secret=None,
-        token_endpoint_auth_method="private_key_jwt",
-        jwks=key.jwks,
-        grant_types=["authorization_code"],
-    )
-    now = int(on_postgres.app.extensions["idp"].clock.now().timestamp())
+def test_introspection_takes_one_round_trip_and_an_assertion_anywhere_one_more(
+    on_postgres: Warm, wire: WireCounter
+) -> None:
+    app, browser, key = on_postgres.app, on_postgres.browser, a_key()
+    keyed = a_service(app, client_secret=None, token_endpoint_auth_method="private_key_jwt", jwks=key.jwks)
+    now, places = int(app.extensions["idp"].clock.now().timestamp()), itertools.count()
 
-    def assertion(place: int) -> dict[str, str]:
+    def assertion() -> dict[str, str]:
         said = {"iss": keyed.client_id, "sub": keyed.client_id, "aud": "http://localhost:8000", "exp": now + 60}
-        return assertion_form(signed({**said, "jti": str(place)}, key))
+        return assertion_form(signed({**said, "jti": str(next(places))}, key))
 
-    def ask_about(form: dict[str, str], headers: dict[str, str]) -> None:
-        response = on_postgres.browser.post("/oauth2/introspect", data={"token": token, **form}, headers=headers)
+    def ask_about(token: str, form: dict[str, str], headers: dict[str, str]) -> bool:
+        response = browser.post("/oauth2/introspect", data={"token": token, **form}, headers=headers)
         assert response.status_code == 200, response.text
+        return bool(response.get_json()["active"])
 
-    own = on_postgres.service.credentials()["headers"]
-    for place in range(WARM_UP):
-        ask_about({}, own)
-        ask_about(assertion(place), {})
+    def exchange(code: str) -> str:
+        form = {"grant_type": "authorization_code", "code": code, "redirect_uri": keyed.redirect_uri}
+        response = browser.post("/oauth2/token", data={**form, "code_verifier": VERIFIER, **assertion()})
+        return str(response.get_json()["access_token"])
+
+    of_basic, own = on_postgres.tokens()["access_token"], on_postgres.service.credentials()["headers"]
+    for _ in range(WARM_UP):
+        of_keyed = exchange(answer_in(walk(browser, ask(browser, keyed)))["code"])
+        ask_about(of_basic, {}, own)
+        ask_about(of_keyed, assertion(), {})
+
+    code = answer_in(ask(browser, keyed))["code"]
     wire.reset()
-    ask_about({}, own)
+    of_keyed = exchange(code)
+    assert wire.round_trips == 2, wire.statements
+    wire.reset()
+    assert ask_about(of_basic, {}, own)
     assert wire.round_trips == 1, wire.statements
     assert not any(WRITES.search(statement) for statement in wire.statements), "introspection writes nothing"
     wire.reset()
-    ask_about(assertion(WARM_UP), {})
+    assert ask_about(of_keyed, assertion(), {})
+    assert wire.round_trips == 2, wire.statements
+    wire.reset()
+    assert not ask_about(of_basic, assertion(), {})
     assert wire.round_trips == 1, wire.statements  # another's token: its jti is all that is asked of the database
 
 

@@ -28,7 +28,7 @@ def check(claims: Mapping[str, object], client_id: str, audiences: Collection[st
     if expires_at is None or now >= expires_at + LEEWAY:
         raise BadAssertion("exp of the assertion is missing or past (RFC 7523 3)")
     if expires_at > now + LONGEST_LIFE + LEEWAY:
-        raise BadAssertion("exp of the assertion is too far away: 15 minutes at most")
+        raise BadAssertion("exp of the assertion is too far away: 15 minutes at most (RFC 7523 3)")
     for name in ("nbf", "iat"):
         moment = _moment(claims.get(name), name)
         if moment is not None and moment > now + LEEWAY:

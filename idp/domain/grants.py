@@ -96,6 +96,14 @@ class Code:
             raise Unreadable from None
 
 
+@dataclass(frozen=True, slots=True)
+class KeptCode:
+    """A code that says more than fits into one: the row that holds it, and the interface it is for."""
+
+    id: UUID
+    resource: str | None
+
+
 class TokenKind(StrEnum):
     ACCESS = "a"
     MACHINE = "m"

@@ -61,7 +61,7 @@ class Members:
         if not isinstance(values, list):
             refuse(name, "must be a list (RFC 7591 2)")
         if len(values) > most:
-            refuse(name, f"has more than {most} entries")
+            refuse(name, f"has more than {most} entries (limit of this provider)")
         return tuple(dict.fromkeys(check(value, f"{name}[{place}]") for place, value in enumerate(values)))
 
     def localised(self, name: str, longest: int) -> dict[str, str]:
@@ -71,7 +71,7 @@ class Members:
             if found := re.fullmatch(rf"{name}(?:#([A-Za-z]{{2,3}}(?:-[A-Za-z0-9]{{2,8}}){{0,3}}))?", member):
                 texts[(found[1] or "").lower()] = check_text(value, member, longest)
         if len(texts) > MOST_LANGUAGES:
-            refuse(name, f"is given in more than {MOST_LANGUAGES} languages")
+            refuse(name, f"is given in more than {MOST_LANGUAGES} languages (limit of this provider)")
         return texts
 
 
@@ -81,9 +81,9 @@ def check_text(value: object, member: str, longest: int) -> str:
         refuse(member, "must be a string (RFC 7591 2)")
     text = unicodedata.normalize("NFC", value[: longest + 1]).strip()
     if not text or len(value) > longest:
-        refuse(member, f"must have 1 to {longest} characters")
+        refuse(member, f"must have 1 to {longest} characters (limit of this provider)")
     if not text.isprintable() or not any(_can_be_seen(character) for character in text):
-        refuse(member, "must have no control and no invisible characters")
+        refuse(member, "must have no control and no invisible characters (limit of this provider)")
     return text
 
 

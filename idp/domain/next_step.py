@@ -82,9 +82,9 @@ def _next_page(facts: Facts, now: datetime) -> Step:
     if _is_too_old(session, facts.max_age, now) and not (signed_in_for_this and now - session.auth_time <= SLOW_PAGES):
         return SignIn()
     if facts.hint_names_another:
-        # OIDC Core 3.1.2.2: nobody but the person of id_token_hint may come out of this request.
+        # Nobody but the person of id_token_hint, or of `sub` in `claims`, may come out of this request.
         if signed_in_for_this:
-            return Refuse("login_required", "another person than the one of id_token_hint signed in")
+            return Refuse("login_required", "another person than the one asked for signed in (OIDC Core 3.1.2.2)")
         return SignIn()
     if "select_account" in facts.prompts and not (facts.account_chosen or signed_in_for_this):
         return ChooseAccount()

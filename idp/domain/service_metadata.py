@@ -8,13 +8,14 @@ Long because every member is named where it is read, handed on and echoed.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from functools import partial
-from typing import Final, get_args
+from typing import Any, Final, get_args
 from uuid import UUID
 
 from idp.domain.agencies import check_agency_code
+from idp.domain.claims import SCOPES_SUPPORTED
 from idp.domain.metadata_members import Choice, Members, check_day, check_text, one_of, refuse
 from idp.domain.refusals import Refusal
 from idp.domain.relying_services import (
@@ -34,16 +35,6 @@ from idp.domain.relying_services import (
 PERSONAL_NUMBER_SCOPE: Final = "personal_id_number"
 # The national portal's own names for the same facts: only for services coded against it, so only when named.
 NATIONAL_PORTAL_SCOPE: Final = "dvcqg"
-KNOWN_SCOPES: Final = (
-    "openid",
-    "profile",
-    "email",
-    "phone",
-    "address",
-    "offline_access",
-    PERSONAL_NUMBER_SCOPE,
-    NATIONAL_PORTAL_SCOPE,
-)
 KNOWN_GRANT_TYPES: Final = ("authorization_code", "refresh_token", "client_credentials")
 MOST_URIS: Final = 50
 MOST_CONTACTS: Final = 10
@@ -51,6 +42,8 @@ LONGEST_NAME: Final = 200
 LONGEST_TEXT: Final = 1000
 LONGEST_LEGAL_BASIS: Final = 200
 SHORTEST_SECRET: Final = 16
+# 256 bits, even if each character were a free choice of eight (RFC 7518 3.2).
+SHORTEST_SIGNING_SECRET: Final = 32
 MOST_KEYS: Final = 20
 PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 LONGEST_AGE: Final = 366 * 24 * 3600
@@ -95,7 +88,7 @@ class ServiceMetadata:
     initiate_login_uri: str | None
     default_max_age: int | None
     require_auth_time: bool
-    registered_pkce: bool = False
+    require_pkce: bool = False
     jwks: Mapping[str, object] | None = field(default=None, hash=False)
     jwks_uri: str | None = None
     token_endpoint_auth_signing_alg: AssertionAlgorithm | None = None
@@ -127,52 +120,16 @@ class ServiceMetadata:
         sector: str,
         now: datetime,
     ) -> RelyingService:
-        """The service as it comes into being at `now`, with what only the registry can decide about it."""
-        return RelyingService(
-            id=id,
-            client_id=client_id,
-            agency_id=agency_id,
-            sector=sector,
-            names=self.names,
-            redirect_uris=self.redirect_uris,
-            created_at=now,
-            updated_at=now,
-            post_logout_redirect_uris=self.post_logout_redirect_uris,
-            backchannel_logout_uri=self.backchannel_logout_uri,
-            backchannel_logout_session_required=self.backchannel_logout_session_required,
-            token_endpoint_auth_method=self.token_endpoint_auth_method,
-            grant_types=self.grant_types,
-            response_types=self.response_types,
-            scopes=self.scopes,
-            id_token_signed_response_alg=self.id_token_signed_response_alg,
-            application_type=self.application_type,
-            logo_uri=self.logo_uri,
-            policy_uri=self.policy_uri,
-            tos_uri=self.tos_uri,
-            client_uri=self.client_uri,
-            contacts=self.contacts,
-            initiate_login_uri=self.initiate_login_uri,
-            jwks=self.jwks,
-            jwks_uri=self.jwks_uri,
-            token_endpoint_auth_signing_alg=self.token_endpoint_auth_signing_alg,
-            userinfo_signed_response_alg=self.userinfo_signed_response_alg,
-            introspection_signed_response_alg=self.introspection_signed_response_alg,
-            machine_scopes=self.machine_scopes,
-            resources=self.resources,
-            resource_token_format=self.resource_token_format,
-            default_max_age=self.default_max_age,
-            require_auth_time=self.require_auth_time,
-            registered_pkce=self.registered_pkce,
-            require_pkce=all(exception.rule != PKCE for exception in self.exceptions),
-            secret_digests=secret_digests,
-            legal_basis=self.legal_basis,
-            personal_number_basis=self.personal_number_basis,
-            purpose=self.purpose,
-            system_security_level=self.system_security_level,
-            minimum_account_level=self.minimum_account_level,
-            minimum_auth_level=self.minimum_auth_level,
-            exceptions=self.exceptions,
-        )
+        """The service as it comes into being at `now`: what was read, and what only the registry can decide."""
+        registered: dict[str, Any] = {name: getattr(self, name) for name in _REGISTERED}
+        decided: dict[str, Any] = {"id": id, "client_id": client_id, "agency_id": agency_id, "sector": sector}
+        return RelyingService(**registered | decided, secret_digests=secret_digests, created_at=now, updated_at=now)
+
+
+# The members that a service takes over as they were read, by the name both sides give them.
+_REGISTERED: Final = frozenset(field.name for field in fields(ServiceMetadata)) & frozenset(
+    field.name for field in fields(RelyingService)
+)
 
 
 def read_metadata(metadata: Mapping[str, object], *, insecure_loopback: bool, trusted: bool) -> ServiceMetadata:
@@ -188,7 +145,7 @@ def read_metadata(metadata: Mapping[str, object], *, insecure_loopback: bool, tr
     read = _read_standard(members, insecure_loopback)
     read = _with_agreement(read, members, insecure_loopback) if trusted else _without_withheld(read)
     if trusted and not insecure_loopback and read.agency_code is None:
-        refuse("agency_code", "is missing: every service belongs to an agency")
+        refuse("agency_code", "is missing: every service belongs to an agency (rule of the province)")
     _refuse_contradictions(read)
     return read
 
@@ -223,6 +180,8 @@ def to_registration_response(service: RelyingService) -> dict[str, object]:
         "introspection_signed_response_alg": service.introspection_signed_response_alg,
         "default_max_age": service.default_max_age,
         "require_auth_time": service.require_auth_time,
+        # Only where it was asked for: that it was not never means that it may be left out.
+        "require_pkce": service.require_pkce or None,
     }
     return {member: value for member, value in document.items() if value is not None and value != []}
 
@@ -244,18 +203,18 @@ def _read_standard(members: Members, insecure_loopback: bool) -> ServiceMetadata
         native = application_type == "native"
         return check_redirect_uri(value, member, insecure_loopback=insecure_loopback, native=native)
 
-    def web(name: str, *, fragment: bool = True) -> str | None:
+    def web(name: str, *, no_fragment_by: str = "") -> str | None:
         value = members.values.get(name)
         if value is None:
             return None
-        return check_web_uri(value, name, insecure_loopback=insecure_loopback, fragment=fragment)
+        return check_web_uri(value, name, insecure_loopback=insecure_loopback, no_fragment_by=no_fragment_by)
 
     grant_types = _grant_types(members)
     return ServiceMetadata(
         names=members.localised("client_name", LONGEST_NAME),
         redirect_uris=_redirect_uris(members, redirect, needed="authorization_code" in grant_types),
         post_logout_redirect_uris=members.each("post_logout_redirect_uris", MOST_URIS, redirect),
-        backchannel_logout_uri=web("backchannel_logout_uri", fragment=False),
+        backchannel_logout_uri=web("backchannel_logout_uri", no_fragment_by="OpenID Connect Back-Channel Logout 2.2"),
         backchannel_logout_session_required=members.flag(
             "backchannel_logout_session_required", "OpenID Connect Back-Channel Logout 2.2"
         ),
@@ -273,7 +232,7 @@ def _read_standard(members: Members, insecure_loopback: bool) -> ServiceMetadata
         initiate_login_uri=web("initiate_login_uri"),
         default_max_age=members.whole("default_max_age", 0, LONGEST_AGE, registration),
         require_auth_time=members.flag("require_auth_time", registration),
-        registered_pkce=members.flag("require_pkce", "RFC 9700 2.1.1"),
+        require_pkce=members.flag("require_pkce", "RFC 9700 2.1.1"),
         jwks=_jwks(members),
         jwks_uri=web("jwks_uri"),
         token_endpoint_auth_signing_alg=_optional(
@@ -289,6 +248,7 @@ def _read_standard(members: Members, insecure_loopback: bool) -> ServiceMetadata
 def _with_agreement(read: ServiceMetadata, members: Members, insecure_loopback: bool) -> ServiceMetadata:
     """The members that the province and the agency have agreed, added from a trusted file."""
     visible = r"[\x21-\x7e]"
+    resource = partial(check_web_uri, insecure_loopback=insecure_loopback, no_fragment_by="RFC 8707 2")
     # Where anything may be tried out, test suites bring secrets of their own making.
     shortest = 1 if insecure_loopback else SHORTEST_SECRET
     return replace(
@@ -303,17 +263,17 @@ def _with_agreement(read: ServiceMetadata, members: Members, insecure_loopback: 
             f"{visible}{{{shortest},256}}",
             f"must have {shortest} to 256 visible ASCII characters (RFC 6749 A.2)",
         ),
-        sector=members.pattern("sector", f"{visible}{{1,253}}", "must have 1 to 253 visible ASCII characters"),
+        sector=members.pattern(
+            "sector", f"{visible}{{1,253}}", "must have 1 to 253 visible ASCII characters (limit of this provider)"
+        ),
         agency_code=_agency_code(members),
         agency_names=members.localised("agency_name", LONGEST_NAME),
         legal_basis=members.text("legal_basis", LONGEST_LEGAL_BASIS),
         personal_number_basis=members.text("personal_number_basis", LONGEST_LEGAL_BASIS),
         purpose=_purpose(members),
         machine_scopes=_machine_scopes(members),
-        resources=members.each("resources", MOST_URIS, check_resource),
-        resource_token_format=members.choice(
-            "resource_token_format", get_args(TokenFormat), "opaque", "opaque or RFC 9068"
-        ),
+        resources=members.each("resources", MOST_URIS, resource),
+        resource_token_format=members.choice("resource_token_format", get_args(TokenFormat), "opaque", "RFC 9068"),
         system_security_level=members.whole("system_security_level", 1, 5, "Decree 85/2016 Art 7"),
         minimum_account_level=members.whole("minimum_account_level", 0, 2, "Decree 69/2024 Art 6") or 0,
         minimum_auth_level=members.whole("minimum_auth_level", 1, 4, "Decree 69/2024") or 1,
@@ -360,7 +320,7 @@ def _jwks(members: Members) -> Mapping[str, object] | None:
         if not isinstance(key, Mapping) or key.get("kty") not in ("RSA", "EC", "OKP"):
             refuse("jwks", f"must hold public keys only; key {place} is none (RFC 7517 4.1)")
         if PRIVATE_MEMBERS & set(key):
-            refuse("jwks", f"must never hold a private part, as key {place} does: treat that key as known to all")
+            refuse("jwks", f"must never hold a private part, as key {place} does: it is known to all (RFC 7517 9.2)")
         if not all(
             isinstance(value, str) and len(value) <= LONGEST_TEXT for name, value in key.items() if name in "nexy"
         ):
@@ -374,7 +334,7 @@ def _response_types(members: Members, grant_types: tuple[str, ...]) -> tuple[str
         if members.values.get("response_types"):
             refuse("response_types", "must be empty without grant type authorization_code (RFC 7591 2.1)")
         return ()
-    check = one_of(("code",), "the implicit and hybrid flows are not offered, RFC 9700 2.1.2")
+    check = one_of(("code",), "RFC 9700 2.1.2")
     response_types = members.each("response_types", MOST_URIS, check)
     if not response_types and "response_types" in members.values:
         refuse("response_types", "must have code (RFC 7591 2)")
@@ -388,11 +348,11 @@ def _scopes(members: Members, grant_types: tuple[str, ...]) -> tuple[str, ...]:
     """
     value = members.text("scope", LONGEST_TEXT)
     if value is not None:
-        return tuple(scope for scope in dict.fromkeys(value.split()) if scope in KNOWN_SCOPES)
+        return tuple(scope for scope in dict.fromkeys(value.split()) if scope in SCOPES_SUPPORTED)
     withheld = {PERSONAL_NUMBER_SCOPE, NATIONAL_PORTAL_SCOPE}
     if "refresh_token" not in grant_types:
         withheld.add("offline_access")
-    return tuple(scope for scope in KNOWN_SCOPES if scope not in withheld)
+    return tuple(scope for scope in SCOPES_SUPPORTED if scope not in withheld)
 
 
 def _without_withheld(read: ServiceMetadata) -> ServiceMetadata:
@@ -417,14 +377,11 @@ def _machine_scopes(members: Members) -> tuple[str, ...]:
     """What the service may ask for in its own name; never a scope that is about a person."""
     value = members.text("machine_scopes", LONGEST_TEXT)
     scopes = tuple(dict.fromkeys((value or "").split()))
-    if set(scopes) & set(KNOWN_SCOPES) or not all(re.fullmatch(r"[\x21\x23-\x5b\x5d-\x7e]+", each) for each in scopes):
+    if set(scopes) & set(SCOPES_SUPPORTED) or not all(
+        re.fullmatch(r"[\x21\x23-\x5b\x5d-\x7e]+", each) for each in scopes
+    ):
         refuse("machine_scopes", "must be scope values that are not about a person (RFC 6749 3.3)")
     return scopes
-
-
-def check_resource(value: object, member: str) -> str:
-    """The address of an interface: an absolute https URI without fragment (RFC 8707 2)."""
-    return check_web_uri(value, member, insecure_loopback=True, fragment=False)
 
 
 def _purpose(members: Members) -> dict[str, str]:
@@ -438,12 +395,12 @@ def _purpose(members: Members) -> dict[str, str]:
 def _exceptions(members: Members) -> tuple[ServiceException, ...]:
     values = members.values.get("exceptions", [])
     if not isinstance(values, list):
-        refuse("exceptions", "must be a list")
+        refuse("exceptions", "must be a list (rule of the province)")
     exceptions = []
     for place, value in enumerate(values):
         member = f"exceptions[{place}]"
         if not isinstance(value, dict):
-            refuse(member, "must be an object with rule, reason and until")
+            refuse(member, "must be an object with rule, reason and until (rule of the province)")
         rule = one_of(tuple(sorted(EXCEPTION_RULES)), "named exceptions")(value.get("rule"), f"{member}.rule")
         reason = check_text(value.get("reason"), f"{member}.reason", LONGEST_TEXT)
         exceptions.append(ServiceException(rule, reason, check_day(value.get("until"), f"{member}.until")))
@@ -467,19 +424,35 @@ def _refuse_unsupported(members: Members) -> None:
 def _refuse_contradictions(read: ServiceMetadata) -> None:
     if read.jwks is not None and read.jwks_uri is not None:
         refuse("jwks", "must be absent where jwks_uri is given (RFC 7591 2)")
+    if read.token_endpoint_auth_method == "none":
+        _refuse_of_a_public_service(read)
+    else:
+        _refuse_no_proof(read)
+    if "offline_access" in read.scopes and "refresh_token" not in read.grant_types:
+        refuse("scope", "offline_access needs grant type refresh_token (OpenID Connect Core 11)")
+    if PERSONAL_NUMBER_SCOPE in read.scopes and read.personal_number_basis is None:
+        refuse("scope", f"{PERSONAL_NUMBER_SCOPE} needs a recorded personal_number_basis (rule of the province)")
+
+
+def _refuse_of_a_public_service(read: ServiceMetadata) -> None:
+    """What only a service that can keep a secret may have."""
+    if read.client_secret is not None:
+        refuse("client_secret", "must be absent where token_endpoint_auth_method is none (RFC 7591 2)")
+    if read.token_endpoint_auth_signing_alg is not None:
+        refuse("token_endpoint_auth_signing_alg", "does not go with none (OpenID Connect Core 9)")
+    if "client_credentials" in read.grant_types:
+        refuse("grant_types", "cannot have client_credentials without a secret or key (RFC 6749 4.4)")
+    if any(exception.rule == PKCE for exception in read.exceptions):
+        refuse("exceptions", "cannot free a public service from PKCE (RFC 9700 2.1.1)")
+
+
+def _refuse_no_proof(read: ServiceMetadata) -> None:
+    """What makes the registered way of proving oneself impossible."""
     method, algorithm = read.token_endpoint_auth_method, read.token_endpoint_auth_signing_alg
     if method == "private_key_jwt" and read.jwks is None and read.jwks_uri is None:
         refuse("jwks_uri", "or jwks is needed for private_key_jwt (OpenID Connect Core 9)")
     if algorithm is not None and (method == "client_secret_jwt") is not (algorithm == "HS256"):
         refuse("token_endpoint_auth_signing_alg", f"does not go with {method} (OpenID Connect Core 9)")
-    if method == "none" and "client_credentials" in read.grant_types:
-        refuse("grant_types", "cannot have client_credentials without a secret or key (RFC 6749 4.4)")
-    if read.token_endpoint_auth_method == "none":
-        if read.client_secret is not None:
-            refuse("client_secret", "must be absent where token_endpoint_auth_method is none (RFC 7591 2)")
-        if any(exception.rule == PKCE for exception in read.exceptions):
-            refuse("exceptions", "cannot free a public service from PKCE (RFC 9700 2.1.1)")
-    if "offline_access" in read.scopes and "refresh_token" not in read.grant_types:
-        refuse("scope", "offline_access needs grant type refresh_token (OpenID Connect Core 11)")
-    if PERSONAL_NUMBER_SCOPE in read.scopes and read.personal_number_basis is None:
-        refuse("scope", f"{PERSONAL_NUMBER_SCOPE} needs a recorded personal_number_basis; ask the province")
+    secret = read.client_secret
+    if method == "client_secret_jwt" and secret is not None and len(secret) < SHORTEST_SIGNING_SECRET:
+        refuse("client_secret", f"must have at least {SHORTEST_SIGNING_SECRET} characters to sign with (RFC 7518 3.2)")

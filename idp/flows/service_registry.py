@@ -43,7 +43,6 @@ AGREED: Final = (
     "minimum_account_level",
     "minimum_auth_level",
     "exceptions",
-    "require_pkce",
     "machine_scopes",
     "resources",
     "resource_token_format",
@@ -62,7 +61,7 @@ def register(
     service = read.to_service(
         id=id_,
         client_id=id_.hex,
-        secret_digests=_digests(secret),
+        secret_digests=_digests(runtime, secret),
         agency_id=agency_id,
         sector=f"self-registered:{id_.hex}",
         now=now,
@@ -103,9 +102,7 @@ def change(tx: storage.Tx, runtime: Runtime, service: RelyingService, metadata: 
             "invalid_client_metadata", "client_id must be the service's own (RFC 7592 2.2)", field="client_id"
         )
     given = metadata.get("client_secret")
-    if given is not None and not (
-        isinstance(given, str) and any(chance.equal(chance.digest(given), known) for known in service.secret_digests)
-    ):
+    if given is not None and not (isinstance(given, str) and _is_secret_of(runtime, service, given)):
         raise Refusal(
             "invalid_client_metadata",
             "client_secret must be the one it has, or absent (RFC 7592 2.2)",
@@ -117,7 +114,7 @@ def change(tx: storage.Tx, runtime: Runtime, service: RelyingService, metadata: 
         not service.secret_digests or read.token_endpoint_auth_method != service.token_endpoint_auth_method
     )
     secret = chance.new_secret() if needs_new else None
-    digests = _digests(secret) if needs_new or read.token_endpoint_auth_method not in WITH_SECRET else None
+    digests = _digests(runtime, secret) if needs_new or read.token_endpoint_auth_method not in WITH_SECRET else None
     changed = read.to_service(
         id=service.id,
         client_id=service.client_id,
@@ -180,7 +177,7 @@ def _import_one(tx: storage.Tx, runtime: Runtime, read: ServiceMetadata, actor: 
     now = runtime.clock.now()
     known = storage.relying_services.find_by_client_id(tx, read.client_id) if read.client_id else None
     id_ = known.id if known else chance.new_id(now)
-    secret, digests = _secret_for(read, known)
+    secret, digests = _secret_for(runtime, read, known)
     service = read.to_service(
         id=id_,
         client_id=read.client_id or id_.hex,
@@ -202,20 +199,27 @@ def _import_one(tx: storage.Tx, runtime: Runtime, read: ServiceMetadata, actor: 
     return Registered(service=service, secret=shown, is_new=known is None)
 
 
-def _secret_for(read: ServiceMetadata, known: RelyingService | None) -> tuple[str | None, tuple[bytes, ...]]:
+def _secret_for(
+    runtime: Runtime, read: ServiceMetadata, known: RelyingService | None
+) -> tuple[str | None, tuple[bytes, ...]]:
     """The secret given, or the one it has, or a new one; none for a service that proves itself by key or not at all."""
     if read.token_endpoint_auth_method not in WITH_SECRET:
         return None, ()
     if read.client_secret:
-        return read.client_secret, _digests(read.client_secret)
+        return read.client_secret, _digests(runtime, read.client_secret)
     if known and known.token_endpoint_auth_method == read.token_endpoint_auth_method:
         return None, known.secret_digests
     secret = chance.new_secret()
-    return secret, _digests(secret)
+    return secret, _digests(runtime, secret)
 
 
-def _digests(secret: str | None) -> tuple[bytes, ...]:
-    return (chance.digest(secret),) if secret else ()
+def _digests(runtime: Runtime, secret: str | None) -> tuple[bytes, ...]:
+    return (runtime.keyring.secret_digest(secret),) if secret else ()
+
+
+def _is_secret_of(runtime: Runtime, service: RelyingService, given: str) -> bool:
+    digests = runtime.keyring.secret_digests(given)
+    return any(chance.equal(each, known) for each in digests for known in service.secret_digests)
 
 
 def _keep_shared_secret(tx: storage.Tx, runtime: Runtime, service: RelyingService, secret: str | None) -> None:

@@ -6,11 +6,13 @@ mount them.
 
 from idp.protocol import (
     answers,
+    authorization_code,
     authorize,
     client_auth,
     discovery,
     introspection,
     logout,
+    presented_token,
     registration,
     registry,
     revocation,
@@ -20,11 +22,13 @@ from idp.protocol import (
 
 __all__ = [
     "answers",
+    "authorization_code",
     "authorize",
     "client_auth",
     "discovery",
     "introspection",
     "logout",
+    "presented_token",
     "registration",
     "registry",
     "revocation",

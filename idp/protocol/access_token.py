@@ -2,11 +2,13 @@
 
 RFC 9068 (JWT access tokens, five minutes at most), RFC 8707 (one token, one interface), RFC 6750. A token for another
 service's interface carries the `sub` of that service's sector, so that interfaces cannot match people across sectors.
+The `jti` of a signed token is a sealed reference too, by which it is asked about and given back like the others.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+from uuid import UUID
 
 from authlib.oauth2.rfc6749.errors import OAuth2Error
 
@@ -15,13 +17,13 @@ from idp.domain.grants import Token, TokenKind, Unreadable
 from idp.domain.levels import AuthLevel
 from idp.domain.relying_services import RelyingService
 from idp.protocol.server import Server
-from idp.runtime import chance
 from idp.runtime.data_keys import Unsealable
 from idp.runtime.runtime import Runtime
 
 JWT_TYPE: Final = "at+jwt"
 JWT_FOR: Final = timedelta(minutes=5)
-LONGEST: Final = 2000
+LONGEST: Final = 4096
+_JTI: Final = JWT_TYPE.encode()
 
 
 class InvalidTarget(OAuth2Error):
@@ -67,7 +69,7 @@ def issue(
         "client_id": service.client_id,
         "iat": int(now.timestamp()),
         "exp": int(expires_at.timestamp()),
-        "jti": chance.new_id(now).hex,
+        "jti": _seal_jti(server.runtime, token),
         "scope": " ".join(token.scopes),
         **(person or {"sub": service.client_id}),
     }
@@ -89,8 +91,22 @@ def seal(runtime: Runtime, token: Token) -> str:
     return runtime.keyring.seal_text("token", token.pack(), token.kind.encode())
 
 
+def recognise(runtime: Runtime, text: str) -> Token | None:
+    """What any token says, sealed or signed, if it is ours and not expired; whether it lives, storage knows."""
+    if text.count(".") != 2:
+        return unseal(runtime, text, TokenKind.ACCESS, TokenKind.MACHINE, TokenKind.REFRESH)
+    token = _read_signed(runtime, text)
+    return token if token is not None and runtime.clock.now() < token.expires_at else None
+
+
 def unseal(runtime: Runtime, text: str, *kinds: TokenKind) -> Token | None:
     """What a token says, if it is ours, of one of these kinds and not expired; whether it lives, storage knows."""
+    token = unseal_of_any_age(runtime, text, *kinds)
+    return token if token is not None and runtime.clock.now() < token.expires_at else None
+
+
+def unseal_of_any_age(runtime: Runtime, text: str, *kinds: TokenKind) -> Token | None:
+    """What a token says, if it is ours and of one of these kinds; expired or not."""
     if len(text) > LONGEST:
         return None
     for kind in kinds:
@@ -99,5 +115,30 @@ def unseal(runtime: Runtime, text: str, *kinds: TokenKind) -> Token | None:
         except (Unsealable, Unreadable):
             continue
         if token.kind is kind:
-            return token if runtime.clock.now() < token.expires_at else None
+            return token
     return None
+
+
+def _seal_jti(runtime: Runtime, token: Token) -> str:
+    """A reference that is never the same: what of the token stands nowhere else among its claims."""
+    return runtime.keyring.seal_text("token", token.kind.encode() + token.grant_id.bytes + token.service_id.bytes, _JTI)
+
+
+def _read_signed(runtime: Runtime, text: str) -> Token | None:
+    """What a JWT access token says (RFC 9068), expired or not; None for what was not signed here as one."""
+    if len(text) > LONGEST:
+        return None
+    try:
+        said = runtime.keyring.read_own(text, typ=JWT_TYPE)
+        opened = runtime.keyring.open_text("token", said["jti"], _JTI)
+    except Unsealable:
+        return None
+    return Token(
+        kind=TokenKind(opened[:1].decode()),
+        grant_id=UUID(bytes=opened[1:17]),
+        service_id=UUID(bytes=opened[17:]),
+        scopes=tuple(said["scope"].split()),
+        generation=0,
+        expires_at=datetime.fromtimestamp(said["exp"], UTC),
+        resource=said["aud"],
+    )

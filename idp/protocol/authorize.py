@@ -1,32 +1,25 @@
-"""What an authorization request asks, and the code that answers it.
+"""What an authorization request asks, and the way back to who asked it.
 
 RFC 6749 4.1.1, RFC 7636 (S256 only), RFC 9207, RFC 9700; OIDC Core 3.1.2.1 and 3.1.2.2. Who is asked what, and when, is
-domain/next_step.py; this file reads the request, and writes the address that the browser is sent back to.
+domain/next_step.py, the code that answers is protocol/authorization_code.py.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import Final
-from uuid import UUID
 
 from authlib.oauth2.rfc6749.errors import OAuth2Error
 
-from idp import storage
 from idp.domain import claims
-from idp.domain.claims import ClaimsRequest, Release
-from idp.domain.consent import Consent
-from idp.domain.grants import LARGEST_CODE, Code, Unreadable
+from idp.domain.claims import ClaimsRequest
 from idp.domain.levels import AuthLevel
 from idp.domain.refusals import Refusal
 from idp.domain.relying_services import RelyingService
-from idp.protocol import access_token, response_modes
+from idp.protocol import access_token, response_modes, wording
 from idp.protocol.answers import Asked, Pairs, repeated
 from idp.protocol.response_modes import Sent
 from idp.protocol.server import Request, Server
-from idp.runtime import chance
 from idp.runtime.data_keys import Unsealable
-from idp.storage.sessions import SignedIn
 
 LONGEST_STATE: Final = 2048
 LONGEST_NONCE: Final = 1024
@@ -62,7 +55,7 @@ class AuthorizationRequest:
     prompts: frozenset[str]
     max_age: int | None
     login_hint: str | None = field(repr=False)
-    hinted_sub: str | None
+    subs_wanted: frozenset[str] | None
     claims: ClaimsRequest
     required_level: int
     resource: str | None
@@ -91,7 +84,7 @@ def read(server: Server, pairs: Pairs) -> AuthorizationRequest:
     try:
         return _read_checked(server, service, back, pairs)
     except OAuth2Error as error:
-        raise RefusedAtService(back, error.error, error.description or "") from None
+        raise RefusedAtService(back, error.error, wording.describe(error)) from None
     except Refusal as refusal:
         raise RefusedAtService(back, "invalid_request", refusal.detail) from None
 
@@ -117,7 +110,7 @@ def _find_service(server: Server, pairs: Pairs) -> tuple[RelyingService, str]:
     if service is None:
         raise Refusal("unknown_service", "client_id is missing or not registered (RFC 6749 4.1.2.1)")
     if not service.is_active:
-        raise Refusal("service_suspended", "the service is suspended")
+        raise Refusal("service_suspended", "the service is suspended (RFC 6749 4.1.2.1)")
     redirect_uri = given.get("redirect_uri", "")
     if not redirect_uri or not service.has_redirect_uri(redirect_uri):
         raise Refusal(
@@ -152,7 +145,7 @@ def _read_checked(server: Server, service: RelyingService, back: Back, pairs: Pa
         prompts=_read_prompts(given.get("prompt", "")),
         max_age=_read_max_age(given.get("max_age"), service.default_max_age),
         login_hint=given.get("login_hint"),
-        hinted_sub=_hinted_sub(_read_hint(server, service, given.get("id_token_hint")), asked_claims),
+        subs_wanted=_subs_wanted(_read_hint(server, service, given.get("id_token_hint")), asked_claims),
         claims=asked_claims,
         required_level=_required_level(service, asked_claims),
         resource=_read_resource(server, pairs),
@@ -171,9 +164,9 @@ def _check_offered(given: Mapping[str, str], back: Back) -> None:
     if given.get("response_mode", back.mode) != back.mode:
         raise _invalid("response_mode must be query, fragment or form_post (OAuth 2.0 Multiple Response Types 2.1)")
     if len(given.get("state", "")) > LONGEST_STATE:
-        raise _invalid(f"state is longer than {LONGEST_STATE} characters")
+        raise _invalid(f"state is longer than {LONGEST_STATE} characters (limit of this provider)")
     if len(given.get("nonce", "")) > LONGEST_NONCE:
-        raise _invalid(f"nonce is longer than {LONGEST_NONCE} characters")
+        raise _invalid(f"nonce is longer than {LONGEST_NONCE} characters (limit of this provider)")
 
 
 def _read_prompts(text: str) -> frozenset[str]:
@@ -206,16 +199,27 @@ def _read_hint(server: Server, service: RelyingService, token: str | None) -> st
     return str(said["sub"])
 
 
-def _hinted_sub(of_hint: str | None, asked: ClaimsRequest) -> str | None:
-    """The one person the answer may be about: named by id_token_hint, or by `sub` in `claims` (OIDC Core 5.5.1)."""
-    values = [of_hint, *(place.get("sub", {}).get("value") for place in (asked.id_token, asked.userinfo))]
-    named = [value for value in values if value is not None]
-    texts = {value for value in named if isinstance(value, str)}
-    if len(texts) > 1:
+def _subs_wanted(of_hint: str | None, asked: ClaimsRequest) -> frozenset[str] | None:
+    """Whom the answer may be about, by id_token_hint and by `sub` in `claims` (OIDC Core 5.5.1); None for anybody."""
+    wanted = [] if of_hint is None else [frozenset({of_hint})]
+    for place in (asked.id_token, asked.userinfo):
+        said = place.get("sub", {})
+        if said.get("value") is not None:
+            wanted.append(_subs([said["value"]]))
+        if said.get("values"):
+            wanted.append(_subs(said["values"]))
+    if not wanted:
+        return None
+    common = frozenset.intersection(*wanted)
+    if not common:
         raise _invalid("id_token_hint and claims name different persons (OIDC Core 5.5.1)")
-    if any(not isinstance(value, str) for value in named):
+    return common
+
+
+def _subs(values: object) -> frozenset[str]:
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise _invalid("claims asks for a sub that is not a string (OIDC Core 5.5.1)")
-    return texts.pop() if texts else None
+    return frozenset(values)
 
 
 def _required_level(service: RelyingService, asked: ClaimsRequest) -> int:
@@ -254,76 +258,6 @@ def _plain(name: str) -> str:
 
 
 # -- the answer ----------------------------------------------------------------------------------------------------
-
-
-def make_code(
-    server: Server,
-    asked: AuthorizationRequest,
-    signed_in: SignedIn,
-    release: Release,
-    *,
-    consent: Consent,
-    now: datetime,
-) -> Code:
-    """The code that answers the request; the grant's id is minted here and spent at the exchange."""
-    return Code(
-        grant_id=chance.new_id(now),
-        service_id=asked.service.id,
-        session_id=signed_in.session.id,
-        subject_id=signed_in.subject.id,
-        redirect_uri=asked.redirect_uri,
-        code_challenge=asked.code_challenge,
-        nonce=asked.nonce,
-        scopes=asked.scopes,
-        userinfo_bits=claims.to_bits(release.userinfo),
-        id_token_bits=claims.to_bits(release.id_token),
-        basis_kind=consent.kind,
-        basis_id=consent.id,
-        offline=asked.offline,
-        issued_at=now,
-        expires_at=now + timedelta(seconds=server.runtime.settings.tokens.code_for),
-        resource=asked.resource,
-    )
-
-
-def seal_code(server: Server, code: Code) -> str | None:
-    """The code as the service gets it; None when it would be too long, and must be kept as a row."""
-    text = server.runtime.keyring.seal_text("code", code.pack())
-    return text if len(text) <= LARGEST_CODE else None
-
-
-def keep_large_code(tx: storage.Tx, server: Server, code: Code) -> str:
-    """Keep a large code as a row, and give a code that names the row."""
-    storage.large_requests.insert_body(tx, server.runtime.keyring, code.grant_id, code.pack(), code.expires_at)
-    return server.runtime.keyring.seal_text("code", code.grant_id.bytes + (code.resource or "").encode())
-
-
-def open_code(tx: storage.Tx, server: Server, text: str) -> Code | None:
-    """What a code says, or None when it is not one of ours."""
-    keyring = server.runtime.keyring
-    try:
-        opened = keyring.open_text("code", text) if len(text) <= LARGEST_CODE else b""
-        if _names_a_row(opened):
-            opened = storage.large_requests.find_body(tx, keyring, UUID(bytes=opened[:16])) or b""
-        return Code.unpack(opened)
-    except (Unsealable, Unreadable):
-        return None
-
-
-def resource_of_code(server: Server, text: str) -> str | None:
-    """The interface that a code is for, without asking the database."""
-    try:
-        opened = server.runtime.keyring.open_text("code", text) if len(text) <= LARGEST_CODE else b""
-        if _names_a_row(opened):
-            return opened[16:].decode() or None
-        return Code.unpack(opened).resource
-    except (Unsealable, Unreadable):
-        return None
-
-
-def _names_a_row(opened: bytes) -> bool:
-    """The id of a row begins with a time of this century, never with the bracket of a list."""
-    return len(opened) >= 16 and not opened.startswith(b"[")
 
 
 def success(server: Server, asked: AuthorizationRequest, code: str) -> Sent:

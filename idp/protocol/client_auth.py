@@ -1,7 +1,7 @@
 """How a service proves that it is itself: by its secret, by a signed assertion, or, being public, not at all.
 
-RFC 6749 2.3, 3.2.1; OIDC Core 9; RFC 7521 4.2, RFC 7523 3. Secrets are random and stored as digests, compared in
-constant time; a service is held to the one method and the one algorithm it registered; unknown service and wrong proof
+RFC 6749 2.3, 3.2.1; OIDC Core 9; RFC 7521 4.2, RFC 7523 3. Secrets are stored as keyed digests, compared in constant
+time; a service is held to the one method and the one algorithm it registered; unknown service and wrong proof
 get the same answer. `prove` needs no transaction; `spend` keeps an assertion's `jti` in that of the request.
 """
 
@@ -28,7 +28,8 @@ METHODS: Final = ("client_secret_basic", "client_secret_post", "client_secret_jw
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 PRIVATE_ALGORITHMS: Final = ("RS256", "PS256", "ES256", "EdDSA")
 ASSERTION_METHODS: Final = ("client_secret_jwt", "private_key_jwt")
-_NOBODY: Final = chance.digest("no service has this secret")
+# The digest of no secret that anybody could find: what is compared where there is nothing to compare with.
+_NOBODY: Final = bytes(chance.DIGEST_BYTES)
 _LONGEST_ASSERTION: Final = 8192
 
 
@@ -132,13 +133,13 @@ def _claimed_by(assertion: str) -> str:
 
 
 def _prove_by_secret(
-    _runtime: Runtime,
+    runtime: Runtime,
     _registry: Registry,
     service: RelyingService | None,
     given: Credentials,
     _audiences: Sequence[str],
 ) -> Proof:
-    matches = _matches(service, given.secret)
+    matches = _matches(runtime, service, given.secret)
     if service is None or not matches:
         raise _unknown()
     return Proof(Client(service), given.method)
@@ -184,9 +185,9 @@ def _read_basic(authorization: str) -> tuple[str, str]:
     return unquote_plus(client_id), unquote_plus(secret)
 
 
-def _matches(service: RelyingService | None, secret: str | None) -> bool:
+def _matches(runtime: Runtime, service: RelyingService | None, secret: str | None) -> bool:
     if secret is None:
         return service is not None and service.is_public
-    given = chance.digest(secret)
+    given = runtime.keyring.secret_digests(secret)
     stored = service.secret_digests if service and service.secret_digests else (_NOBODY,)
-    return any(chance.equal(given, digest) for digest in stored)
+    return any(chance.equal(each, digest) for each in given for digest in stored)

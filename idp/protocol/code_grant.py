@@ -11,7 +11,8 @@ from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant
 from authlib.oauth2.rfc7636 import CodeChallenge
 
 from idp import storage
-from idp.protocol import authorize, client_auth, issuing
+from idp.domain.grants import Code, KeptCode
+from idp.protocol import authorization_code, client_auth, issuing
 from idp.protocol.adapters import AuthorizationCode, Client
 from idp.storage.grants import AlreadySpent
 
@@ -35,15 +36,17 @@ class CodeGrant(AuthorizationCodeGrant):
 
     def query_authorization_code(self, code: str, client: Client) -> AuthorizationCode | None:
         """The code's contents, if it is ours and this service's; its age is judged when it is spent."""
-        opened = authorize.open_code(self.request.tx, self.server, code)
-        if opened is None or opened.service_id != client.service.id:
+        spent = self.request.spent
+        if isinstance(spent, KeptCode):
+            spent = authorization_code.find_kept_code(self.request.open_tx, self.server, spent)
+        if not isinstance(spent, Code) or spent.service_id != client.service.id:
             return None
-        return AuthorizationCode(opened)
+        return AuthorizationCode(spent)
 
     def create_token_response(self) -> tuple[int, dict[str, Any], list[tuple[str, str]]]:
         code, client, runtime = self.request.authorization_code.code, self.request.client, self.server.runtime
         times = issuing.times(runtime)
-        resource = issuing.choose_resource(self.request.asked, code.resource)
+        guard = issuing.find_guard(self.server, self.request.asked, code.resource)
         if times.now >= code.expires_at:
             raise CodeSpentBefore(client, code.grant_id)
         try:
@@ -66,7 +69,7 @@ class CodeGrant(AuthorizationCodeGrant):
             held,
             held.grant.scopes,
             nonce=code.nonce,
-            resource=resource,
+            guard=guard,
         )
         return 200, body, []
 

@@ -6,13 +6,13 @@ RFC 7662; as a signed JWT by RFC 9701. Anybody else, and any token that does not
 from dataclasses import dataclass
 from typing import Any, Final
 
-from authlib.oauth2.rfc6749.errors import OAuth2Error
+from authlib.oauth2.rfc6749.errors import InvalidClientError, OAuth2Error
 
 from idp import storage
 from idp.domain.grants import Token, TokenKind
 from idp.domain.relying_services import RelyingService
-from idp.protocol import access_token, client_auth, issuing
-from idp.protocol.answers import NO_STORE, Answer, Asked, error_answer, json_answer, repeated
+from idp.protocol import access_token, client_auth, issuing, presented_token
+from idp.protocol.answers import NO_STORE, Answer, Asked, json_answer
 from idp.protocol.client_auth import Proof
 from idp.protocol.server import Server
 
@@ -32,19 +32,14 @@ class Read:
 
 def read(server: Server, asked: Asked) -> Read | Answer:
     """Who asks about what, before a connection is taken."""
-    if repeated(asked.pairs):
-        return error_answer(400, "invalid_request", "a parameter stands more than once (RFC 6749 3.2)")
-    try:
-        proof = server.prove(asked)
-    except OAuth2Error as error:
-        return server.refuse(error)
+    presented = presented_token.read(server, asked)
+    if isinstance(presented, Answer):
+        return presented
+    proof, token = presented.proof, presented.token
     if proof.method == "none":
-        return error_answer(401, "invalid_client", "introspection needs a confidential service (RFC 7662 2.1)")
-    text = dict(asked.pairs).get("token", "")
-    if not text:
-        return error_answer(400, "invalid_request", "token is missing (RFC 7662 2.1)")
+        description = "introspection needs a confidential service (RFC 7662 2.1)"
+        return server.refuse(InvalidClientError(description=description, status_code=401))
     wants_jwt = JWT_MEDIA_TYPE in asked.accept
-    token = access_token.unseal(server.runtime, text, TokenKind.ACCESS, TokenKind.MACHINE, TokenKind.REFRESH)
     owner = server.registry.find(token.service_id) if token and _may_ask(proof.service, token) else None
     if token is None or owner is None or not owner.is_active:
         read = Read(proof, wants_jwt)

@@ -34,12 +34,15 @@ def grant_ends_at(runtime: Runtime, code: Code) -> Any:
     return code.issued_at + timedelta(seconds=tokens.offline_grant_for if code.offline else tokens.grant_for)
 
 
-def choose_resource(asked: Asked, granted: str | None) -> str | None:
-    """The interface a token is wanted for: the one of the sign-in, and no other (RFC 8707 2.2)."""
+def find_guard(server: Server, asked: Asked, granted: str | None) -> RelyingService | None:
+    """Who guards the interface a token is wanted for: the one of the sign-in, and no other (RFC 8707 2.2).
+
+    Asked before anything is spent: what is refused here is as good as before.
+    """
     named = [value for name, value in asked.pairs if name == "resource"]
     if any(value != granted for value in named):
         raise access_token.InvalidTarget(description="resource is not the one the sign-in was for (RFC 8707 2.2)")
-    return granted
+    return access_token.find_guard(server, granted)
 
 
 def token_response(
@@ -50,12 +53,11 @@ def token_response(
     scopes: tuple[str, ...],
     *,
     nonce: str | None,
-    resource: str | None,
+    guard: RelyingService | None,
 ) -> dict[str, Any]:
     """The successful answer; a service registered for refresh_token always gets one."""
-    runtime, grant = server.runtime, held.grant
+    runtime, grant, resource = server.runtime, held.grant, held.grant.resource
     now = runtime.clock.now()
-    guard = access_token.find_guard(server, resource)
     ends_at = min(now + timedelta(seconds=runtime.settings.tokens.access_token_for), grant.expires_at)
     token = Token(TokenKind.ACCESS, grant.id, service.id, scopes, grant.generation, ends_at, resource)
     issued = access_token.issue(server, service, token, guard, now=now, person=_person(tx, server, guard, held))

@@ -40,7 +40,7 @@ def read(server: Server, pairs: Pairs) -> LogoutRequest:
     parameters stand twice or contradict each other.
     """
     if repeated(pairs):
-        raise Refusal("logout_malformed", "a parameter stands more than once")
+        raise Refusal("logout_malformed", "a parameter stands more than once (RFC 6749 3.1)")
     given = {name: value for name, value in pairs if value != ""}
     hint = _read_hint(server, given.get("id_token_hint"))
     client_id = given.get("client_id")

@@ -46,8 +46,7 @@ class ClientCredentials(ClientCredentialsGrant):
             expires_at=now + timedelta(seconds=runtime.settings.tokens.access_token_for),
         )
         token = Token(TokenKind.MACHINE, grant.id, service.id, scopes, 0, grant.expires_at, resource)
-        if guard is None or guard.resource_token_format != "jwt":
-            storage.machine_grants.insert_grant(self.request.open_tx, grant)
+        storage.machine_grants.insert_grant(self.request.open_tx, grant)
         issued = access_token.issue(self.server, service, token, guard, now=now)
         body = {
             "access_token": issued.text,

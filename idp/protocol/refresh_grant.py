@@ -12,8 +12,9 @@ from authlib.oauth2.rfc6749.errors import OAuth2Error
 from authlib.oauth2.rfc6749.grants import RefreshTokenGrant
 
 from idp import storage
-from idp.domain.grants import Grant, Token, TokenKind
-from idp.protocol import access_token, client_auth, issuing
+from idp.domain.grants import Grant, Token
+from idp.domain.relying_services import RelyingService
+from idp.protocol import client_auth, issuing
 from idp.protocol.adapters import Client, RefreshToken
 from idp.protocol.answers import Answer, json_answer
 from idp.protocol.server import Server
@@ -26,9 +27,9 @@ class RefreshFailed(Exception):
 
     description = FAILED
 
-    def __init__(self, client: Client, token: Token, scopes: tuple[str, ...]) -> None:
+    def __init__(self, client: Client, token: Token, scopes: tuple[str, ...], guard: RelyingService | None) -> None:
         super().__init__(FAILED)
-        self.client, self.token, self.scopes = client, token, scopes
+        self.client, self.token, self.scopes, self.guard = client, token, scopes, guard
 
     @property
     def grant_id(self) -> UUID:
@@ -46,7 +47,7 @@ class RefreshFailed(Exception):
         )
         if held is None:
             return None
-        body = issuing.token_response(tx, server, service, held, self.scopes, nonce=None, resource=held.grant.resource)
+        body = issuing.token_response(tx, server, service, held, self.scopes, nonce=None, guard=self.guard)
         return json_answer(200, body)
 
 
@@ -56,8 +57,8 @@ class RefreshGrant(RefreshTokenGrant):
     TOKEN_ENDPOINT_AUTH_METHODS: ClassVar = list(client_auth.METHODS)
 
     def authenticate_refresh_token(self, refresh_token: str) -> RefreshToken | None:
-        token = access_token.unseal(self.server.runtime, refresh_token, TokenKind.REFRESH)
-        return RefreshToken(token) if token else None
+        spent = self.request.spent
+        return RefreshToken(spent) if isinstance(spent, Token) else None
 
     def _validate_token_scope(self, token: RefreshToken) -> None:
         """A refresh may narrow the scope, never widen it, and stays an OpenID sign-in (RFC 6749 6)."""
@@ -73,7 +74,7 @@ class RefreshGrant(RefreshTokenGrant):
 
     def create_token_response(self) -> tuple[int, dict[str, Any], list[tuple[str, str]]]:
         token, client = self.request.refresh_token.token, self.request.client
-        issuing.choose_resource(self.request.asked, token.resource)
+        guard = issuing.find_guard(self.server, self.request.asked, token.resource)
         wanted = self.request.payload.scope
         scopes = tuple(scope for scope in token.scopes if scope in wanted.split()) if wanted else token.scopes
         held = storage.grants.refresh(
@@ -86,8 +87,8 @@ class RefreshGrant(RefreshTokenGrant):
             times=issuing.times(self.server.runtime),
         )
         if held is None:
-            raise RefreshFailed(client, token, scopes)
+            raise RefreshFailed(client, token, scopes, guard)
         body = issuing.token_response(
-            self.request.open_tx, self.server, client.service, held, scopes, nonce=None, resource=held.grant.resource
+            self.request.open_tx, self.server, client.service, held, scopes, nonce=None, guard=guard
         )
         return 200, body, []

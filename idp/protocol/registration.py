@@ -20,7 +20,9 @@ def read(media_type: str, body: bytes) -> dict[str, Any]:
     if media_type != "application/json":
         raise Refusal("invalid_client_metadata", "the request must be application/json (RFC 7591 3.1)")
     if len(body) > LARGEST_BODY:
-        raise Refusal("invalid_client_metadata", f"the request is larger than {LARGEST_BODY} bytes")
+        raise Refusal(
+            "invalid_client_metadata", f"the request is larger than {LARGEST_BODY} bytes (limit of this provider)"
+        )
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError:

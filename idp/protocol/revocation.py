@@ -1,46 +1,21 @@
 """Revocation: a service gives a token back, and the sign-in it came from ends at this service (RFC 7009)."""
 
-from dataclasses import dataclass
-
 from authlib.oauth2.rfc6749.errors import OAuth2Error
 
 from idp import storage
-from idp.domain.grants import Token, TokenKind
+from idp.domain.grants import TokenKind
 from idp.domain.sessions import EndReason
-from idp.protocol import access_token, client_auth
-from idp.protocol.answers import NO_STORE, Answer, Asked, error_answer, repeated
-from idp.protocol.client_auth import Proof
+from idp.protocol import client_auth
+from idp.protocol.answers import NO_STORE, Answer, error_answer
+from idp.protocol.presented_token import Presented
 from idp.protocol.server import Server
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
-    """A service that proved itself, and what it gives back: None where that is no token (any more)."""
-
-    proof: Proof
-    token: Token | None
-
-
-def read(server: Server, asked: Asked) -> Read | Answer:
-    """Who gives what back, before a connection is taken."""
-    if repeated(asked.pairs):
-        return error_answer(400, "invalid_request", "a parameter stands more than once (RFC 6749 3.2)")
-    try:
-        proof = server.prove(asked)
-    except OAuth2Error as error:
-        return server.refuse(error)
-    text = dict(asked.pairs).get("token", "")
-    if not text:
-        return error_answer(400, "invalid_request", "token is missing (RFC 7009 2.1)")
-    kinds = (TokenKind.ACCESS, TokenKind.REFRESH, TokenKind.MACHINE)
-    return Read(proof, access_token.unseal(server.runtime, text, *kinds))
-
-
-def answer(tx: storage.Tx, server: Server, read: Read) -> Answer:
+def answer(tx: storage.Tx, server: Server, presented: Presented) -> Answer:
     """End what the token came from. What is no token is answered like one that was revoked (2.2)."""
-    service, token = read.proof.service, read.token
+    service, token = presented.proof.service, presented.token
     try:
-        client_auth.spend(tx, read.proof)
+        client_auth.spend(tx, presented.proof)
     except OAuth2Error as error:
         return server.refuse(error)
     done = Answer(200, b"", dict(NO_STORE)).readable_from(service)

@@ -13,19 +13,15 @@ from authlib.oauth2.rfc6749 import AuthorizationServer, OAuth2Payload, OAuth2Req
 from authlib.oauth2.rfc6749.errors import OAuth2Error
 
 from idp import storage
+from idp.domain.grants import Code, KeptCode, Token
 from idp.domain.relying_services import RelyingService
-from idp.protocol import client_auth
+from idp.protocol import client_auth, wording
 from idp.protocol.adapters import Client
-from idp.protocol.answers import NO_STORE, Answer, Asked, Pairs, json_answer
+from idp.protocol.answers import NO_STORE, Answer, Asked, Pairs, error_answer, json_answer
 from idp.protocol.registry import Registry
 from idp.runtime.runtime import Runtime
 
 TOKEN_PATH: Final = "/oauth2/token"
-# What is told where Authlib raises an error without a word, so that a service's developer is never left guessing.
-DESCRIPTIONS: Final[Mapping[str, str]] = {
-    "unsupported_grant_type": "grant_type is none of those that metadata lists as grant_types_supported (RFC 6749 5.2)",
-    "invalid_grant": "the code or refresh token is not one that was given to this service (RFC 6749 5.2)",
-}
 
 
 class Payload(OAuth2Payload):
@@ -44,10 +40,18 @@ class Payload(OAuth2Payload):
 
 
 class Request(OAuth2Request):
-    """Authlib's request with ours inside: `tx` is the open transaction (None at authorize, which writes nothing)."""
+    """Authlib's request with ours inside: `tx` is the open transaction (None at authorize, which writes nothing).
+
+    `spent` is the code or refresh token that a token request carries, opened; None where that is not one of ours.
+    """
 
     def __init__(
-        self, asked: Asked, issuer: str, tx: storage.Tx | None, proof: client_auth.Proof | None = None
+        self,
+        asked: Asked,
+        issuer: str,
+        tx: storage.Tx | None,
+        proof: client_auth.Proof | None = None,
+        spent: Code | KeptCode | Token | None = None,
     ) -> None:
         # The address is only looked at for https, which the settings have checked already.
         super().__init__(asked.method, "https://" + issuer.partition("://")[2], headers={})
@@ -55,6 +59,7 @@ class Request(OAuth2Request):
         self.asked = asked
         self.tx = tx
         self.proof = proof
+        self.spent = spent
 
     @property
     def open_tx(self) -> storage.Tx:
@@ -120,12 +125,10 @@ class Server(AuthorizationServer):
 
     def refuse(self, error: OAuth2Error) -> Answer:
         """An OAuth error as an answer, with its challenge where the service failed to prove itself (RFC 6749 5.2)."""
-        status, body, _ = error()
-        body = {"error_description": DESCRIPTIONS.get(error.error, "the request is refused"), **dict(body)}
         headers = dict(NO_STORE)
-        if status == 401:
+        if error.status_code == 401:
             headers["WWW-Authenticate"] = f'Basic realm="{self.runtime.settings.issuer}"'
-        return json_answer(status, body, headers)
+        return error_answer(error.status_code, error.error, wording.describe(error), headers)
 
     def send_signal(self, name: str, *args: object, **kwargs: object) -> None:
         """Authlib's signals have no listeners here."""

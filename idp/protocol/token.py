@@ -5,15 +5,16 @@ PostgreSQL); a second use of a code or a refresh token raises out of it, and `se
 transaction of its own.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from authlib.oauth2.rfc6749.errors import OAuth2Error
 
 from idp import storage
-from idp.domain.grants import TokenKind
+from idp.domain.grants import Code, KeptCode, Token, TokenKind
 from idp.domain.sessions import EndReason
-from idp.protocol import access_token, authorize, client_auth
-from idp.protocol.answers import Answer, Asked, Pairs, error_answer, repeated
+from idp.protocol import access_token, authorization_code, client_auth
+from idp.protocol.answers import Answer, Asked, error_answer, repeated
 from idp.protocol.client_auth import Proof
 from idp.protocol.code_grant import CodeGrant, CodeSpentBefore, S256Challenge
 from idp.protocol.machine_grant import ClientCredentials
@@ -36,10 +37,14 @@ def build_server(runtime: Runtime, registry: Registry) -> Server:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A token request whose sender proved itself; everything that had to be looked up is in memory."""
+    """A token request whose sender proved itself, with the code or refresh token it spends, None without a good one.
+
+    Everything that had to be looked up is in memory.
+    """
 
     asked: Asked
     proof: Proof
+    spent: Code | KeptCode | Token | None
 
 
 def read(server: Server, asked: Asked) -> Read | Answer:
@@ -55,26 +60,28 @@ def read(server: Server, asked: Asked) -> Read | Answer:
         proof = server.prove(sound)
     except OAuth2Error as error:
         return server.refuse(error)
-    for resource in _resources(server, given):
+    spent = _open(server, dict(given))
+    resources = {value for name, value in given if name == "resource"}
+    if spent is not None and spent.resource is not None:
+        resources.add(spent.resource)
+    for resource in resources:
         server.registry.find_by_resource(resource)
-    return Read(sound, proof)
+    return Read(sound, proof, spent)
 
 
-def _resources(server: Server, given: Pairs) -> set[str]:
-    """The interfaces this request may be about: named in it, or sealed in its code or refresh token."""
-    found = {value for name, value in given if name == "resource"}
-    by_name = dict(given)
-    if "code" in by_name:
-        found.add(authorize.resource_of_code(server, by_name["code"]) or "")
-    if "refresh_token" in by_name:
-        token = access_token.unseal(server.runtime, by_name["refresh_token"], TokenKind.REFRESH)
-        found.add(token.resource or "" if token else "")
-    return found - {""}
+def _open(server: Server, form: Mapping[str, str]) -> Code | KeptCode | Token | None:
+    """What the request spends, opened once."""
+    match form["grant_type"]:
+        case "authorization_code":
+            return authorization_code.open_code(server, form.get("code", ""))
+        case "refresh_token":
+            return access_token.unseal(server.runtime, form.get("refresh_token", ""), TokenKind.REFRESH)
+    return None
 
 
 def answer(tx: storage.Tx, server: Server, read: Read) -> Answer:
     """Answer a token request; raises CodeSpentBefore or RefreshFailed for `settle`."""
-    request = Request(read.asked, server.runtime.settings.issuer, tx, read.proof)
+    request = Request(read.asked, server.runtime.settings.issuer, tx, read.proof, read.spent)
     try:
         made: Answer = server.create_token_response(request)
     except OAuth2Error as error:

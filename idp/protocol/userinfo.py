@@ -30,12 +30,15 @@ def read(server: Server, asked: Asked) -> Read | Answer:
         # RFC 6750 3.1: a request without any authentication is told nothing but how to authenticate.
         challenge = {"WWW-Authenticate": f'Bearer realm="{server.runtime.settings.issuer}"'}
         return Answer(401, b"", {**NO_STORE, **challenge})
-    token = access_token.unseal(server.runtime, text, TokenKind.ACCESS)
+    token = access_token.unseal_of_any_age(server.runtime, text, TokenKind.ACCESS)
     if token is not None and token.resource is not None:
         token = None  # it was made for another interface (RFC 8707 2)
     service = server.registry.find(token.service_id) if token else None
     if token is None or service is None or not service.is_active:
         return _invalid(server)
+    if token.expires_at <= server.runtime.clock.now():
+        # The service's own page must be able to read that its token is over, or it cannot sign in anew.
+        return _invalid(server).readable_from(service)
     return Read(token, service)
 
 
@@ -46,7 +49,7 @@ def answer(tx: storage.Tx, server: Server, read: Read) -> Answer:
         tx, runtime.keyring, token.grant_id, sector=service.sector, times=issuing.times(runtime)
     )
     if held is None:
-        return _invalid(server)
+        return _invalid(server).readable_from(service)
     permitted = {name for scope in token.scopes for name in claims.SCOPE_CLAIMS.get(scope, ())}
     by_scope_before = {name for scope in held.grant.scopes for name in claims.SCOPE_CLAIMS.get(scope, ())}
     names = claims.from_bits(held.grant.userinfo_bits) - (by_scope_before - permitted)
@@ -82,7 +85,9 @@ def _bearer(asked: Asked) -> str | None:
 
 
 def _invalid(server: Server) -> Answer:
-    return _refused(server, 401, "invalid_token", "the access token is not good, or its sign-in has ended")
+    return _refused(
+        server, 401, "invalid_token", "the access token is not good, or its sign-in has ended (RFC 6750 3.1)"
+    )
 
 
 def _refused(server: Server, status: int, error: str, description: str) -> Answer:

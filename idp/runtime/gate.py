@@ -5,7 +5,7 @@ room full is told so at once. Whoever waits for something slow that needs no pro
 has slots of its own) gives its place at work to another meanwhile.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock, Semaphore, local
 
@@ -24,13 +24,17 @@ class Gate:
         self._mine = local()
 
     @contextmanager
-    def enter(self) -> Iterator[None]:
-        """Work on a request, once it is its turn; raises Crowded at once when too many are inside."""
+    def enter(self, first: Callable[[], object] = lambda: None) -> Iterator[None]:
+        """Work on a request, once it is its turn; raises Crowded at once when too many are inside.
+
+        `first` is done inside, but before a place is taken: what may take long and needs no processor of ours.
+        """
         with self._lock:
             if self._inside >= self._most:
                 raise Crowded
             self._inside += 1
         try:
+            first()
             with self._places:
                 self._mine.is_at_work = True
                 try:

@@ -163,8 +163,22 @@ class Keyring:
         return self._pairwise("sid", sector, session_id)
 
     def _pairwise(self, kind: str, sector: str, id_: UUID) -> str:
-        mac = hmac.digest(self._fresh().pairwise, f"{kind}\0{sector}\0{id_.hex}".encode(), "sha256")
+        mac = self._mac(kind, f"{sector}\0{id_.hex}")
         return base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
+
+    def secret_digest(self, secret: str) -> bytes:
+        """What a service's secret is kept as: with a stolen database alone nobody can even try secrets out.
+
+        By the key that is never rotated, since only the service could give its secret once more.
+        """
+        return self._mac("secret", secret)
+
+    def secret_digests(self, secret: str) -> tuple[bytes, bytes]:
+        """All digests under which a secret may stand: services that were registered before have one without a key."""
+        return self.secret_digest(secret), chance.digest(secret)
+
+    def _mac(self, kind: str, text: str) -> bytes:
+        return hmac.digest(self._fresh().pairwise, f"{kind}\0{text}".encode(), "sha256")
 
     # -- signatures ----------------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ are inside. RFC 9110 15.6.4 (503), 10.2.3 (Retry-After).
 """
 
 from collections.abc import Iterable
+from io import BytesIO
 from typing import TYPE_CHECKING, Final
 
 from idp.runtime.gate import Crowded, Gate
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 RETRY_AFTER: Final = 2
+# Digits of a length that no body we read has.
+_LONG_LENGTH: Final = 10
 # Of the load balancer, which asks whether the process lives, not whether it is busy.
 ALWAYS_ANSWERED: Final = "/healthz"
 _FOR_MACHINES: Final = b'{"error":"temporarily_unavailable","error_description":"too many requests at once; try again"}'
@@ -41,20 +44,36 @@ _SENDING: Final = _PAGE.format(
 class Crowd:
     """A WSGI application before all others."""
 
-    def __init__(self, inner: "WSGIApplication", gate: Gate, metrics: Metrics) -> None:
-        self._inner, self._gate, self._metrics = inner, gate, metrics
+    def __init__(self, inner: "WSGIApplication", gate: Gate, metrics: Metrics, largest_body: int) -> None:
+        self._inner, self._gate, self._metrics, self._largest_body = inner, gate, metrics, largest_body
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         if environ["PATH_INFO"] == ALWAYS_ANSWERED:
             return self._inner(environ, start_response)
         try:
-            with self._gate.enter():
+            with self._gate.enter(lambda: _receive(environ, self._largest_body)):
                 return self._inner(environ, start_response)
         except Crowded:
             self._metrics.answered("crowd", environ["REQUEST_METHOD"], 503, 0.0)
             media_type, body = _answer(environ["REQUEST_METHOD"], environ.get("HTTP_ACCEPT", ""))
             start_response("503 Service Unavailable", _headers(media_type, body))
             return [body]
+
+
+def _receive(environ: "WSGIEnvironment", largest: int) -> None:
+    """Read the body before a place at work is taken, so that who sends slowly keeps no other waiting.
+
+    One that says it is too large is left to be refused unread. One without a length is given it. One that ends before
+    its length is found out by Werkzeug, once nothing says that the server has seen to that.
+    """
+    length = environ.get("CONTENT_LENGTH", "")
+    if "HTTP_TRANSFER_ENCODING" in environ:
+        body = environ["wsgi.input"].read(largest + 1)
+        del environ["HTTP_TRANSFER_ENCODING"]
+        environ |= {"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+    elif length.isdecimal() and len(length) < _LONG_LENGTH and 0 < int(length) <= largest:
+        environ["wsgi.input"] = BytesIO(environ["wsgi.input"].read(int(length)))
+    environ.pop("wsgi.input_terminated", None)
 
 
 def _answer(method: str, accepts: str) -> tuple[str, bytes]:

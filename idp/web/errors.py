@@ -62,10 +62,10 @@ def machine_answer(fault: Exception) -> Answer:
             return error_answer(status, "invalid_request", fault.detail or fault.code)
         case storage.Unavailable():
             _note_unavailable(fault)
-            answer = error_answer(503, "temporarily_unavailable", "try again in a moment")
+            answer = error_answer(503, "temporarily_unavailable", "try again in a moment (RFC 9110 15.6.4)")
             return Answer(answer.status, answer.body, {**answer.headers, "Retry-After": "5"})
     _note_fault(fault)
-    return error_answer(500, "server_error", "the provider failed; quote the X-Request-Id header")
+    return error_answer(500, "server_error", "the provider failed: quote the X-Request-Id header (RFC 9110 15.6.1)")
 
 
 def refused(refusal: Refusal) -> ResponseReturnValue:
@@ -81,7 +81,7 @@ def http_refused(error: HTTPException) -> ResponseReturnValue:
     allowed = getattr(error, "valid_methods", None)
     headers = {"Allow": ", ".join(sorted(allowed))} if allowed else {}
     if g.get("is_machine") or request.path in MACHINES:
-        answer = error_answer(status, "invalid_request", f"HTTP {status}")
+        answer = error_answer(status, "invalid_request", f"{error.name} (RFC 9110 15.5)")
         return send(Answer(answer.status, answer.body, {**answer.headers, **headers}))
     response = _refused_page(Refusal(_BY_STATUS.get(status, "request_malformed")))
     response.status_code = status

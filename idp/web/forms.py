@@ -19,6 +19,7 @@ from idp.protocol.answers import Pairs
 from idp.runtime import chance
 from idp.runtime.data_keys import Unsealable
 from idp.web import cookies, given
+from idp.web.oidc.asked import form_pairs, query_pairs
 
 LARGEST: Final = 8192
 # The characters of a binding, and of a session's id in hexadecimal.
@@ -54,7 +55,10 @@ def seal(parked: Parked) -> str:
     packed = orjson.dumps([parked.door, parked.pairs, f"{parked.at.timestamp():.6f}", *marks])
     sealed = given.runtime().keyring.seal_text("page", packed)
     if len(sealed) > LARGEST:
-        raise Refusal("request_too_large", f"the request takes more than {LARGEST} characters when it is kept")
+        raise Refusal(
+            "request_too_large",
+            f"the request takes more than {LARGEST} characters when it is kept (limit of this provider)",
+        )
     return sealed
 
 
@@ -109,6 +113,22 @@ def here(parked: Parked, show: Callable[[Parked], ResponseReturnValue]) -> Respo
     if is_new:
         cookies.write(response, cookies.PAGE, secret)
     return response
+
+
+def park_post(door: str) -> ResponseReturnValue:
+    """A post from another site brings no cookies: it is parked, and taken up by a GET that does (OIDC Core 3.1.2.1)."""
+    return redirect(f"{request.path}?parked={seal(Parked(door, form_pairs()))}", 303)
+
+
+def taken_up(door: str) -> Parked:
+    """The request of a GET at `door`: parked behind a page of this browser, or as if it came now.
+
+    Raises Refusal('page_expired') for what was not parked here.
+    """
+    parked = parked_of_page() if "parked" in request.args else Parked(door, query_pairs())
+    if parked is None or parked.door != door:
+        raise Refusal("page_expired", "the parked request cannot be read")
+    return parked if is_ours(parked) else afresh(parked)
 
 
 def parked_of_page() -> Parked | None:

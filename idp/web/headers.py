@@ -34,8 +34,9 @@ def install(app: Flask) -> None:
         policy = NO_PAGE
         if response.mimetype == "text/html":
             ends = " ".join(("'self'", *g.get("form_action", ())))
+            scripts = f"'nonce-{g.script_nonce}'" if g.get("script_nonce") else "'self'"
             policy = (
-                "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
+                f"default-src 'none'; style-src 'self'; script-src {scripts}; img-src 'self'; "
                 f"form-action {ends}; base-uri 'none'; frame-ancestors 'none'"
             )
         response.headers["Content-Security-Policy"] = policy

@@ -80,7 +80,7 @@ def mount(app: Flask, runtime: Runtime, registry: Registry) -> None:
     if runtime.settings.proxy.hops:
         hops = runtime.settings.proxy.hops
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
-    app.wsgi_app = Crowd(app.wsgi_app, runtime.gate, runtime.metrics)  # type: ignore[method-assign]
+    app.wsgi_app = Crowd(app.wsgi_app, runtime.gate, runtime.metrics, LARGEST_BODY)  # type: ignore[method-assign]
 
 
 def _under_own_host(inner: "WSGIApplication", issuer: str) -> "WSGIApplication":

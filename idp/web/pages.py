@@ -7,7 +7,7 @@ from urllib.parse import urlencode, urlsplit
 
 from flask import Response, g, make_response, render_template, request, url_for
 from flask_babel import gettext
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException
 
 from idp import storage
 from idp.domain.accounts import Profile
@@ -36,10 +36,13 @@ class Person:
     hint: str = ""
 
 
-def page(template: str, *, status: int = 200, form_action: Iterable[str] = (), **values: Any) -> Response:
-    """A page, never cached. `form_action` lists origins where its form's answer may end up."""
-    g.form_action = tuple(form_action)
-    response = make_response(render_template(template, **values), status)
+def page(
+    template: str, *, status: int = 200, form_action: Iterable[str] = (), nonce: str = "", **values: Any
+) -> Response:
+    """A page, never cached. `form_action` lists where its form's answer may end up; with a `nonce` only scripts run
+    that bear it."""
+    g.form_action, g.script_nonce = tuple(form_action), nonce
+    response = make_response(render_template(template, nonce=nonce, **values), status)
     response.headers["Cache-Control"] = "no-store"
     return response
 
@@ -63,10 +66,13 @@ def person_of(profile: Profile) -> Person:
     return Person(name=profile.name, hint=hint)
 
 
-def origins_of(service: RelyingService) -> list[str]:
-    """Where a form's answer may end at this service: its origins, or the scheme of a native app."""
-    schemes = {f"{urlsplit(uri).scheme}:" for uri in service.redirect_uris} - {"https:", "http:"}
-    return sorted(service.origins | schemes)
+def ends_of(*uris: str) -> list[str]:
+    """Where a form's answer may end that leads to one of these addresses, for the page's form-action.
+
+    Schemes, since browsers hold every later redirect to it as well, and where a service leads its people is its own
+    matter.
+    """
+    return sorted({f"{urlsplit(uri).scheme}:" for uri in uris})
 
 
 def page_values(runtime: Runtime, assets: Assets) -> dict[str, Any]:
@@ -96,7 +102,6 @@ def page_values(runtime: Runtime, assets: Assets) -> dict[str, Any]:
             "authority": getattr(province, f"authority_{code}"),
             "operator": getattr(province, f"operator_{code}"),
         },
-        "nonce": "",
     }
 
 
@@ -107,7 +112,7 @@ def _this_page() -> str:
     """
     try:
         given = request.args if request.method == "GET" else request.form
-    except RequestEntityTooLarge:  # the page that says so is on its way
+    except HTTPException:  # the body is too large or ends too early, and the page that says so is on its way
         return request.path
     kept = {name: given[name] for name in _COMES_AGAIN if name in given}
     return f"{request.path}?{urlencode(kept)}" if kept else request.path

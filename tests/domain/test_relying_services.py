@@ -125,12 +125,19 @@ def test_an_exception_holds_to_its_last_day_and_for_its_rule_only() -> None:
 
 def test_rfc9700_2_1_1_pkce_is_a_duty_that_comes_back_when_the_exception_ends() -> None:
     day = date(2026, 6, 30)
-    freed = replace(SERVICE, require_pkce=False, exceptions=(ServiceException(PKCE, "old library", day),))
+    freed = replace(SERVICE, exceptions=(ServiceException(PKCE, "old library", day),))
     assert SERVICE.must_use_pkce(day)
     assert not freed.must_use_pkce(day)
     assert freed.must_use_pkce(date(2026, 7, 1))
     assert replace(freed, require_pkce=True).must_use_pkce(day)
-    assert replace(freed, exceptions=()).must_use_pkce(day)
+    assert replace(freed, token_endpoint_auth_method="none").must_use_pkce(day)
+
+
+def test_rfc9700_2_1_1_under_foreign_test_suites_pkce_is_for_public_services_and_those_that_registered_it() -> None:
+    day = date(2026, 6, 30)
+    assert not SERVICE.must_use_pkce(day, strict=False)
+    assert replace(SERVICE, require_pkce=True).must_use_pkce(day, strict=False)
+    assert replace(SERVICE, token_endpoint_auth_method="none").must_use_pkce(day, strict=False)
 
 
 def test_rfc6749_2_1_public_service_has_no_secret() -> None:
@@ -287,7 +294,7 @@ def test_web_uri_may_have_a_fragment_unless_it_is_called_by_us() -> None:
     uri = "https://a.example.vn/policy#data"
     assert check_web_uri(uri, "policy_uri", insecure_loopback=False) == uri
     with pytest.raises(Refusal, match=r"Back-Channel Logout 2\.2"):
-        check_web_uri(uri, "backchannel_logout_uri", insecure_loopback=False, fragment=False)
+        check_web_uri(uri, "backchannel_logout_uri", insecure_loopback=False, no_fragment_by="Back-Channel Logout 2.2")
 
 
 @given(

@@ -11,11 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idp.domain.claims import SCOPES_SUPPORTED
 from idp.domain.refusals import Refusal
 from idp.domain.relying_services import RelyingService, ServiceException
 from idp.domain.service_metadata import (
-    KNOWN_SCOPES,
     LONGEST_NAME,
     MOST_CONTACTS,
     MOST_URIS,
@@ -72,7 +70,7 @@ def test_rfc7591_2_absent_members_have_their_defaults() -> None:
     assert metadata.response_types == ("code",)
     assert metadata.id_token_signed_response_alg == "RS256"
     assert metadata.application_type == "web"
-    assert metadata.scopes == ("openid", "profile", "email", "phone", "address")
+    assert metadata.scopes == ("openid", "profile", "email", "address", "phone")
     assert (metadata.minimum_account_level, metadata.minimum_auth_level) == (0, 1)
 
 
@@ -122,10 +120,6 @@ def test_json_null_and_repeated_entries_change_nothing() -> None:
     assert (
         read(redirect_uris=[CALLBACK, CALLBACK], scope=None, contacts=None, response_types=["code", "code"]) == read()
     )
-
-
-def test_the_scopes_are_those_that_release_claims() -> None:
-    assert set(KNOWN_SCOPES) == set(SCOPES_SUPPORTED)
 
 
 def test_oidc_core_11_default_scopes_have_offline_access_only_with_refresh_tokens() -> None:
@@ -437,6 +431,102 @@ def test_rfc9700_2_1_1_public_service_is_not_freed_from_pkce() -> None:
     assert refusal.field == "exceptions"
 
 
+# -- keys, secrets, and access without a person --------------------------------------------------------------
+
+JWK = {"kty": "EC", "crv": "P-256", "x": "a", "y": "b", "kid": "k1"}
+JWKS = {"keys": [JWK]}
+JWKS_URI = "https://portal.example.vn/jwks"
+
+
+def test_rfc7591_2_keys_stand_in_the_registration_or_at_an_address() -> None:
+    assert read(jwks=JWKS, token_endpoint_auth_method="private_key_jwt").jwks == JWKS
+    assert read(jwks_uri=JWKS_URI, token_endpoint_auth_method="private_key_jwt").jwks_uri == JWKS_URI
+    assert refusal_of(jwks=JWKS, jwks_uri=JWKS_URI).field == "jwks"
+
+
+@pytest.mark.parametrize(
+    "jwks",
+    [
+        [],
+        "x",
+        {},
+        {"keys": {}},
+        {"keys": []},
+        {"keys": [JWK] * 21},
+        {"keys": ["x"]},
+        {"keys": [{**JWK, "kty": "oct"}]},
+        {"keys": [{**JWK, "x": 7}]},
+        {"keys": [{**JWK, "x": "a" * 1001}]},
+    ],
+)
+def test_rfc7517_5_what_is_no_set_of_public_keys_is_refused(jwks: object) -> None:
+    assert refusal_of(jwks=jwks).field == "jwks"
+
+
+@pytest.mark.parametrize("member", ["d", "p", "q", "dp", "dq", "qi", "oth", "k"])
+def test_rfc7517_9_2_a_private_part_is_refused_and_not_repeated(member: str) -> None:
+    refusal = refusal_of(jwks={"keys": [{**JWK, member: "bi-mat"}]})
+    assert (refusal.field, "bi-mat" in refusal.detail) == ("jwks", False)
+
+
+def test_oidc_core_9_private_key_jwt_needs_keys() -> None:
+    assert refusal_of(token_endpoint_auth_method="private_key_jwt").field == "jwks_uri"
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "PS256", "ES256", "EdDSA", "HS256"])
+@pytest.mark.parametrize(
+    "method", ["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none"]
+)
+def test_oidc_core_9_the_algorithm_goes_with_the_method(method: str, algorithm: str) -> None:
+    members = {"token_endpoint_auth_method": method, "token_endpoint_auth_signing_alg": algorithm, "jwks": JWKS}
+    if method != "none" and (method == "client_secret_jwt") is (algorithm == "HS256"):
+        assert read(members).token_endpoint_auth_signing_alg == algorithm
+    else:
+        assert refusal_of(members).field == "token_endpoint_auth_signing_alg"
+
+
+@pytest.mark.parametrize("insecure_loopback", [True, False])
+def test_rfc7518_3_2_a_secret_to_sign_with_has_at_least_256_bits(insecure_loopback: bool) -> None:
+    def with_secret(secret: str, method: str = "client_secret_jwt") -> ServiceMetadata:
+        members = {"client_secret": secret, "token_endpoint_auth_method": method}
+        return read(members, trusted=True, insecure_loopback=insecure_loopback)
+
+    assert with_secret("s" * 32).client_secret == "s" * 32
+    assert with_secret("s" * 31, "client_secret_basic").client_secret == "s" * 31
+    with pytest.raises(Refusal, match="at least 32 characters to sign with") as refused:
+        with_secret("s" * 31)
+    assert refused.value.field == "client_secret"
+    assert read(token_endpoint_auth_method="client_secret_jwt").client_secret is None, "one is made then"
+
+
+def test_rfc6749_4_4_a_public_service_has_no_access_in_its_own_name() -> None:
+    assert read(grant_types=["client_credentials"], redirect_uris=[]).grant_types == ("client_credentials",)
+    public = {"token_endpoint_auth_method": "none", "grant_types": ["client_credentials"], "redirect_uris": []}
+    assert refusal_of(public).field == "grant_types"
+
+
+def test_rfc7591_2_1_response_and_grant_types_go_together() -> None:
+    machine = {"grant_types": ["client_credentials"], "redirect_uris": []}
+    assert read(machine).response_types == ()
+    assert refusal_of({**machine, "response_types": ["code"]}).field == "response_types"
+    assert refusal_of(response_types=[]).field == "response_types"
+    assert refusal_of(grant_types=["refresh_token"]).field == "grant_types"
+
+
+@pytest.mark.parametrize("scope", ["openid", "doc personal_id_number", 'a"b', "a\\b", "ộ", 7])
+def test_rfc6749_3_3_machine_scopes_are_scope_values_that_are_not_about_people(scope: object) -> None:
+    assert read(trusted=True, machine_scopes="doc ghi").machine_scopes == ("doc", "ghi")
+    assert refusal_of(trusted=True, machine_scopes=scope).field == "machine_scopes"
+
+
+@pytest.mark.parametrize("resource", ["api", "ftp://x.example", "https://x.example/#a", "http://x.example", 7])
+def test_rfc8707_2_a_resource_is_an_absolute_uri_without_fragment(resource: object) -> None:
+    assert read(trusted=True, resources=["https://x.example/api"]).resources == ("https://x.example/api",)
+    refusal = refusal_of(trusted=True, resources=[resource])
+    assert refusal.field == "resources"
+    assert "#" not in str(resource) or "(RFC 8707 2)" in refusal.detail
+
+
 # -- registration and its answer -----------------------------------------------------------------------------
 
 
@@ -481,7 +571,7 @@ def test_rfc7591_3_2_1_answer_echoes_what_was_registered() -> None:
         "token_endpoint_auth_method": "client_secret_basic",
         "grant_types": ["authorization_code"],
         "response_types": ["code"],
-        "scope": "openid profile email phone address",
+        "scope": "openid profile email address phone",
         "id_token_signed_response_alg": "RS256",
         "introspection_signed_response_alg": "RS256",
         "application_type": "web",
@@ -489,6 +579,38 @@ def test_rfc7591_3_2_1_answer_echoes_what_was_registered() -> None:
         "contacts": ["it@example.vn"],
         "require_auth_time": False,
     }
+
+
+def test_rfc7591_3_2_1_every_member_that_was_registered_is_echoed() -> None:
+    sent: dict[str, object] = {
+        **{member: f"https://portal.example.vn/{member}" for member in URI_MEMBERS},
+        "client_name#vi": "Cổng",
+        "redirect_uris": [CALLBACK, "vn.example.portal:/cb"],
+        "post_logout_redirect_uris": ["https://portal.example.vn/out"],
+        "backchannel_logout_session_required": True,
+        "token_endpoint_auth_method": "private_key_jwt",
+        "token_endpoint_auth_signing_alg": "EdDSA",
+        "grant_types": ["authorization_code", "refresh_token", "client_credentials"],
+        "response_types": ["code"],
+        "scope": "openid dvcqg offline_access",
+        "id_token_signed_response_alg": "ES256",
+        "userinfo_signed_response_alg": "RS256",
+        "introspection_signed_response_alg": "ES256",
+        "application_type": "native",
+        "subject_type": "pairwise",
+        "contacts": ["it@example.vn"],
+        "default_max_age": 0,
+        "require_auth_time": True,
+        "require_pkce": True,
+    }
+    for keys in ({"jwks": JWKS}, {"jwks_uri": JWKS_URI}):
+        echoed = to_registration_response(registered(read({**sent, **keys})))
+        assert {name: value for name, value in echoed.items() if not name.startswith("client_id")} == {**sent, **keys}
+    # None is missing here that the reader knows.
+    read_by_name = {field.name for field in fields(ServiceMetadata)} & set(dir(registered(read())))
+    told_by_another_name = {"names": "client_name#vi", "scopes": "scope"}
+    agreed = {"client_id", "machine_scopes", "resources", "resource_token_format", *AGREED}
+    assert {told_by_another_name.get(name, name) for name in read_by_name - agreed} <= {*sent, "jwks", "jwks_uri"}
 
 
 def test_rfc7591_3_2_1_answer_tells_nothing_of_the_agreement_or_the_secret() -> None:

@@ -8,7 +8,6 @@ from idp import storage
 from idp.domain.refusals import Refusal
 from idp.domain.relying_services import RelyingService
 from idp.flows.service_registry import Registered, import_services, register
-from idp.runtime import chance
 from idp.runtime.runtime import Runtime
 from tests.doubles import FixedClock
 from tests.rows import count_rows, events, rows_of
@@ -46,7 +45,7 @@ def test_a_list_and_an_object_with_clients_are_the_same(runtime: Runtime, docume
     done = load(runtime, document)
     assert [each.service.client_id for each in done] == ["cong-dich-vu-cong", "mot-cua"]
     assert all(each.is_new and each.secret is None for each in done), "a secret that was given is not shown again"
-    assert find("cong-dich-vu-cong").secret_digests == (chance.digest(SECRET),)
+    assert find("cong-dich-vu-cong").secret_digests == (runtime.keyring.secret_digest(SECRET),)
     assert find("cong-dich-vu-cong").sector == "cong.example"
     assert events()["service.registered"] == 2
 
@@ -61,7 +60,7 @@ def test_id_secret_and_sector_are_made_where_none_is_given(runtime: Runtime) -> 
     [made] = load(runtime, [without(PORTAL, "client_id", "client_secret", "sector")])
     assert made.secret is not None
     assert len(made.secret) >= 43
-    assert find(made.service.client_id).secret_digests == (chance.digest(made.secret),)
+    assert find(made.service.client_id).secret_digests == (runtime.keyring.secret_digest(made.secret),)
     assert made.service.sector == f"service:{made.service.id.hex}"
     assert made.secret not in repr(made)
 
@@ -95,7 +94,7 @@ def test_renewed_in_place_it_keeps_id_sector_secret_and_first_day(runtime: Runti
 def test_a_new_secret_in_the_file_takes_the_old_ones_place(runtime: Runtime) -> None:
     load(runtime, [PORTAL])
     load(runtime, [{**PORTAL, "client_secret": SECRET[::-1]}])
-    assert find("cong-dich-vu-cong").secret_digests == (chance.digest(SECRET[::-1]),)
+    assert find("cong-dich-vu-cong").secret_digests == (runtime.keyring.secret_digest(SECRET[::-1]),)
 
 
 def test_a_suspended_service_is_not_woken_by_an_import(runtime: Runtime) -> None:
@@ -158,7 +157,7 @@ def test_rfc7591_a_service_that_registers_itself_gets_id_secret_and_a_sector_of_
     assert one.secret is not None
     assert one.service.client_id != other.service.client_id
     assert one.service.sector != other.service.sector
-    assert find(one.service.client_id).secret_digests == (chance.digest(one.secret),)
+    assert find(one.service.client_id).secret_digests == (runtime.keyring.secret_digest(one.secret),)
 
 
 def test_rfc7591_5_nobody_grants_himself_what_only_an_agreement_gives(runtime: Runtime) -> None:

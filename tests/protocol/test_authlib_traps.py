@@ -5,6 +5,8 @@ other response modes) is shown to be refused as not offered, and not to be annou
 """
 
 import logging
+from base64 import b64encode
+from hashlib import sha256
 from typing import Any
 from urllib.parse import urlencode
 
@@ -288,7 +290,9 @@ def test_trap_19_a_request_without_client_id_is_a_page_not_json(provider: Provid
 def test_trap_20_secrets_are_stored_as_digests_and_tokens_never_logged(
     provider: Provider, browser: FlaskClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert SECRET not in everything_stored(provider)
+    stored, guessed = everything_stored(provider), sha256(SECRET.encode()).digest()
+    assert SECRET not in stored
+    assert b64encode(guessed).decode() not in stored, "a digest without a key can be tried out on a stolen database"
     with caplog.at_level(logging.DEBUG):
         code = obtain_code(browser, provider.service)
         tokens = spend(browser, provider.service, code).get_json()

@@ -23,10 +23,9 @@ from tests.builders import (
     walk,
 )
 from tests.builders_provider import Provider
+from tests.protocol.test_code_grant import DESCRIPTION, REQUIREMENT
 
 ISSUER = "http://localhost:8000"
-# RFC 6749 4.1.2.1 and 5.2: the characters that error_description may have.
-DESCRIPTION = re.compile(r"[\x20-\x21\x23-\x5b\x5d-\x7e]+")
 
 
 @pytest.fixture
@@ -41,6 +40,7 @@ def told(response: TestResponse, service: Service) -> dict[str, str]:
     said = answer_in(response)
     assert said["iss"] == ISSUER, "RFC 9207 2: iss stands in errors too"
     assert DESCRIPTION.fullmatch(said["error_description"])
+    assert REQUIREMENT.search(said["error_description"]), said
     assert "code" not in said
     return said
 

@@ -117,7 +117,7 @@ def seconds(provider: Provider, away: int) -> int:
         ({"aud": []}, "aud of the assertion must be the issuer or the token endpoint (RFC 7523 3)"),
         ({"exp": None}, "exp of the assertion is missing or past (RFC 7523 3)"),
         ({"exp": -61}, "exp of the assertion is missing or past (RFC 7523 3)"),
-        ({"exp": 3600}, "exp of the assertion is too far away: 15 minutes at most"),
+        ({"exp": 3600}, "exp of the assertion is too far away: 15 minutes at most (RFC 7523 3)"),
         ({"nbf": 61}, "nbf of the assertion lies in the future (RFC 7523 3)"),
         ({"iat": 61}, "iat of the assertion lies in the future (RFC 7523 3)"),
         ({"exp": "soon"}, "exp of the assertion is no time (RFC 7519 2)"),

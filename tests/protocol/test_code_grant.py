@@ -30,7 +30,12 @@ from tests.builders import (
 )
 from tests.builders_provider import Provider
 
+# RFC 6749 4.1.2.1 and 5.2: the characters that error_description may have.
 DESCRIPTION = re.compile(r"[\x20-\x21\x23-\x5b\x5d-\x7e]+")
+# What every refusal ends with: where the requirement that was not met stands.
+REQUIREMENT = re.compile(
+    r"\((?:(?:RFC|OIDC|OAuth|OpenID|RP-Initiated)[^()]* [0-9A-Z][0-9.]*|limit of this provider|rule of the province)\)$"
+)
 
 
 @pytest.fixture
@@ -53,6 +58,7 @@ def error_in(response: TestResponse, status: int = 400) -> str:
     said = response.get_json()
     assert set(said) == {"error", "error_description"}
     assert DESCRIPTION.fullmatch(said["error_description"])
+    assert REQUIREMENT.search(said["error_description"]), said
     return str(said["error"])
 
 
@@ -367,3 +373,20 @@ def test_rfc6749_4_1_3_a_refused_request_says_nothing_of_the_person(provider: Pr
     assert "<script>" not in text
     assert provider.citizen.number not in text
     assert post_token(browser, provider.service, grant_type="<script>").status_code == 400
+
+
+def test_house_what_is_spent_is_opened_once(
+    provider: Provider, code: str, browser: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keyring, opened = provider.app.extensions["idp"].keyring, []
+    as_ever = keyring.open
+
+    def noted(purpose: str, *rest: bytes) -> bytes:
+        opened.append(purpose)
+        return bytes(as_ever(purpose, *rest))
+
+    monkeypatch.setattr(keyring, "open", noted)
+    tokens = spend(browser, provider.service, code).get_json()
+    assert (opened.count("code"), opened.count("token")) == (1, 0)
+    assert refresh(browser, provider.service, tokens["refresh_token"]).status_code == 200
+    assert (opened.count("code"), opened.count("token")) == (1, 1)

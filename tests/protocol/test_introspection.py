@@ -8,11 +8,12 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests.builders import Service, claims_in, obtain_tokens, post_token, refresh, userinfo
+from tests.builders_assertions import a_key
 from tests.builders_provider import Provider
 from tests.protocol.test_code_grant import error_in
 from tests.rows import events, rows_of
 
-RESOURCE = "https://tra-cuu.example/api"
+RESOURCE, SIGNED = "https://tra-cuu.example/api", "https://tra-cuu-jwt.example/api"
 INACTIVE = {"active": False}
 JWT_TYPE = "application/token-introspection+jwt"
 
@@ -20,6 +21,12 @@ JWT_TYPE = "application/token-introspection+jwt"
 @pytest.fixture(scope="module")
 def guard(provider: Provider) -> Service:
     return provider.new_service(resources=[RESOURCE], sector="tra-cuu")
+
+
+@pytest.fixture(scope="module")
+def signing_guard(provider: Provider) -> Service:
+    """Its interface takes JWT access tokens (RFC 9068)."""
+    return provider.new_service(resources=[SIGNED], resource_token_format="jwt", sector="tra-cuu-jwt")
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +40,7 @@ def machine(provider: Provider, guard: Service) -> Service:
 
 
 @pytest.fixture
-def browser(provider: Provider, guard: Service) -> FlaskClient:
+def browser(provider: Provider, guard: Service, signing_guard: Service) -> FlaskClient:
     return provider.signed_in()
 
 
@@ -91,6 +98,7 @@ def test_rfc7662_2_1_a_public_service_may_not_ask(provider: Provider) -> None:
     public = provider.new_service(token_endpoint_auth_method="none")
     response = post(provider, "/oauth2/introspect", public, {"token": "x"})
     assert error_in(response, 401) == "invalid_client"
+    assert response.headers["WWW-Authenticate"].startswith("Basic")
 
 
 def test_rfc7662_2_1_who_does_not_prove_itself_is_refused(provider: Provider) -> None:
@@ -136,6 +144,88 @@ def test_rfc9701_5_the_answer_is_signed_for_who_asked(provider: Provider, browse
         assert said["iat"] == int(provider.clock.now().timestamp())
         assert said["token_introspection"]["active"] is active
         assert "sub" not in said and "exp" not in said, "RFC 9701 5: so that it is no access or ID token"
+
+
+def test_rfc7662_2_1_a_hint_changes_nothing(provider: Provider, browser: FlaskClient) -> None:
+    tokens = obtain_tokens(browser, provider.service)
+    for hint in ("refresh_token", "access_token", "khac", ""):
+        form = {"token": tokens["access_token"], "token_type_hint": hint}
+        assert post(provider, "/oauth2/introspect", provider.service, form).get_json()["active"] is True
+    form = {"token": tokens["refresh_token"], "token_type_hint": "access_token"}
+    assert post(provider, "/oauth2/revoke", provider.service, form).status_code == 200
+    assert introspect(provider, provider.service, tokens["access_token"]) == INACTIVE
+
+
+# -- signed access tokens (RFC 9068) -------------------------------------------------------------------------------
+
+
+def test_rfc9068_a_signed_token_is_told_to_its_owner_and_its_guard_each_under_its_own_sub(
+    provider: Provider, browser: FlaskClient, signing_guard: Service, guard: Service, stranger: Service
+) -> None:
+    tokens = obtain_tokens(browser, provider.service, scope="openid email", resource=SIGNED)
+    token, here = tokens["access_token"], claims_in(browser, tokens["id_token"])["sub"]
+    signed = claims_in(browser, token)
+    at_guard, at_owner = introspect(provider, signing_guard, token), introspect(provider, provider.service, token)
+    for said in (at_guard, at_owner):
+        assert (said["active"], said["aud"], said["exp"]) == (True, SIGNED, signed["exp"])
+        assert (said["client_id"], said["scope"]) == (provider.service.client_id, "openid email")
+    assert (at_guard["sub"], at_owner["sub"]) == (signed["sub"], here)
+    assert introspect(provider, guard, token) == introspect(provider, stranger, token) == INACTIVE
+
+
+def test_rfc9068_a_signed_token_whose_sign_in_ended_or_whose_time_is_over_is_not_active(
+    provider: Provider, browser: FlaskClient, signing_guard: Service
+) -> None:
+    over, late = (obtain_tokens(browser, provider.service, resource=SIGNED) for _ in range(2))
+    assert introspect(provider, signing_guard, over["access_token"])["active"] is True
+    revoke(provider, provider.service, over["refresh_token"])
+    assert introspect(provider, signing_guard, over["access_token"]) == INACTIVE
+    provider.clock.advance(seconds=299)
+    assert introspect(provider, signing_guard, late["access_token"])["active"] is True
+    provider.clock.advance(seconds=1)
+    assert introspect(provider, signing_guard, late["access_token"]) == INACTIVE
+
+
+def test_rfc9068_what_was_not_signed_here_as_an_access_token_is_not_active(
+    provider: Provider, browser: FlaskClient, signing_guard: Service
+) -> None:
+    tokens = obtain_tokens(browser, provider.service, resource=SIGNED)
+    token = tokens["access_token"]
+    head, said, signature = token.split(".")
+    foreign = jwt.encode(claims_in(browser, token), a_key().private, "ES256", headers=jwt.get_unverified_header(token))
+    unsigned = jwt.encode(claims_in(browser, token), None, "none", headers={"typ": "at+jwt"})  # type: ignore[arg-type]
+    for wrong in (
+        f"{head}.{said}.{signature[::-1]}",
+        foreign,
+        unsigned,
+        tokens["id_token"],
+        token + ".x",
+        "..",
+        "a.b.c",
+    ):
+        assert introspect(provider, signing_guard, wrong) == introspect(provider, provider.service, wrong) == INACTIVE
+
+
+def test_rfc7009_2_1_a_signed_token_given_back_ends_the_grant(
+    provider: Provider, browser: FlaskClient, signing_guard: Service
+) -> None:
+    tokens = obtain_tokens(browser, provider.service, resource=SIGNED)
+    assert error_in(revoke(provider, signing_guard, tokens["access_token"])) == "invalid_grant"
+    assert revoke(provider, provider.service, tokens["access_token"]).status_code == 200
+    assert introspect(provider, signing_guard, tokens["access_token"]) == INACTIVE
+    assert error_in(refresh(browser, provider.service, tokens["refresh_token"])) == "invalid_grant"
+
+
+def test_rfc9068_a_machines_signed_token_is_told_and_ended_too(
+    provider: Provider, machine: Service, signing_guard: Service
+) -> None:
+    form = {"grant_type": "client_credentials", "resource": SIGNED}
+    token = post_token(provider.browser(), machine, **form).get_json()["access_token"]
+    said = introspect(provider, signing_guard, token)
+    assert (said["active"], said["sub"], said["aud"]) == (True, machine.client_id, SIGNED)
+    assert introspect(provider, provider.service, token) == INACTIVE
+    assert revoke(provider, machine, token).status_code == 200
+    assert introspect(provider, signing_guard, token) == INACTIVE
 
 
 # -- revocation ----------------------------------------------------------------------------------------------------

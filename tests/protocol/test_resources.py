@@ -7,7 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from idp import storage
+from idp import flows, storage
 from tests.builders import Service, ask, claims_in, obtain_code, obtain_tokens, post_token, refresh, spend, userinfo
 from tests.builders_provider import Provider
 from tests.protocol.test_authorize import told
@@ -135,11 +135,34 @@ def test_a_suspended_guard_has_no_tokens_made_for_it(provider: Provider, machine
     guard = provider.new_service(resources=[own])
     assert ask_machine(provider, machine, resource=own).status_code == 200
     with provider.app.app_context(), storage.begin() as tx:
-        from idp import flows
-
         flows.service_registry.suspend(tx, provider.app.extensions["idp"], guard.client_id, actor="the tests")
     provider.clock.advance(seconds=6)
     assert error_in(ask_machine(provider, machine, resource=own)) == "invalid_target"
+
+
+def test_rfc8707_2_nothing_is_spent_while_the_guard_is_suspended(provider: Provider, browser: FlaskClient) -> None:
+    """A code or refresh token that is refused for its interface's sake is as good as before."""
+    own = "https://nghi-mot-luc.example/api"
+    guard = provider.new_service(resources=[own])
+
+    def switch(*, resume: bool) -> None:
+        with provider.app.app_context(), storage.begin() as tx:
+            runtime = provider.app.extensions["idp"]
+            flows.service_registry.suspend(tx, runtime, guard.client_id, actor="the tests", resume=resume)
+        provider.clock.advance(seconds=6)
+
+    code = obtain_code(browser, provider.service, resource=own)
+    switch(resume=False)
+    assert error_in(spend(browser, provider.service, code)) == "invalid_target"
+    switch(resume=True)
+    first = spend(browser, provider.service, code).get_json()["refresh_token"]
+    second = refresh(browser, provider.service, first).get_json()["refresh_token"]
+    switch(resume=False)
+    for token in (first, second):  # the first would else be taken for a retry
+        assert error_in(refresh(browser, provider.service, token)) == "invalid_target"
+    provider.clock.advance(seconds=60)
+    switch(resume=True)
+    assert refresh(browser, provider.service, second).status_code == 200
 
 
 # -- RFC 9068 ------------------------------------------------------------------------------------------------------

@@ -329,6 +329,28 @@ def test_oidc_core_5_5_1_hint_and_claims_that_name_different_persons_are_refused
     assert told(ask(browser, provider.service, claims=two), provider.service)["error"] == "invalid_request"
 
 
+@pytest.mark.parametrize("place", PLACES)
+def test_oidc_core_5_5_1_a_sub_of_a_list_of_values_is_answered_for_one_of_them_or_nobody(
+    provider: Provider, browser: FlaskClient, place: str
+) -> None:
+    tokens = obtain_tokens(browser, provider.service, provider.citizen)
+    mine = claims_in(browser, tokens["id_token"])["sub"]
+
+    def answered(said: object, **more: str) -> dict[str, str]:
+        asked = json.dumps({place: {"sub": said}})
+        return answer_in(ask(browser, provider.service, claims=asked, prompt="none", **more))
+
+    assert "code" in answered({"values": ["ai-khac", mine]})
+    assert "code" in answered({"values": []}), "a list of nobody asks for nobody"
+    assert answered({"values": ["ai-khac", "ai-nua"]})["error"] == "login_required"
+    hint = {"id_token_hint": tokens["id_token"]}
+    assert "code" in answered({"values": ["ai-khac", mine]}, **hint)
+    assert answered({"values": ["ai-khac", "ai-nua"]}, **hint)["error"] == "invalid_request"
+    assert answered({"values": ["ai-khac", mine], "value": "ai-khac"})["error"] == "login_required"
+    for values in (mine, 7, {"a": mine}, [mine, 7], [[mine]]):
+        assert answered({"values": values})["error"] == "invalid_request"
+
+
 @pytest.mark.parametrize("value", [5, True, [], ["x"], {}, {"a": 1}, 1.5])
 def test_oidc_core_5_5_1_a_sub_that_is_no_text_is_refused(
     provider: Provider, browser: FlaskClient, value: object

@@ -1,12 +1,20 @@
 """A process that is full says so at once: to machines in JSON, to people on a page, to the load balancer not at all."""
 
+import io
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 from flask import Flask
 
 from idp.runtime.gate import Gate
+from idp.web.mount import LARGEST_BODY
+from tests.builders import SECRET, Service, a_service
+
+PATIENCE = 20
 
 
 @pytest.fixture
@@ -53,3 +61,64 @@ def test_when_there_is_room_again_everything_is_answered(make_app: Callable[...,
     limits = {"IDP_SERVER_AT_WORK": "1", "IDP_SERVER_UNDER_WAY": "2", "IDP_PASSWORDS_HASH_SLOTS": "1"}
     client = make_app(sqlite_url, **limits, IDP_PASSWORDS_HASH_QUEUE="0").test_client()
     assert [client.get("/oauth2/jwks").status_code for _ in range(5)] == [200] * 5
+
+
+# -- bodies --------------------------------------------------------------------------------------------------------
+
+
+class Slow(io.RawIOBase):
+    """A body whose sender makes no haste."""
+
+    def __init__(self) -> None:
+        self.is_asked, self.go = threading.Event(), threading.Event()
+
+    def read(self, size: int = -1) -> bytes:
+        self.is_asked.set()
+        assert self.go.wait(PATIENCE)
+        return b"a" * size
+
+
+def test_who_sends_slowly_keeps_no_other_waiting(make_app: Callable[..., Flask], sqlite_url: str) -> None:
+    app, slow = make_app(sqlite_url, IDP_SERVER_AT_WORK="1"), Slow()
+    sent = {"CONTENT_LENGTH": "30", "wsgi.input": slow, "wsgi.input_terminated": True}
+    with ThreadPoolExecutor(1) as other:
+        waiting = other.submit(app.test_client().post, "/oauth2/token", environ_overrides=sent)
+        assert slow.is_asked.wait(PATIENCE)
+        assert app.test_client().get("/oauth2/jwks").status_code == 200
+        slow.go.set()
+        assert waiting.result(PATIENCE).status_code == 400
+
+
+@pytest.fixture
+def service(sqlite_app: Flask) -> Service:
+    return a_service(
+        sqlite_app,
+        grant_types=["client_credentials"],
+        machine_scopes="doc",
+        response_types=None,
+        token_endpoint_auth_method="client_secret_post",
+    )
+
+
+def send_raw(app: Flask, body: bytes, **environ: str) -> Any:
+    """As Granian hands it on."""
+    sent = {"wsgi.input": io.BytesIO(body), "wsgi.input_terminated": True, **environ}
+    content_type = "application/x-www-form-urlencoded"
+    return app.test_client().post("/oauth2/token", content_type=content_type, environ_overrides=sent)
+
+
+def test_rfc9112_6_3_a_body_in_chunks_is_read_like_any_other(sqlite_app: Flask, service: Service) -> None:
+    form = f"grant_type=client_credentials&client_id={service.client_id}&client_secret={SECRET}"
+    sent = {"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": ""}
+    assert send_raw(sqlite_app, form.encode(), **sent).status_code == 200
+    assert send_raw(sqlite_app, f"{form}&x=".encode() + b"x" * LARGEST_BODY, **sent).status_code == 413
+
+
+@pytest.mark.parametrize("path", ["/oauth2/token", "/oauth2/revoke", "/oauth2/register", "/sign-in"])
+def test_rfc9112_8_a_body_that_ends_before_its_length_is_never_acted_upon(
+    sqlite_app: Flask, service: Service, path: str
+) -> None:
+    form = f"grant_type=client_credentials&client_id={service.client_id}&client_secret={SECRET}"
+    answer = send_raw(sqlite_app, form.encode(), CONTENT_LENGTH=str(len(form) + 1), PATH_INFO=path)
+    assert answer.status_code == 400
+    assert "access_token" not in answer.text

@@ -196,3 +196,11 @@ def test_a_long_path_is_logged_by_its_beginning(app: Flask, journal: StringIO) -
     app.test_client().get("/" + "khong-co/" * 500)
     [line] = [line for line in lines(journal) if line["event"] == "answered"]
     assert len(line["path"]) == 200
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "/consent", "/oauth2/authorize", "/oauth2/logout", "/oauth2/token"])
+def test_a_body_that_ends_before_its_length_is_a_bad_request(app: Flask, path: str) -> None:
+    """The page that says so must not read the body once more."""
+    answer = app.test_client().post(path, data={"a": "b"}, environ_overrides={"CONTENT_LENGTH": "700"})
+    assert answer.status_code == 400
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"

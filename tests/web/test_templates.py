@@ -205,6 +205,7 @@ CASES: dict[str, Case] = {
         "https://dichvucong.bacninh.gov.vn/cb",
         frozenset({"form-post"}),
         action="https://dichvucong.bacninh.gov.vn/cb",
+        nonce="n0nce",
         fields=[("code", "M"), ("state", "<tt>&"), ("iss", "https://dinhdanh.bacninh.gov.vn")],
     ),
     "signed_out": _plain("sign_in/signed_out.html", services=["Cổng Dịch vụ công", "Một cửa điện tử"], back=BACK),

@@ -5,9 +5,8 @@ Read it from top to bottom: what was asked (protocol/authorize.py), who is signe
 """
 
 from datetime import datetime
-from urllib.parse import urlsplit
 
-from flask import Blueprint, redirect, request
+from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
 from idp import protocol, storage
@@ -20,12 +19,12 @@ from idp.domain.relying_services import RelyingService
 from idp.protocol.answers import Answer, Pairs
 from idp.protocol.authorize import AuthorizationRequest, RefusedAtService
 from idp.protocol.response_modes import Sent
+from idp.runtime import chance
 from idp.storage.sessions import SignedIn
 from idp.web import forms, given, language
 from idp.web.errors import send
 from idp.web.forms import Parked
-from idp.web.oidc import asked as asked_pairs
-from idp.web.pages import page
+from idp.web.pages import ends_of, page
 
 blueprint = Blueprint("authorize", __name__)
 DOOR = "authorize.authorize"
@@ -34,9 +33,8 @@ DOOR = "authorize.authorize"
 @blueprint.route("/oauth2/authorize", methods=["GET", "POST"])
 def authorize() -> ResponseReturnValue:
     if request.method == "POST":
-        # A cross-site post brings no cookies: it is parked, and taken up by a GET that does (OIDC Core 3.1.2.1).
-        return redirect(f"{request.path}?parked={forms.seal(Parked(DOOR, asked_pairs.form_pairs()))}", 303)
-    parked = _taken_up()
+        return forms.park_post(DOOR)
+    parked = forms.taken_up(DOOR)
     language.wish(parked.language_wanted)
     server = given.server()
     try:
@@ -58,19 +56,9 @@ def at_once(pairs: Pairs, session_secret: str) -> Answer | None:
     is_settled = isinstance(next_step.decide(facts, now), next_step.Issue)
     if signed_in is None or facts.consent is None or not is_settled:
         return None
-    code = protocol.authorize.make_code(server, asked, signed_in, release, consent=facts.consent, now=now)
-    text = protocol.authorize.seal_code(server, code)
+    code = protocol.authorization_code.make_code(server, asked, signed_in, release, consent=facts.consent, now=now)
+    text = protocol.authorization_code.seal_code(server, code)
     return _redirect(protocol.authorize.success(server, asked, text)) if text else None
-
-
-def _taken_up() -> Parked:
-    """The request of this GET: new, or parked behind a page and bound to this browser; anything else starts anew."""
-    if "parked" not in request.args:
-        return forms.afresh(Parked(DOOR, asked_pairs.query_pairs()))
-    parked = forms.parked_of_page()
-    if parked is None or parked.door != DOOR:
-        raise Refusal("page_expired", "the parked request cannot be read")
-    return parked if forms.is_ours(parked) else forms.afresh(parked)
 
 
 def _next(asked: AuthorizationRequest, parked: Parked) -> ResponseReturnValue:
@@ -101,7 +89,8 @@ def look(asked: AuthorizationRequest, parked: Parked, signed_in: SignedIn | None
         need = consent_rules.need_of(service, release.names, offline=asked.offline)
         with storage.once() as tx:
             consent = storage.consents.find_latest(tx, signed_in.subject.id, service.id, need.kind)
-        hint_names_another = asked.hinted_sub is not None and asked.hinted_sub != sub_at(service, signed_in)
+        wanted = asked.subs_wanted
+        hint_names_another = wanted is not None and sub_at(service, signed_in) not in wanted
     facts = next_step.Facts(
         prompts=asked.prompts,
         max_age=asked.max_age,
@@ -127,18 +116,11 @@ def _issue(
     asked: AuthorizationRequest, signed_in: SignedIn, release: Release, consent: Consent, now: datetime
 ) -> ResponseReturnValue:
     server = given.server()
-    code = protocol.authorize.make_code(
-        server,
-        asked,
-        signed_in,
-        release,
-        consent=consent,
-        now=now,
-    )
-    text = protocol.authorize.seal_code(server, code)
+    code = protocol.authorization_code.make_code(server, asked, signed_in, release, consent=consent, now=now)
+    text = protocol.authorization_code.seal_code(server, code)
     if text is None:
         with storage.begin() as tx:
-            text = protocol.authorize.keep_large_code(tx, server, code)
+            text = protocol.authorization_code.keep_large_code(tx, server, code)
     return send_back(protocol.authorize.success(server, asked, text))
 
 
@@ -147,10 +129,10 @@ def send_back(sent: Sent) -> ResponseReturnValue:
     redirect_answer = _redirect(sent)
     if redirect_answer is not None:
         return send(redirect_answer)
-    parts = urlsplit(sent.redirect_uri)
     return page(
         "sign_in/form_post.html",
-        form_action=[f"{parts.scheme}://{parts.netloc}"],
+        form_action=ends_of(sent.redirect_uri),
+        nonce=chance.new_secret(),
         action=sent.redirect_uri,
         fields=sent.parameters,
     )

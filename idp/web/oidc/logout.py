@@ -4,11 +4,9 @@ from flask import Blueprint, redirect, request
 from flask.typing import ResponseReturnValue
 
 from idp import flows, protocol, storage
-from idp.domain.refusals import Refusal
 from idp.protocol.logout import LogoutRequest
 from idp.web import cookies, forms, given, language
 from idp.web.forms import Parked
-from idp.web.oidc import asked as asked_pairs
 from idp.web.oidc.authorize import sub_at
 
 blueprint = Blueprint("logout", __name__)
@@ -21,8 +19,8 @@ MOST_TOLD = 20
 def logout() -> ResponseReturnValue:
     """Sign out at once where the hint names just this session, else ask (RP-Initiated Logout 2)."""
     if request.method == "POST":
-        return redirect(f"{request.path}?parked={forms.seal(Parked(DOOR, asked_pairs.form_pairs()))}", 303)
-    parked = _taken_up()
+        return forms.park_post(DOOR)
+    parked = forms.taken_up(DOOR)
     language.wish(parked.language_wanted)
     asked = protocol.logout.read(given.server(), parked.pairs)
     signed_in = given.signed_in()
@@ -46,12 +44,3 @@ def leave(asked: LogoutRequest | None, visited: list[str]) -> ResponseReturnValu
         response = forms.go("sign_out.signed_out", Parked("sign_out.signed_out", pairs, given.runtime().clock.now()))
     cookies.forget(response, cookies.SESSION)  # type: ignore[arg-type]
     return response
-
-
-def _taken_up() -> Parked:
-    if "parked" not in request.args:
-        return forms.afresh(Parked(DOOR, asked_pairs.query_pairs()))
-    parked = forms.parked_of_page()
-    if parked is None or parked.door != DOOR:
-        raise Refusal("page_expired", "the parked request cannot be read")
-    return forms.afresh(parked)

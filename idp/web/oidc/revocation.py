@@ -19,8 +19,8 @@ def revoke() -> ResponseReturnValue:
 
 def respond(asked: Asked) -> Answer:
     server = given.server()
-    read = protocol.revocation.read(server, asked)
-    if isinstance(read, Answer):
-        return read
+    presented = protocol.presented_token.read(server, asked)
+    if isinstance(presented, Answer):
+        return presented
     with storage.begin() as tx:
-        return protocol.revocation.answer(tx, server, read)
+        return protocol.revocation.answer(tx, server, presented)

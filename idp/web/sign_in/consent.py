@@ -14,7 +14,7 @@ from idp.storage.sessions import SignedIn
 from idp.web import forms, given, language
 from idp.web.forms import Parked
 from idp.web.oidc import authorize
-from idp.web.pages import asker_of, origins_of, page, person_of
+from idp.web.pages import asker_of, ends_of, page, person_of
 from idp.web.release_texts import not_sent, release_items
 
 blueprint = Blueprint("consent", __name__)
@@ -39,7 +39,7 @@ def consent() -> ResponseReturnValue:
     shown = replace(question.parked, session=signed_in.session.id.hex, shown=_mark(question))
     return page(
         "sign_in/consent.html",
-        form_action=origins_of(asked.service),
+        form_action=ends_of(*asked.service.redirect_uris),
         asker=asker_of(asked.service, asked.redirect_uri),
         person=person_of(signed_in.profile),
         kind=str(need.kind),

@@ -16,7 +16,7 @@ from idp.runtime import chance
 from idp.web import cookies, forms, given, language
 from idp.web.forms import Parked
 from idp.web.oidc import authorize
-from idp.web.pages import Asker, asker_of, origins_of, page
+from idp.web.pages import Asker, asker_of, ends_of, page
 
 blueprint = Blueprint("sign_in", __name__)
 HOME = "home.home"
@@ -183,4 +183,4 @@ def asking(parked: Parked) -> tuple[Asker | None, list[str]]:
         asked = protocol.authorize.read(given.server(), parked.pairs)
     except RefusedAtService:
         return None, []
-    return asker_of(asked.service, asked.redirect_uri), origins_of(asked.service)
+    return asker_of(asked.service, asked.redirect_uri), ends_of(*asked.service.redirect_uris)

@@ -1,7 +1,6 @@
 """Signing out: the question where one must be asked, and the page that says it is done."""
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from flask import Blueprint, redirect, request, url_for
@@ -12,7 +11,7 @@ from idp.protocol.logout import LogoutRequest
 from idp.web import forms, given, language
 from idp.web.forms import Parked
 from idp.web.oidc import logout
-from idp.web.pages import asker_of, page, person_of
+from idp.web.pages import asker_of, ends_of, page, person_of
 
 blueprint = Blueprint("sign_out", __name__)
 OWN = "sign_out.sign_out"
@@ -44,7 +43,7 @@ def sign_out() -> ResponseReturnValue:
         return logout.leave(asked, [service_id.hex for service_id in visited])
     return page(
         "sign_in/sign_out.html",
-        form_action=_ends(asked),
+        form_action=ends_of(asked.redirect_to) if asked is not None and asked.redirect_to else (),
         asker=_asker(asked),
         person=person_of(signed_in.profile),
         parked=forms.seal(parked),
@@ -71,10 +70,3 @@ def _asker(asked: LogoutRequest | None) -> object:
     if asked is None or asked.service is None:
         return None
     return asker_of(asked.service, asked.redirect_to or asked.service.redirect_uris[0])
-
-
-def _ends(asked: LogoutRequest | None) -> list[str]:
-    if asked is None or not asked.redirect_to:
-        return []
-    parts = urlsplit(asked.redirect_to)
-    return [f"{parts.scheme}://{parts.netloc}" if parts.scheme in ("https", "http") else f"{parts.scheme}:"]

@@ -3,9 +3,10 @@
 from flask import Blueprint, Response
 from flask.typing import ResponseReturnValue
 
-from idp import storage
+from idp import flows, storage
 from idp.protocol.answers import json_answer
 from idp.runtime import log
+from idp.runtime.data_keys import Unsealable
 from idp.web import given
 from idp.web.errors import send
 
@@ -20,19 +21,26 @@ def alive() -> ResponseReturnValue:
 
 @blueprint.get("/readyz")
 def ready() -> ResponseReturnValue:
-    """Database, schema and keys: 200 when all are there, else 503 naming what is not."""
+    """Database, schema and keys: 200 when all are there, else 503 naming what is not and why."""
     found = {"database": "ok", "schema": "ok", "keys": "ok"}
     try:
         with storage.once() as tx:
-            step = storage.schema.find_step(tx)
+            step, is_read_only = storage.schema.find_step(tx), storage.is_read_only(tx)
         if step is None or step < storage.schema.NEWEST:
             found["schema"] = "behind"
-        elif not given.runtime().keyring.signing_algorithms():
-            found["keys"] = "missing"
+        else:
+            given.runtime().keyring.signing_algorithms()
+        if is_read_only:
+            found["database"] = "read-only"
+        # A process that came up before its database looks at it here, not at its start.
+        elif given.runtime().settings.is_production and storage.check_durable():
+            found["database"] = "unsafe"
+    except flows.key_care.KeysMissing:
+        found["keys"] = "missing"
     except storage.Unavailable:
         found = dict.fromkeys(found, "unavailable")
-    except LookupError:
-        found["keys"] = "missing"
+    except Unsealable:
+        found["keys"] = "unreadable"
     is_ready = set(found.values()) == {"ok"}
     if not is_ready:
         _log.warning("not ready", **found)
