@@ -17,6 +17,11 @@ from idp.runtime.outbound import Outbound
 from idp.runtime.runtime import Runtime
 from idp.runtime.settings import ROOT, Settings, WrongSetting
 
+_OTHER_MASTER_KEY = (
+    "The master key that keys.master_key_file names does not open the keys of this database: put the key that belongs "
+    "to it there, or name it in keys.previous_master_key_files."
+)
+
 
 def create_app(settings: Settings, *, clock: Clock | None = None, outbound: Outbound | None = None) -> Flask:
     """Build the application; raises WrongSetting when the settings or what they name cannot be used."""
@@ -29,9 +34,8 @@ def create_app(settings: Settings, *, clock: Clock | None = None, outbound: Outb
     Migrate(app, storage.db, directory=str(ROOT / "migrations"), compare_type=True)
     runtime = _runtime(settings, clock or SystemClock(), outbound)
     app.extensions["idp"] = runtime
-    if settings.is_production:
-        with app.app_context():
-            _refuse_unsafe_store()
+    with app.app_context():
+        _refuse_unfit_store(runtime)
     web.mount(app, runtime, Registry(runtime))
     cli.add_commands(app, runtime)
     return app
@@ -67,8 +71,15 @@ def _runtime(settings: Settings, clock: Clock, outbound: Outbound | None) -> Run
     )
 
 
-def _refuse_unsafe_store() -> None:
-    fault = storage.check_durable()
+def _refuse_unfit_store(runtime: Runtime) -> None:
+    """Refuse a database that may lose work or belongs to another master key; one that does not answer is waited for."""
+    try:
+        fault = storage.check_durable() if runtime.settings.is_production else None
+        with storage.once() as tx:
+            if fault is None and not storage.keys.are_opened_by(tx, runtime.keyring):
+                fault = _OTHER_MASTER_KEY
+    except storage.Unavailable:
+        return
     if fault:
         storage.db.engine.dispose()
         raise WrongSetting(fault)

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -156,11 +156,11 @@ def _supervise_apart(binaries: Path, meeting: Path) -> None:
         time.sleep(0.02)
 
 
-class _Server:
-    """One cluster in a folder of its own, started in the foreground as a child of the supervisor."""
+class Server:
+    """One cluster in a folder of its own, whose server runs in the foreground as a child of who starts it."""
 
-    def __init__(self, binaries: Path) -> None:
-        self._binaries = binaries
+    def __init__(self, binaries: Path, options: Mapping[str, str] = OPTIONS) -> None:
+        self._binaries, self._options = binaries, options
         # PostgreSQL refuses to run as root, so root hands the folder to the user that Debian's package made.
         self._as_user: dict[str, Any] = {}
         self._home = Path(tempfile.mkdtemp(prefix="idp-postgres-"))
@@ -171,30 +171,38 @@ class _Server:
 
     def start(self) -> int:
         """Make and start the cluster; gives its port."""
-        data = self._home / "data"
         making = ["initdb", "--no-sync", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8"]
-        self._run([*making, "-D", str(data)]).wait()
-        port = _free_port()
-        options = {**OPTIONS, "port": str(port), "unix_socket_directories": str(self._home)}
+        self._run([*making, "-D", str(self._home / "data")]).wait()
+        self._port = _free_port()
+        self.resume()
+        return self._port
+
+    def resume(self) -> None:
+        """Start the cluster that is there, and wait until it answers."""
+        options = {**self._options, "port": str(self._port), "unix_socket_directories": str(self._home)}
         settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-        self._process = self._run(["postgres", "-D", str(data), *settings])
+        self._process = self._run(["postgres", "-D", str(self._home / "data"), *settings])
         while self._process.poll() is None:
             try:
-                psycopg.connect(host="127.0.0.1", port=port, user="postgres", dbname="postgres").close()
+                psycopg.connect(host="127.0.0.1", port=self._port, user="postgres", dbname="postgres").close()
             except psycopg.OperationalError:
                 time.sleep(0.02)
             else:
-                return port
+                return
         raise SystemExit(f"postgres ended with status {self._process.returncode}")
 
-    def stop(self) -> None:
+    def halt(self, how: signal.Signals = signal.SIGINT) -> None:
+        """End the server and keep its data. SIGINT is a "fast" shutdown, SIGQUIT an immediate one: a crash."""
         if self._process and self._process.poll() is None:
-            self._process.send_signal(signal.SIGINT)  # a "fast" shutdown: open sessions are ended
+            self._process.send_signal(how)
             try:
                 self._process.wait(timeout=15)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
+
+    def stop(self) -> None:
+        self.halt()
         shutil.rmtree(self._home, ignore_errors=True)
 
     def _run(self, command: list[str]) -> subprocess.Popen[bytes]:
@@ -212,7 +220,7 @@ def _free_port() -> int:
 def _supervise(binaries: Path, meeting: Path) -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(1))
-    server, state = _Server(binaries), meeting / "state.json"
+    server, state = Server(binaries), meeting / "state.json"
     try:
         fresh = meeting / "state.new"
         fresh.write_text(json.dumps({"port": server.start(), "supervisor": os.getpid()}))

@@ -21,7 +21,8 @@ def group(runtime: Runtime) -> AppGroup:
         for line in lines:
             click.echo(line)
 
-    @keys.command("revoke")
+    # One kid in 64 begins with a dash, and is no option.
+    @keys.command("revoke", context_settings={"ignore_unknown_options": True})
     @click.argument("kid")
     @refusals_as_sentences
     def revoke(kid: str) -> None:

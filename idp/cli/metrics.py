@@ -1,8 +1,9 @@
 """`flask metrics`: serves the counts of all worker processes to Prometheus, on a port of its own."""
 
 from collections.abc import Callable, Iterable
+from socketserver import ThreadingMixIn
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, make_server
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import click
 from flask import Flask
@@ -13,7 +14,15 @@ from idp.runtime.runtime import Runtime
 from idp.runtime.settings import ROOT
 
 
+class _Server(ThreadingMixIn, WSGIServer):
+    """Whoever opens a connection and says nothing keeps no scrape waiting."""
+
+    daemon_threads = True
+
+
 class _Quiet(WSGIRequestHandler):
+    timeout = 10
+
     def log_message(self, format: str, *args: Any) -> None:
         """Scrapes are not worth a line each."""
 
@@ -36,7 +45,7 @@ def command(app: Flask, runtime: Runtime) -> click.Command:
             start("200 OK", [("Content-Type", media_type)])
             return [body]
 
-        with make_server(host, port, answer, handler_class=_Quiet) as server:
+        with make_server(host, port, answer, server_class=_Server, handler_class=_Quiet) as server:
             click.echo(f"serving http://{host}:{server.server_port}/metrics")
             server.serve_forever()
 

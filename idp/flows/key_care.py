@@ -1,5 +1,6 @@
 """Caring for keys: made on first use, rotated next -> current -> retired, moved to a new master key."""
 
+import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
@@ -16,10 +17,16 @@ from idp.runtime.settings import Settings
 
 # A retired key is published this long after the last token it signed may have been handed out.
 CACHES_FOR: Final = timedelta(hours=24)
+# A key may sign once every process publishes it: they read keys every few seconds, and a key is made before its commit.
+KNOWN_AFTER: Final = timedelta(seconds=15)
+
+
+class KeysMissing(storage.Unavailable):
+    """The database has people, but not the key that makes their `sub`: a new one would make all of them strangers."""
 
 
 def ensure_keys(tx: storage.Tx, keyring: Keyring, now: datetime) -> StoredKeys:
-    """The stored keys; on an empty database they are made, by whichever process comes first."""
+    """The stored keys; on an empty database they are made, by whichever process comes first. Raises KeysMissing."""
     stored = storage.keys.find_stored_keys(tx, keyring)
     if stored is not None:
         return stored
@@ -37,6 +44,8 @@ def ensure_keys(tx: storage.Tx, keyring: Keyring, now: datetime) -> StoredKeys:
     stored = None if is_first else storage.keys.find_stored_keys(tx, keyring)
     if stored is not None:
         return stored
+    if is_first and storage.keys.have_people(tx):
+        raise KeysMissing("the keys are gone from a database with accounts: restore the table keys")
     if not storage.data_keys.list_house_keys(tx, keyring):
         storage.data_keys.insert_data_key(tx, keyring, None, now)
     for alg in signing.ALGORITHMS:
@@ -53,10 +62,16 @@ def ensure_keys(tx: storage.Tx, keyring: Keyring, now: datetime) -> StoredKeys:
 def rotate(tx: storage.Tx, runtime: Runtime, actor: str) -> list[str]:
     """Each algorithm's next key becomes current, the current one retires, a new next one is published.
 
-    The house gets a new data key too. Gives what was done, a line each.
+    The house gets a new data key too. Gives what was done, a line each. Refused while the next key is so young that a
+    process may not publish it yet: a service that met it would look for it in vain.
     """
     now, keyring = runtime.clock.now(), runtime.keyring
+    storage.keys.lock_keys(tx)
     stored = ensure_keys(tx, keyring, now)
+    made_at = storage.keys.find_newest_next(tx)
+    if made_at is not None and timedelta() <= now - made_at < KNOWN_AFTER:
+        rest = math.ceil((made_at + KNOWN_AFTER - now).total_seconds())
+        raise Refusal("too_soon", f"a process may not know the next key yet: rotate in {rest} seconds")
     done = []
     for alg in signing.ALGORITHMS:
         for kid in storage.keys.list_signing_keys(tx, alg, "current"):
@@ -78,6 +93,7 @@ def revoke(tx: storage.Tx, runtime: Runtime, kid: str, actor: str) -> list[str]:
     What it signed is worthless from then on. A current key is replaced by its next one.
     """
     now, keyring = runtime.clock.now(), runtime.keyring
+    storage.keys.lock_keys(tx)
     stored = ensure_keys(tx, keyring, now)
     key = next((key for key in stored.signing if key.kid == kid), None)
     if key is None:
@@ -98,6 +114,7 @@ def revoke(tx: storage.Tx, runtime: Runtime, kid: str, actor: str) -> list[str]:
 def withdraw_old(tx: storage.Tx, runtime: Runtime) -> list[str]:
     """Retired keys that no token and no cache can still need leave the public set; the worker sees to it."""
     now = runtime.clock.now()
+    storage.keys.lock_keys(tx)
     done = []
     for kid in storage.keys.list_retired_before(tx, now - published_for(runtime.settings)):
         storage.keys.set_state(tx, kid, "gone", now)

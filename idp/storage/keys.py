@@ -2,14 +2,15 @@
 
 from datetime import datetime
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import exists, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from idp.runtime.data_keys import Unsealable
 from idp.runtime.keyring import Keyring, StoredKeys
 from idp.runtime.signing import SigningKey
 from idp.storage import data_keys
 from idp.storage.database import Tx
-from idp.storage.tables import keys
+from idp.storage.tables import keys, subjects
 
 SIGNING = "signing"
 PAIRWISE = "pairwise"
@@ -31,10 +32,30 @@ def find_stored_keys(tx: Tx, keyring: Keyring) -> StoredKeys | None:
     return StoredKeys(signing=tuple(signing), pairwise=pairwise, house=house)
 
 
+def are_opened_by(tx: Tx, keyring: Keyring) -> bool:
+    """Whether the keyring's master keys open every stored key; asks only for columns that every schema has."""
+    try:
+        for kid, sealed in tx.execute(select(keys.c.kid, keys.c.private_sealed)):
+            keyring.open("wrap", sealed, _context(kid))
+    except Unsealable:
+        return False
+    return True
+
+
+def lock_keys(tx: Tx) -> None:
+    """Let no other transaction change keys meanwhile: of a rotation and a revocation at once, one sees the other."""
+    tx.execute(select(keys.c.kid).where(keys.c.purpose == PAIRWISE).with_for_update())
+
+
 def list_signing_keys(tx: Tx, alg: str, state: str) -> list[str]:
     """The kids of the signing keys for `alg` in `state`, oldest first."""
     where = (keys.c.purpose == SIGNING, keys.c.alg == alg, keys.c.state == state)
     return list(tx.scalars(select(keys.c.kid).where(*where).order_by(keys.c.created_at)))
+
+
+def have_people(tx: Tx) -> bool:
+    """Whether anybody has an account here, whom only the pairwise key of this database can name to services."""
+    return bool(tx.scalar(select(exists().where(subjects.c.id.is_not(None)))))
 
 
 def insert_key(
@@ -62,6 +83,13 @@ def insert_key(
 def set_state(tx: Tx, kid: str, state: str, now: datetime) -> None:
     moment = {"current": "activated_at", "retired": "retired_at"}.get(state)
     tx.execute(update(keys).where(keys.c.kid == kid).values({"state": state} | ({moment: now} if moment else {})))
+
+
+def find_newest_next(tx: Tx) -> datetime | None:
+    """When the youngest key that does not sign yet was made."""
+    where = (keys.c.purpose == SIGNING, keys.c.state == "next")
+    found: datetime | None = tx.scalar(select(func.max(keys.c.created_at)).where(*where))
+    return found
 
 
 def list_retired_before(tx: Tx, moment: datetime) -> list[str]:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import jwt
+import pytest
 from flask import Flask
 
 from idp.runtime.settings import ROOT
@@ -95,3 +96,9 @@ def test_revoking_an_unknown_key_is_refused_in_one_sentence(type_in: Type) -> No
     done = type_in("keys", "revoke", "khong-co")
     assert done.exit_code == 1
     assert "no published signing key has the kid khong-co" in done.output
+
+
+@pytest.mark.parametrize("kid", ["-aGmZU3e", "--GmZU3e", "-h", "-"])
+def test_a_kid_that_begins_with_a_dash_is_no_option(type_in: Type, kid: str) -> None:
+    done = type_in("keys", "revoke", kid)
+    assert f"no published signing key has the kid {kid}" in done.output

@@ -1,6 +1,7 @@
 """Keys: made once however many processes start, rotated with an overlap, moved to a new master key."""
 
 import threading
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,10 +10,11 @@ from flask import Flask
 from sqlalchemy import text
 
 from idp import storage
+from idp.domain.refusals import Refusal
 from idp.flows import key_care
 from idp.runtime import chance, signing
 from idp.runtime.data_keys import Unsealable
-from idp.runtime.keyring import Keyring, Master, StoredKeys, read_masters
+from idp.runtime.keyring import FRESH_FOR, Keyring, Master, StoredKeys, read_masters
 from idp.runtime.runtime import Runtime
 from idp.runtime.settings import ROOT
 from tests.builders import NUMBERS, a_citizen, sign_in
@@ -88,6 +90,30 @@ def test_two_processes_that_start_at_once_make_one_set_and_agree_on_it(keyless: 
         assert events()["key.made"] - before == 4
 
 
+def test_in_a_database_with_people_the_keys_that_make_their_sub_are_never_made_anew(app: Flask) -> None:
+    a_citizen(app)
+    runtime: Runtime = app.extensions["idp"]
+    with app.app_context():
+        with storage.begin() as tx:
+            tx.execute(storage.db.metadata.tables["keys"].delete())
+        runtime.keyring.forget()
+        with pytest.raises(key_care.KeysMissing):
+            runtime.keyring.signing_algorithms()
+        assert rows_of("keys") == []
+
+
+def test_lost_signing_keys_are_made_anew_and_no_sub_changes(app: Flask) -> None:
+    citizen = a_citizen(app)
+    runtime: Runtime = app.extensions["idp"]
+    with app.app_context():
+        before = runtime.keyring.pairwise_sub("nhom", citizen.id)
+        with storage.begin() as tx:
+            tx.execute(text("DELETE FROM keys WHERE purpose = 'signing'"))
+        runtime.keyring.forget()
+        assert runtime.keyring.signing_algorithms() == ["ES256", "RS256"]
+        assert runtime.keyring.pairwise_sub("nhom", citizen.id) == before
+
+
 # -- rotation ------------------------------------------------------------------------------------------------------
 
 
@@ -141,17 +167,62 @@ def test_a_key_is_published_before_it_signs_and_as_long_as_its_tokens_may_be_che
     assert following in published()
 
 
+def test_a_key_too_young_to_be_known_everywhere_does_not_sign_yet(runtime: Runtime, clock: FixedClock) -> None:
+    rotate(runtime)
+    before = rows_of("keys")
+    clock.advance(seconds=4.5)
+    with pytest.raises(Refusal) as refused:
+        rotate(runtime)
+    assert refused.value.detail == "a process may not know the next key yet: rotate in 11 seconds"
+    assert rows_of("keys") == before
+    clock.advance(seconds=10.5)
+    assert rotate(runtime)
+
+
+def test_a_key_is_known_everywhere_before_it_may_sign() -> None:
+    assert key_care.KNOWN_AFTER.total_seconds() >= 2 * FRESH_FOR
+
+
+@pytest.mark.parametrize("first", ["rotate", "revoke"])
+def test_a_rotation_and_a_revocation_at_once_leave_one_signer_and_never_the_leaked_key(
+    app: Flask, runtime: Runtime, first: str
+) -> None:
+    [leaked] = kids(runtime, "current")
+    deeds = {
+        "rotate": lambda tx: key_care.rotate(tx, runtime, "the tests"),
+        "revoke": lambda tx: key_care.revoke(tx, runtime, leaked, "the tests"),
+    }
+    earlier = deeds.pop(first)
+    [later] = deeds.values()
+
+    def do_later() -> None:
+        # After a revocation the next key is new, so that the rotation is refused.
+        with suppress(Refusal), app.app_context(), storage.begin() as tx:
+            later(tx)
+
+    second = threading.Thread(target=do_later)
+    with storage.begin() as tx:
+        earlier(tx)
+        second.start()
+        while tx.dialect.name == "postgresql" and not is_somebody_waiting():
+            assert second.is_alive()
+    second.join()
+    assert leaked in kids(runtime, "gone")
+    assert (len(kids(runtime, "current")), len(kids(runtime, "next"))) == (1, 1)
+
+
 def test_a_retired_key_outlives_every_token_it_signed_and_every_cache(runtime: Runtime) -> None:
     tokens = runtime.settings.tokens
     longest = max(tokens.id_token_for, tokens.access_token_for)
     assert key_care.published_for(runtime.settings) >= timedelta(seconds=longest) + timedelta(hours=24)
 
 
-def test_pairwise_identifiers_survive_every_rotation(runtime: Runtime, app: Flask) -> None:
+def test_pairwise_identifiers_survive_every_rotation(runtime: Runtime, app: Flask, clock: FixedClock) -> None:
     citizen = a_citizen(app)
     before = runtime.keyring.pairwise_sub("nhom", citizen.id)
     for _ in range(3):
         rotate(runtime)
+        clock.advance(seconds=key_care.KNOWN_AFTER.total_seconds())
     assert runtime.keyring.pairwise_sub("nhom", citizen.id) == before
 
 

@@ -3,6 +3,7 @@
 import base64
 import threading
 from datetime import UTC, datetime
+from hashlib import sha256
 from uuid import UUID
 
 import pytest
@@ -188,6 +189,15 @@ def test_oidc_core_8_1_pairwise_identifiers_differ_by_sector_person_and_kind_and
     assert len(set(made)) == 5
     assert {len(each) for each in made} == {43}
     assert not [each for each in made if ONE.hex in each or str(ONE) in each]
+
+
+def test_a_secret_is_kept_as_a_keyed_digest_that_outlasts_a_change_of_the_master_key() -> None:
+    kept = ring(OLD).secret_digest("mật khẩu")
+    assert ring(NEW, OLD).secret_digest("mật khẩu") == kept != ring(OLD).secret_digest("mật khẩu ")
+    assert kept != sha256("mật khẩu".encode()).digest(), "a stolen database alone must not do for trying secrets out"
+    shelf = Shelf()
+    shelf.stored = StoredKeys(signing=(), pairwise=b"q" * 32, house=(HOUSE,))
+    assert ring(OLD, shelf=shelf).secret_digest("mật khẩu") != kept
 
 
 def test_stored_keys_are_read_once_and_again_after_fresh_for() -> None:

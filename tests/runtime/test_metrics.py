@@ -41,6 +41,23 @@ def test_two_processes_count_together(tmp_path: Path) -> None:
     assert value(text, "idp_database_up") == 1
 
 
+STRANGER = """
+import sys
+from pathlib import Path
+from idp.runtime.metrics import Metrics
+counted = Metrics(sys.argv[1], Path("/"))
+for number in range(50):
+    counted.answered("none", f"FOO{number}", 405, 0.001)
+"""
+
+
+def test_methods_that_strangers_make_up_are_one_label(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", STRANGER, str(tmp_path)], check=True, cwd=ROOT, timeout=60)
+    text = metrics.exposition(tmp_path, {})[0].decode()
+    assert value(text, 'idp_requests_total{endpoint="none",method="other",status="405"}') == 50
+    assert text.count("idp_requests_total{") == 1
+
+
 def test_without_a_folder_nothing_is_counted(tmp_path: Path) -> None:
     off = Metrics("", tmp_path)
     off.answered("x", "GET", 200, 0.1)

@@ -14,6 +14,8 @@ from idp.domain.accounts import SubjectKind
 from idp.domain.names import fold_words
 from idp.domain.sessions import EndReason
 from idp.runtime.data_keys import Unsealable
+from idp.runtime.keyring import Keyring, read_masters
+from idp.runtime.settings import WrongSetting
 from idp.storage import rewrap, tables
 from tests.doubles import FixedClock
 from tests.storage.house import House, Person
@@ -31,6 +33,9 @@ def restart(make_app: Callable[..., Flask], store_url: str, clock: FixedClock, t
     """
     (tmp_path / "old").write_text(OLD)
     (tmp_path / "new").write_text(NEW)
+    with make_app(store_url).app_context(), storage.begin() as tx:
+        tx.execute(tables.keys.delete())
+        tx.execute(tables.data_keys.delete())
     begun: list[House] = []
 
     def start(current: str, *previous: str) -> House:
@@ -41,9 +46,6 @@ def restart(make_app: Callable[..., Flask], store_url: str, clock: FixedClock, t
         )
         app.app_context().push()
         if not begun:
-            with storage.begin() as tx:
-                tx.execute(tables.keys.delete())
-                tx.execute(tables.data_keys.delete())
             app.extensions["idp"].keyring.public_key_set()  # made outside any deed, as the migration does
         begun.append(House(app, clock))
         return begun[-1]
@@ -166,13 +168,15 @@ def test_everything_opens_and_is_found_before_during_and_after(restart: Restart)
     assert parcel.body["subject"] == people[0].id.hex
 
 
-def test_without_the_old_key_nothing_opens_before_the_rewrap(restart: Restart) -> None:
+def test_without_the_old_key_nothing_opens_before_the_rewrap(
+    restart: Restart, clock: FixedClock, tmp_path: Path
+) -> None:
     people = settle(restart("old"))
-    alone = restart("new")
-    with pytest.raises(Unsealable):
-        alone.keyring.public_key_set()
+    alone = Keyring(read_masters(str(tmp_path / "new"), [], root=tmp_path, development=True), clock, pytest.fail)
     with storage.begin() as tx, pytest.raises(Unsealable):
-        storage.data_keys.find_data_key(tx, alone.keyring, people[0].id)
+        storage.data_keys.find_data_key(tx, alone, people[0].id)
+    with pytest.raises(WrongSetting, match=r"keys\.previous_master_key_files"):
+        restart("new")
 
 
 def test_a_second_run_renews_nothing(restart: Restart) -> None:
