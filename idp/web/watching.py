@@ -7,8 +7,6 @@ from flask import Flask, Response, g, request
 from idp.runtime import chance, log
 from idp.web import given
 
-_log = log.get(__name__)
-
 
 def begin() -> None:
     """Give the request its id, and start its clock."""
@@ -19,11 +17,12 @@ def begin() -> None:
 def note(endpoint: str, method: str, path: str, status: int) -> None:
     seconds = time.perf_counter() - g.began
     given.runtime().metrics.answered(endpoint, method, status, seconds)
-    _log.info(
+    log.write_plain(
+        __name__,
         "answered",
         request=g.request_id,
-        method=method,
-        path=path[:200],
+        method=log.scrub(method),
+        path=log.scrub(path[:200]),
         status=status,
         ms=round(seconds * 1000, 1),
     )

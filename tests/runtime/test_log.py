@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -186,6 +187,20 @@ def test_each_entry_is_one_line_of_json(written: io.StringIO) -> None:
     assert ours["nothing"] is None
     assert str(ours["timestamp"]).endswith("Z")
     assert theirs["event"] == "a message of 2"
+
+
+def test_a_plain_line_is_like_the_others(written: io.StringIO) -> None:
+    log.get("idp.test").info("answered", path="/oauth2/token", status=200, ms=0.5)
+    log.write_plain("idp.test", "answered", path="/oauth2/token", status=200, ms=0.5)
+    moment = r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"
+    long, short = (re.sub(moment, "", line) for line in written.getvalue().splitlines())
+    assert short == long
+
+
+def test_a_plain_line_keeps_to_the_level(written: io.StringIO) -> None:
+    log.configure("warning")
+    log.write_plain("idp.test", "answered")
+    assert written.getvalue() == ""
 
 
 def test_what_is_bound_to_the_request_stands_on_every_line(written: io.StringIO) -> None:

@@ -41,6 +41,20 @@ def test_it_runs_in_the_transaction_it_is_given(house: House) -> None:
 
 
 @pytest.mark.postgres
+def test_one_plan_serves_all_values(postgres_house: House) -> None:
+    """Of a statement over partitions too, which PostgreSQL would otherwise plan anew at each execution."""
+    house = postgres_house
+    session = house.session(house.person(), "cookie")
+    service = house.service()
+    for _ in range(7):
+        house.exchange(house.code(session, service))
+    with storage.once() as tx:
+        plans = tx.execute(text("SELECT sum(generic_plans), sum(custom_plans) FROM pg_prepared_statements")).one()
+    assert plans[0] >= 7
+    assert plans[1] == 0
+
+
+@pytest.mark.postgres
 def test_an_error_is_sqlalchemys_and_keeps_the_values_to_itself(postgres_house: House) -> None:
     with pytest.raises(DBAPIError) as failed, storage.once() as tx:
         _DIVIDE.find(tx, {"first": 41_000_013, "second": 0})
