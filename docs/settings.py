@@ -11,17 +11,17 @@ from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "operate" / "settings.md"
-PROFILES = ("development", "production", "testing")
+PROFILES = ("development", "interop", "production", "testing")
 HEAD = """\
 # Settings
 
 Made from `config/default.toml` by `docs/settings.py`; change the comments there, not this page.
 
 Read once at start, in this order, the later over the earlier: `config/default.toml`, `config/PROFILE.toml`, the
-environment. `IDP_PROFILE` names the profile: `development` (the default), `testing` or `production`. In the environment
-lists are separated by commas, and `true`, `false`, `1`, `0` are flags. A setting that is unknown, missing, of the wrong
-type or unsafe in production refuses to start with one sentence that names it. Secrets are not settings: the master key
-is a file.
+environment. `IDP_PROFILE` names the profile: `development` (the default), `testing`, `interop` (for [foreign test
+suites](foreign-suites.md)) or `production`. In the environment lists are separated by commas, and `true`, `false`, `1`,
+`0` are flags. A setting that is unknown, missing, of the wrong type or unsafe in production refuses to start with one
+sentence that names it. Secrets are not settings: the master key is a file.
 """
 
 

@@ -57,14 +57,14 @@ def _runtime(settings: Settings, clock: Clock, outbound: Outbound | None) -> Run
         with storage.begin() as tx:
             return key_care.ensure_keys(tx, ring, clock.now())
 
-    gate = Gate(settings.server.at_work, settings.server.under_way)
+    gate = Gate(settings.server.at_work, settings.server.under_way, settings.server.threads)
     door = outbound or Outbound(settings.outbound, log_exemptions=settings.is_production)
     return Runtime(
         settings=settings,
         clock=clock,
         keyring=Keyring(masters, clock, load),
         outbound=door,
-        foreign_keys=ForeignKeys(door, clock),
+        foreign_keys=ForeignKeys(door, clock, gate),
         metrics=Metrics(settings.metrics.folder, ROOT),
         gate=gate,
         hash_slots=HashSlots(settings.passwords.hash_slots, settings.passwords.hash_queue, gate),

@@ -4,11 +4,15 @@ import multiprocessing
 
 import click
 from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.server import Server
 
 from idp.runtime.settings import Settings
 
 RESPAWN_PAUSE = 1.0
+# Milliseconds for a request's head, which holds no thread, and for the next request on a connection that is kept. For a
+# body Granian knows no limit in time: docs/operate/install.md says what that leaves open.
+HEAD_WITHIN = 30_000
 
 
 def command(settings: Settings) -> click.Command:
@@ -30,6 +34,7 @@ def command(settings: Settings) -> click.Command:
             # Whether somebody must wait is ours to say (server.under_way), not the socket's.
             backpressure=server.backlog,
             http=HTTPModes.http1,  # what proxies speak to those behind them
+            http1_settings=HTTP1Settings(header_read_timeout=HEAD_WITHIN),
             websockets=False,
             respawn_failed_workers=True,
             respawn_interval=RESPAWN_PAUSE,

@@ -10,6 +10,8 @@ from typing import Final
 LEEWAY: Final = timedelta(seconds=60)
 LONGEST_LIFE: Final = timedelta(minutes=15)
 LONGEST_JTI: Final = 255
+# The last second of the year 9999: no calendar of ours goes further.
+LAST_SECOND: Final = 253_402_300_799
 
 
 class BadAssertion(Exception):
@@ -25,7 +27,7 @@ def check(claims: Mapping[str, object], client_id: str, audiences: Collection[st
     if not isinstance(named, list) or not any(one in audiences for one in named if isinstance(one, str)):
         raise BadAssertion("aud of the assertion must be the issuer or the token endpoint (RFC 7523 3)")
     expires_at = _moment(claims.get("exp"), "exp")
-    if expires_at is None or now >= expires_at + LEEWAY:
+    if expires_at is None or now - LEEWAY >= expires_at:
         raise BadAssertion("exp of the assertion is missing or past (RFC 7523 3)")
     if expires_at > now + LONGEST_LIFE + LEEWAY:
         raise BadAssertion("exp of the assertion is too far away: 15 minutes at most (RFC 7523 3)")
@@ -33,15 +35,21 @@ def check(claims: Mapping[str, object], client_id: str, audiences: Collection[st
         moment = _moment(claims.get(name), name)
         if moment is not None and moment > now + LEEWAY:
             raise BadAssertion(f"{name} of the assertion lies in the future (RFC 7523 3)")
-    jti = claims.get("jti")
+    _check_jti(claims.get("jti"))
+    return expires_at + LEEWAY
+
+
+def _check_jti(jti: object) -> None:
+    """It is kept, so it must be a text that can be: JSON also writes halves of characters, and NUL."""
     if not isinstance(jti, str) or not 0 < len(jti) <= LONGEST_JTI:
         raise BadAssertion("jti of the assertion is missing or too long (OIDC Core 9)")
-    return expires_at + LEEWAY
+    if "\0" in jti or any("\ud800" <= each <= "\udfff" for each in jti):
+        raise BadAssertion("jti of the assertion is no text (RFC 7519 4.1.7)")
 
 
 def _moment(value: object, name: str) -> datetime | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 2**40:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= LAST_SECOND:
         raise BadAssertion(f"{name} of the assertion is no time (RFC 7519 2)")
     return datetime.fromtimestamp(value, UTC)

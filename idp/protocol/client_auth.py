@@ -155,7 +155,7 @@ def _prove_by_assertion(
     method = service.token_endpoint_auth_method
     try:
         if method == "client_secret_jwt":
-            claims = foreign_keys.verify_with_secret(assertion, registry.find_shared_secret(service) or b"")
+            claims = _verify_with_secret(registry, service, assertion)
         else:
             registered = service.token_endpoint_auth_signing_alg
             algorithms = (registered,) if registered else PRIVATE_ALGORITHMS
@@ -168,6 +168,18 @@ def _prove_by_assertion(
         raise InvalidClientError(description=str(bad), status_code=401) from None
     used = method if method in ASSERTION_METHODS else "private_key_jwt"
     return Proof(Client(service), used, str(claims["jti"]), expires_at)
+
+
+def _verify_with_secret(registry: Registry, service: RelyingService, assertion: str) -> dict[str, Any]:
+    """The claims of an assertion made with the shared secret; raises Unsealable, as fast where there is no secret.
+
+    Without one anybody could sign: with nothing.
+    """
+    secret = registry.find_shared_secret(service)
+    claims = foreign_keys.verify_with_secret(assertion, secret or _NOBODY)
+    if not secret:
+        raise Unsealable
+    return claims
 
 
 def _read_basic(authorization: str) -> tuple[str, str]:

@@ -2,20 +2,23 @@
 
 RFC 7517. A fetched set is kept for a while and fetched again when a key id is unknown, but never more often than every
 `PAUSE` seconds, so that no stranger's token makes us hammer anybody. A failing address is left alone as long. One
-caller at a time fetches an address, and few addresses are fetched at a time: slow ones cannot hold all workers.
+caller at a time fetches an address, few addresses are fetched at a time, and few callers wait for any: slow ones hold
+no place at work, and few of those who may be inside. Whoever comes beyond is judged by what is known already.
 """
 
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from threading import Event, Lock
+from threading import BoundedSemaphore, Event, Lock
 from typing import Any, Final
 
 import jwt
 import orjson
+from jwt.utils import base64url_decode
 
 from idp.runtime.clock import Clock
 from idp.runtime.data_keys import Unsealable
+from idp.runtime.gate import Gate
 from idp.runtime.outbound import Outbound, OutboundFailure
 from idp.runtime.signing import read_unverified_header
 
@@ -25,11 +28,18 @@ PAUSE: Final = 30.0
 STALE_FOR: Final = 3600.0
 PATIENCE: Final = 1.0
 MOST_AT_ONCE: Final = 4
+# Of the requests that may be inside, one in so many may wait for another party's server.
+WAITING_SHARE: Final = 4
 ROOM: Final = 500
 MOST_KEYS: Final = 50
+# Keys of a set that one token is tried with: each try costs a signature's check before anything is proved.
+MOST_TRIED: Final = 4
+KEY_TYPES: Final = {"RS": "RSA", "PS": "RSA", "ES": "EC", "Ed": "OKP"}
 # In base64url characters: 2048 bits and 8192 bits.
 SHORTEST_MODULUS: Final = 342
 LONGEST_PART: Final = 1366
+# A check with an exponent as long as the modulus takes some hundred times as long as one with the usual 65537.
+LARGEST_EXPONENT: Final = 2**32 - 1
 _DECODER: Final = jwt.PyJWT(
     {"verify_exp": False, "verify_aud": False, "verify_iat": False, "verify_nbf": False, "verify_sub": False}
 )
@@ -51,8 +61,9 @@ NOTHING: Final = Fetched(-KEPT_FOR, -STALE_FOR, ())
 
 
 class ForeignKeys:
-    def __init__(self, outbound: Outbound, clock: Clock) -> None:
-        self._outbound, self._clock = outbound, clock
+    def __init__(self, outbound: Outbound, clock: Clock, gate: Gate) -> None:
+        self._outbound, self._clock, self._gate = outbound, clock, gate
+        self._waiting = BoundedSemaphore(max(1, gate.under_way // WAITING_SHARE))
         self._lock = Lock()
         self._fetched: OrderedDict[str, Fetched] = OrderedDict()
         self._flying: dict[str, Event] = {}
@@ -71,9 +82,7 @@ class ForeignKeys:
         if not isinstance(alg, str) or alg not in algorithms:
             raise Unsealable
         for keys in self._sets(jwks, jwks_uri, kid):
-            for key in keys:
-                if kid is not None and key.get("kid") not in (None, kid):
-                    continue
+            for key in _candidates(keys, alg, kid):
                 claims = _verified(token, key, alg)
                 if claims is not None:
                     return claims
@@ -96,15 +105,23 @@ class ForeignKeys:
             if 0 <= now - known.tried_at < (PAUSE if force or not known.keys else KEPT_FOR):
                 return known.keys
             flying = self._flying.get(uri)
-            if flying is None:
-                if len(self._flying) >= MOST_AT_ONCE:
-                    return known.keys
-                landed = self._flying[uri] = Event()
-        if flying is not None:
-            # Whoever waits longer than this for somebody else's slow server waits for nothing.
-            flying.wait(PATIENCE)
-            with self._lock:
-                return self._fetched.get(uri, NOTHING).keys
+            is_crowded = flying is None and len(self._flying) >= MOST_AT_ONCE
+            if is_crowded or not self._waiting.acquire(blocking=False):
+                return known.keys if now - known.good_at < STALE_FOR else ()
+            landed = flying or self._flying.setdefault(uri, Event())
+        try:
+            with self._gate.step_aside():
+                return self._wait_for(uri, flying) if flying else self._fly(uri, known, now, landed)
+        finally:
+            self._waiting.release()
+
+    def _wait_for(self, uri: str, flying: Event) -> Keys:
+        # Whoever waits longer than this for somebody else's slow server waits for nothing.
+        flying.wait(PATIENCE)
+        with self._lock:
+            return self._fetched.get(uri, NOTHING).keys
+
+    def _fly(self, uri: str, known: Fetched, now: float, landed: Event) -> Keys:
         try:
             return self._fetch(uri, known, now)
         finally:
@@ -156,10 +173,21 @@ def _keys_of(document: object) -> Keys:
     return tuple(key for key in keys[:MOST_KEYS] if isinstance(key, Mapping) and key.get("use", "sig") == "sig")
 
 
+def _candidates(keys: Keys, alg: str, kid: object) -> Keys:
+    """The few keys that may have made a signature: those of the named id first, then those without one."""
+    named = [key for key in keys if kid is None or key.get("kid") in (None, kid)]
+    fitting = [key for key in named if _fits(key, alg)]
+    return tuple(sorted(fitting, key=lambda key: key.get("kid") != kid)[:MOST_TRIED])
+
+
+def _fits(jwk: Mapping[str, Any], alg: str) -> bool:
+    """Whether a key is for this algorithm and sound. One with its private part is known to all (RFC 7517 9.2)."""
+    is_for_it = jwk.get("kty") == KEY_TYPES.get(alg[:2]) and jwk.get("alg", alg) == alg
+    return is_for_it and "d" not in jwk and _has_sound_size(jwk)
+
+
 def _verified(token: str, jwk: Mapping[str, Any], alg: str) -> dict[str, Any] | None:
-    """The claims if this key made the signature; a symmetric key in a public set is no key."""
-    if jwk.get("kty") == "oct" or jwk.get("alg", alg) != alg or not _has_sound_size(jwk):
-        return None
+    """The claims if this key made the signature."""
     try:
         key = jwt.PyJWK(dict(jwk), algorithm=alg).key
         claims: dict[str, Any] = _DECODER.decode(token, key, algorithms=[alg])
@@ -169,8 +197,21 @@ def _verified(token: str, jwk: Mapping[str, Any], alg: str) -> dict[str, Any] | 
 
 
 def _has_sound_size(jwk: Mapping[str, Any]) -> bool:
-    """RSA of 2048 bits at least (RFC 7518 3.3), and of 8192 at most, because a larger one costs us too much."""
+    """RSA of 2048 bits at least (RFC 7518 3.3), and of 8192 at most, because a larger one costs us too much.
+
+    For the same reason its public exponent has 32 bits at most; an even one, or 1, makes no signature at all.
+    """
     texts = [value for name, value in jwk.items() if name in ("n", "e", "x", "y")]
     if not all(isinstance(text, str) and len(text) <= LONGEST_PART for text in texts):
         return False
-    return jwk.get("kty") != "RSA" or len(str(jwk.get("n", ""))) >= SHORTEST_MODULUS
+    if jwk.get("kty") != "RSA":
+        return True
+    return len(jwk.get("n", "")) >= SHORTEST_MODULUS and _is_sound_exponent(jwk.get("e", ""))
+
+
+def _is_sound_exponent(text: str) -> bool:
+    try:
+        exponent = int.from_bytes(base64url_decode(text), "big")
+    except ValueError:
+        return False
+    return 3 <= exponent <= LARGEST_EXPONENT and exponent % 2 == 1

@@ -1,8 +1,9 @@
 """How many requests a process works on at once, how many more may wait, and who is told to come back.
 
 A process has more threads than it may work with: those beyond wait here for their turn, and one that finds the waiting
-room full is told so at once. Whoever waits for something slow that needs no processor of ours (a password's hash, which
-has slots of its own) gives its place at work to another meanwhile.
+room full is told so at once. Whoever waits for something slow that needs no processor of ours (a password's hash, keys
+at another party's address) gives its place at work to another meanwhile. A request whose body is still on its way is
+not inside: it holds a thread and nothing else, and of those there are always some that it may not hold.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,26 +16,34 @@ class Crowded(Exception):
 
 
 class Gate:
-    """`at_work` requests are worked on at once, `under_way` in all may be inside."""
+    """`at_work` requests are worked on at once, `under_way` in all may be inside, of a process with so many `threads`.
 
-    def __init__(self, at_work: int, under_way: int) -> None:
+    Of the threads beyond `under_way` a quarter only ever tells somebody to come back. Of the others, bodies on their
+    way may hold what those inside leave, but never those of `at_work` requests and of as many that wait for their turn.
+    """
+
+    def __init__(self, at_work: int, under_way: int, threads: int) -> None:
+        self.under_way = under_way
         self._places = Semaphore(at_work)
-        self._most, self._inside = under_way, 0
+        self._inside = self._receiving = 0
+        most = threads - max(1, (threads - under_way) // 4)
+        self._most_in_all, self._most_receiving = most, most - min(2 * at_work, most // 2)
         self._lock = Lock()
         self._mine = local()
 
     @contextmanager
-    def enter(self, first: Callable[[], object] = lambda: None) -> Iterator[None]:
-        """Work on a request, once it is its turn; raises Crowded at once when too many are inside.
+    def enter(self, receive: Callable[[], object] | None = None) -> Iterator[None]:
+        """Work on a request, once it is its turn; raises Crowded at once when too many are inside, or on their way.
 
-        `first` is done inside, but before a place is taken: what may take long and needs no processor of ours.
+        `receive` reads its body, for which its sender may take as long as it likes.
         """
+        if receive is not None:
+            self._wait_for(receive)
         with self._lock:
-            if self._inside >= self._most:
+            if self._inside >= self.under_way or self._is_full():
                 raise Crowded
             self._inside += 1
         try:
-            first()
             with self._places:
                 self._mine.is_at_work = True
                 try:
@@ -44,6 +53,20 @@ class Gate:
         finally:
             with self._lock:
                 self._inside -= 1
+
+    def _wait_for(self, receive: Callable[[], object]) -> None:
+        with self._lock:
+            if self._receiving >= self._most_receiving or self._is_full():
+                raise Crowded
+            self._receiving += 1
+        try:
+            receive()
+        finally:
+            with self._lock:
+                self._receiving -= 1
+
+    def _is_full(self) -> bool:
+        return self._inside + self._receiving >= self._most_in_all
 
     @contextmanager
     def step_aside(self) -> Iterator[None]:

@@ -9,7 +9,7 @@ pairwise key and the house's own data keys are rows, sealed under `wrap`, read a
 import base64
 import hmac
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -189,12 +189,17 @@ class Keyring:
                 return key.sign(claims, typ)
         raise LookupError(f"no current signing key for {alg}")
 
-    def read_own(self, token: str, *, typ: str = "JWT") -> dict[str, Any]:
-        """The claims of a JWT that this provider signed with this `typ`, expired or not; raises Unsealable."""
+    def read_own(self, token: str, *, typ: str = "JWT", having: Iterable[str] = ()) -> dict[str, Any]:
+        """The claims of a JWT that this provider signed with this `typ`, expired or not; raises Unsealable.
+
+        `having` are the claims by which one kind of token is told from others of the same `typ` (RFC 8725 3.12).
+        """
         header = read_unverified_header(token)
         for key in self._fresh().signing:
             if key.kid == header.get("kid") and key.alg == header.get("alg") and header.get("typ") == typ:
-                return key.verify(token)
+                said = key.verify(token)
+                if said.keys() >= set(having):
+                    return said
         raise Unsealable
 
     def public_key_set(self) -> dict[str, list[dict[str, str]]]:

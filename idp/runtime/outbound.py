@@ -2,16 +2,16 @@
 
 The address that was checked is the address that is connected to, so that a name that changes its answer between check
 and use (DNS rebinding) reaches nothing. Hosts in `outbound.allowed_hosts` are exempt, by name. `outbound.timeout`
-bounds the whole of a call but the look-up of the name, however slowly the other side drips.
+bounds the whole of a call, the look-up of the name included, however slowly the other side drips.
 """
 
 import ipaddress
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from threading import Lock, Timer
+from threading import BoundedSemaphore, Lock, Thread, Timer
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
@@ -27,8 +27,14 @@ from idp.runtime import log
 from idp.runtime.settings import Outbound as OutboundSettings
 
 _CHUNK: Final = 4096
+# More than a worker's deliveries or a web process's fetches at a time, so that only look-ups that hang reach it.
+MOST_LOOK_UPS: Final = 32
 _TOO_LONG: Final = "the answer takes too long"
 _log = log.get(__name__)
+
+
+# Asks the name service: host and port to what `socket.getaddrinfo` gives; OSError or UnicodeError for an unknown one.
+LookUp = Callable[[str, int], Iterable[tuple[Any, ...]]]
 
 
 class OutboundFailure(Exception):
@@ -43,9 +49,12 @@ class Answer:
 
 
 class Outbound:
-    def __init__(self, settings: OutboundSettings, *, log_exemptions: bool = False) -> None:
+    def __init__(
+        self, settings: OutboundSettings, *, log_exemptions: bool = False, look_up: LookUp | None = None
+    ) -> None:
         self._settings = settings
         self._log_exemptions = log_exemptions
+        self._names = _Names(look_up or _look_up)
 
     def get(self, url: str) -> Answer:
         """Fetch `url`; raises OutboundFailure."""
@@ -68,14 +77,14 @@ class Outbound:
             raise OutboundFailure("only https addresses are called")
         if parts.username or parts.password:
             raise OutboundFailure("an address with a user name is not called")
-        address = _resolve(host, port, exempt)
         with requests.Session() as session, _Deadline(self._settings.timeout) as deadline:
+            address = _choose(self._names.find(host, port, deadline), exempt)
             session.trust_env = False
             session.mount("https://", _PinnedAdapter(address, host, self._settings.ca_bundle, deadline))
             session.mount("http://", _PinnedAdapter(address, host, "", deadline))
             try:
                 with session.request(
-                    method, url, data=form, allow_redirects=False, stream=True, timeout=self._settings.timeout
+                    method, url, data=form, allow_redirects=False, stream=True, timeout=deadline.left()
                 ) as response:
                     body = self._read(response)
                     answer = Answer(response.status_code, dict(response.headers), body)
@@ -94,11 +103,48 @@ class Outbound:
         return body
 
 
-def _resolve(host: str, port: int, exempt: bool) -> str:
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        raise OutboundFailure("the host is not known") from None
+class _Names:
+    """The name service behind a time-out, which the system's resolver does not know.
+
+    Each look-up has a thread of its own. Nothing can end one that hangs: who asked goes on when its time is over, the
+    thread stays, and no more than MOST_LOOK_UPS do.
+    """
+
+    def __init__(self, look_up: LookUp) -> None:
+        self._look_up, self._places = look_up, BoundedSemaphore(MOST_LOOK_UPS)
+
+    def find(self, host: str, port: int, deadline: "_Deadline") -> list[tuple[Any, ...]]:
+        """What the name service says, at least one line; raises OutboundFailure."""
+        if not self._places.acquire(blocking=False):
+            raise OutboundFailure("too many names are being looked up")
+        found: list[tuple[Any, ...]] = []
+        thread = Thread(target=self._ask, args=(host, port, found), name="look-up", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            self._places.release()
+            raise OutboundFailure("no name can be looked up") from None
+        thread.join(deadline.left())
+        if thread.is_alive():
+            raise OutboundFailure(_TOO_LONG)
+        if not found:
+            raise OutboundFailure("the host is not known")
+        return found
+
+    def _ask(self, host: str, port: int, found: list[tuple[Any, ...]]) -> None:
+        try:
+            with suppress(OSError, UnicodeError):
+                found += self._look_up(host, port)
+        finally:
+            self._places.release()
+
+
+def _look_up(host: str, port: int) -> Iterable[tuple[Any, ...]]:
+    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+
+
+def _choose(found: Iterable[tuple[Any, ...]], exempt: bool) -> str:
+    """The address that is called: a public one, unless the name is exempt."""
     addresses = {ipaddress.ip_address(str(sockaddr[0]).split("%")[0]) for *_, sockaddr in found}
     for address in sorted(addresses, key=lambda each: (each.version, int(each))):
         if exempt or _is_public(address):
@@ -137,6 +183,10 @@ class _Deadline:
 
     def is_over(self) -> bool:
         return time.monotonic() >= self._over_at
+
+    def left(self) -> float:
+        """Seconds, never less than a moment: nought would mean something else to those that are given it."""
+        return max(0.001, self._over_at - time.monotonic())
 
     def hold(self, connected: socket.socket) -> None:
         """Watch over a connection, by a descriptor of its own, since TLS takes the socket's away."""

@@ -9,6 +9,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
@@ -94,6 +95,7 @@ class Registration:
 @dataclass(frozen=True, slots=True)
 class Services:
     strict: bool
+    test_hosts: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +303,30 @@ def _check(settings: Settings) -> None:
         raise WrongSetting("passwords.hash_slots and passwords.hash_queue must together be below server.under_way.")
     if settings.is_production:
         _check_production(settings)
+    if settings.profile == "interop":
+        _check_interop(settings)
+
+
+# RFC 6761 6 and ICANN's name for private use resolve nowhere in public; the last is the conformance suite's own.
+_TEST_DOMAINS = ("localhost", "test", "example", "internal", "emobix.co.uk")
+
+
+def _check_interop(settings: Settings) -> None:
+    """Registration is open and nothing is throttled: never where the public could come by mistake."""
+    host = urlsplit(settings.issuer).hostname or ""
+    if host not in settings.services.test_hosts and not _is_of_tests(host):
+        raise WrongSetting(
+            "In the profile interop the issuer must be on this machine, at a private address, at a name without a dot "
+            f"or under {', '.join(_TEST_DOMAINS)}, or its host must be named in services.test_hosts."
+        )
+
+
+def _is_of_tests(host: str) -> bool:
+    """Whether nobody from outside comes to this host by its name or address."""
+    try:
+        return ip_address(host).is_private  # loopback included
+    except ValueError:
+        return "." not in host or host.endswith(tuple(f".{domain}" for domain in _TEST_DOMAINS))
 
 
 # Numbers that may be nought; of any other, nought would mean that nothing works, or that nothing is bounded.

@@ -4,7 +4,7 @@ The answer is made beforehand and costs nothing, so that telling a crowd to come
 are inside. RFC 9110 15.6.4 (503), 10.2.3 (Retry-After).
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from io import BytesIO
 from typing import TYPE_CHECKING, Final
 
@@ -51,7 +51,7 @@ class Crowd:
         if environ["PATH_INFO"] == ALWAYS_ANSWERED:
             return self._inner(environ, start_response)
         try:
-            with self._gate.enter(lambda: _receive(environ, self._largest_body)):
+            with self._gate.enter(_receiver(environ, self._largest_body)):
                 return self._inner(environ, start_response)
         except Crowded:
             self._metrics.answered("crowd", environ["REQUEST_METHOD"], 503, 0.0)
@@ -60,20 +60,29 @@ class Crowd:
             return [body]
 
 
-def _receive(environ: "WSGIEnvironment", largest: int) -> None:
-    """Read the body before a place at work is taken, so that who sends slowly keeps no other waiting.
+def _receiver(environ: "WSGIEnvironment", largest: int) -> Callable[[], object] | None:
+    """What reads the body, before the request is let in: who sends slowly keeps no other waiting. None without one.
 
     One that says it is too large is left to be refused unread. One without a length is given it. One that ends before
     its length is found out by Werkzeug, once nothing says that the server has seen to that.
     """
+    environ.pop("wsgi.input_terminated", None)
     length = environ.get("CONTENT_LENGTH", "")
     if "HTTP_TRANSFER_ENCODING" in environ:
-        body = environ["wsgi.input"].read(largest + 1)
-        del environ["HTTP_TRANSFER_ENCODING"]
-        environ |= {"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))}
-    elif length.isdecimal() and len(length) < _LONG_LENGTH and 0 < int(length) <= largest:
-        environ["wsgi.input"] = BytesIO(environ["wsgi.input"].read(int(length)))
-    environ.pop("wsgi.input_terminated", None)
+        return lambda: _receive_chunks(environ, largest)
+    if length.isdecimal() and len(length) < _LONG_LENGTH and 0 < int(length) <= largest:
+        return lambda: _receive(environ, int(length))
+    return None
+
+
+def _receive(environ: "WSGIEnvironment", length: int) -> None:
+    environ["wsgi.input"] = BytesIO(environ["wsgi.input"].read(length))
+
+
+def _receive_chunks(environ: "WSGIEnvironment", largest: int) -> None:
+    body = environ["wsgi.input"].read(largest + 1)
+    del environ["HTTP_TRANSFER_ENCODING"]
+    environ |= {"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))}
 
 
 def _answer(method: str, accepts: str) -> tuple[str, bytes]:

@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idp.domain.assertions import LEEWAY, LONGEST_JTI, LONGEST_LIFE, BadAssertion, check
+from idp.domain.assertions import LAST_SECOND, LEEWAY, LONGEST_JTI, LONGEST_LIFE, BadAssertion, check
 
 NOW = datetime(2026, 3, 2, 1, 2, 3, tzinfo=UTC)
 AUDIENCES = ("https://idp.example", "https://idp.example/oauth2/token")
 SECOND = timedelta(seconds=1)
+TOO_LATE = (LAST_SECOND + 1, LAST_SECOND + 0.5, 2**39, 2**40, 10**400, 1e300)
+NO_NUMBERS = (float("inf"), float("-inf"), float("nan"))
 
 
 def claims(**changed: object) -> dict[str, object]:
@@ -71,9 +73,16 @@ def test_rfc7523_3_what_lies_in_the_future_is_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["exp", "nbf", "iat"])
-@pytest.mark.parametrize("value", ["soon", True, [], 0, -1, 2**40, 1e300, float("inf"), float("nan")])
+@pytest.mark.parametrize("value", ["soon", True, False, [], 0, -1, -0.0, *TOO_LATE, *NO_NUMBERS])
 def test_rfc7519_2_what_is_no_time_is_refused(name: str, value: object) -> None:
     assert f"{name} of the assertion is no time" in refused(**{name: value})
+
+
+@pytest.mark.parametrize("late", [LAST_SECOND, LAST_SECOND - 0.5, LAST_SECOND - 60])
+def test_rfc7519_2_the_last_moment_of_our_calendar_is_a_time_like_any_other(late: float) -> None:
+    """Nothing is added to it, which would leave the calendar."""
+    assert "too far away" in refused(exp=late)
+    assert "iat of the assertion lies in the future" in refused(iat=late)
 
 
 @pytest.mark.parametrize("jti", [None, "", 7, ["x"], "j" * (LONGEST_JTI + 1)])
@@ -82,13 +91,19 @@ def test_oidc_core_9_each_has_a_jti_of_its_own(jti: object) -> None:
     assert "jti" in refused(jti=jti)
 
 
+@pytest.mark.parametrize("jti", ["\ud800", "a\udfff", "\udc00\ud800", "\0", "a\0b"], ids=ascii)
+def test_rfc7519_4_1_7_a_jti_is_a_text_that_can_be_kept(jti: str) -> None:
+    assert judged(jti="Mã số \U0001f642 \ud7ff\ue000\n")
+    assert "jti of the assertion is no text" in refused(jti=jti)
+
+
 JSON: Any = st.recursive(
     st.none()
     | st.booleans()
     | st.integers()
     | st.floats()
-    | st.text(max_size=5)
-    | st.sampled_from(["cong", *AUDIENCES]),
+    | st.text(st.characters(), max_size=5)
+    | st.sampled_from(["cong", *AUDIENCES, LAST_SECOND, LAST_SECOND + 1, "\ud800"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
     max_leaves=5,
 )

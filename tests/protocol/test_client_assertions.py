@@ -7,8 +7,10 @@ from typing import Any
 
 import jwt
 import pytest
+from jwt.utils import base64url_encode
 from werkzeug.test import TestResponse
 
+from idp.protocol.registry import Registry
 from idp.runtime.outbound import Answer, OutboundFailure
 from tests.builders import SECRET, Service, basic, obtain_code
 from tests.builders_assertions import (
@@ -61,6 +63,12 @@ def hs256_by_hand(claims: dict[str, Any], secret: str) -> str:
     parts = [urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in ({"alg": "HS256"}, claims)]
     signature = hmac.new(secret.encode(), b".".join(parts), "sha256").digest()
     return b".".join([*parts, urlsafe_b64encode(signature).rstrip(b"=")]).decode()
+
+
+def signed_by_hand(claims: dict[str, Any] | str, key: OwnKey) -> str:
+    """As a careless library would sign, whatever numbers stand in it."""
+    payload = claims if isinstance(claims, str) else json.dumps(claims)
+    return jwt.PyJWS().encode(payload.encode(), key.private, key.alg, headers={"kid": key.jwk["kid"]})
 
 
 def test_what_is_signed_by_hand_would_be_taken_with_the_right_secret(provider: Provider, sharing: Service) -> None:
@@ -134,6 +142,39 @@ def test_rfc7523_3_each_claim_is_checked(
         for name, value in changed.items()
     }
     assert refused_with(ask_token(provider, proof(provider, keyed, KEY, **moved))) == said
+
+
+LAST_SECOND = 253_402_300_799  # of the year 9999
+
+
+@pytest.mark.parametrize("name", ["exp", "nbf", "iat"])
+@pytest.mark.parametrize(
+    "value",
+    [LAST_SECOND + 1, 2**63, 10**400, 1e300, float("inf"), float("nan"), True, -1],
+    ids=lambda value: str(value)[:20],
+)
+def test_rfc7519_2_a_time_that_no_calendar_has_is_refused(
+    provider: Provider, keyed: Service, name: str, value: float
+) -> None:
+    form = assertion_form(signed_by_hand({**claims_of(provider, keyed), name: value}, KEY))
+    assert refused_with(ask_token(provider, form)) == f"{name} of the assertion is no time (RFC 7519 2)"
+
+
+@pytest.mark.parametrize("value", [LAST_SECOND, LAST_SECOND - 1])
+def test_rfc7519_2_the_end_of_the_calendar_is_too_far_away(provider: Provider, keyed: Service, value: int) -> None:
+    said = refused_with(ask_token(provider, proof(provider, keyed, KEY, exp=value)))
+    assert said == "exp of the assertion is too far away: 15 minutes at most (RFC 7523 3)"
+
+
+@pytest.mark.parametrize("jti", ["\ud800", "a\udfff", "\0", "a\0b"], ids=ascii)
+def test_rfc7519_4_1_7_a_jti_that_cannot_be_kept_is_refused(provider: Provider, keyed: Service, jti: str) -> None:
+    said = refused_with(ask_token(provider, proof(provider, keyed, KEY, jti=jti)))
+    assert said == "jti of the assertion is no text (RFC 7519 4.1.7)"
+
+
+def test_a_number_too_long_to_read_is_refused(provider: Provider, keyed: Service) -> None:
+    claims = json.dumps(claims_of(provider, keyed)).replace('"exp": ', '"exp": 1' + "0" * 5000)
+    assert refused_with(ask_token(provider, assertion_form(signed_by_hand(claims, KEY)))) == UNKNOWN
 
 
 def test_rfc7523_3_a_sub_of_another_service_is_not_proved_by_this_key(provider: Provider, keyed: Service) -> None:
@@ -234,6 +275,17 @@ def test_oidc_core_9_a_shared_secret_is_signed_with_and_never_sent(provider: Pro
     assert said == "the service is registered for client_secret_jwt, but used client_secret_post (OIDC Core 9)"
 
 
+@pytest.mark.parametrize("stored", [None, b""], ids=["no secret", "an empty one"])
+@pytest.mark.parametrize("secret", ["", "\0" * 32], ids=["with nothing", "with what is compared instead"])
+def test_oidc_core_9_a_service_whose_secret_is_gone_is_not_proved_by_none(
+    provider: Provider, sharing: Service, monkeypatch: pytest.MonkeyPatch, stored: bytes | None, secret: str
+) -> None:
+    """An HMAC with no secret is one that anybody can make."""
+    monkeypatch.setattr(Registry, "find_shared_secret", lambda *_: stored)
+    form = assertion_form(hs256_by_hand(claims_of(provider, sharing), secret))
+    assert refused_with(ask_token(provider, form)) == UNKNOWN
+
+
 def test_rfc6749_2_3_two_methods_at_once_are_refused(provider: Provider, keyed: Service) -> None:
     form = proof(provider, keyed, KEY)
     authorization = {"Authorization": basic(keyed.client_id, SECRET)}
@@ -280,6 +332,15 @@ def test_rfc7517_keys_at_an_address_are_fetched_again_for_an_unknown_kid(provide
     provider.clock.advance(seconds=31)
     assert ask_token(provider, proof(provider, service, new)).status_code == 200
     assert len(provider.outbound.calls_to(uri)) == 2
+
+
+def test_a_key_that_costs_too_much_proves_nobody(provider: Provider) -> None:
+    """A set at an address is nobody's registration: what stands there is judged at each use."""
+    key, uri = a_key("RS256"), "https://khoa-dat.example/jwks"
+    costly = {**key.jwk, "e": base64url_encode(b"\1" * 255).decode()}
+    provider.outbound.answer(uri, Answer(200, {}, json.dumps({"keys": [costly]}).encode()))
+    service = a_keyed_service(provider, key, jwks=None, jwks_uri=uri, **MACHINE)
+    assert refused_with(ask_token(provider, proof(provider, service, key))) == UNKNOWN
 
 
 def test_rfc7517_strangers_do_not_make_us_hammer_an_address(provider: Provider) -> None:

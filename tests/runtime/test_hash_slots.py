@@ -36,7 +36,7 @@ def held(slots: HashSlots, jobs: int = 1) -> Iterator[None]:
 
 
 def test_when_slots_and_queue_are_full_the_next_is_refused_at_once() -> None:
-    slots = HashSlots(2, 1, Gate(4, 8))
+    slots = HashSlots(2, 1, Gate(4, 8, 12))
     ran = threading.Event()
     with ThreadPoolExecutor(1) as pool, held(slots, 2):
         third = pool.submit(slots.run, ran.set)
@@ -50,7 +50,7 @@ def test_when_slots_and_queue_are_full_the_next_is_refused_at_once() -> None:
 
 
 def test_a_job_gives_what_it_made_and_raises_what_it_raised() -> None:
-    slots = HashSlots(1, 0, Gate(4, 8))
+    slots = HashSlots(1, 0, Gate(4, 8, 12))
     for _ in range(3):
         with pytest.raises(ZeroDivisionError):
             slots.run(lambda: 1 // 0)
@@ -58,7 +58,7 @@ def test_a_job_gives_what_it_made_and_raises_what_it_raised() -> None:
 
 
 def test_a_refusal_takes_no_place_in_the_queue() -> None:
-    slots = HashSlots(1, 0, Gate(4, 8))
+    slots = HashSlots(1, 0, Gate(4, 8, 12))
     with held(slots):
         for _ in range(5):
             with pytest.raises(NoSlot):
@@ -67,7 +67,7 @@ def test_a_refusal_takes_no_place_in_the_queue() -> None:
 
 
 def test_a_request_that_hashes_gives_its_place_at_work_to_another() -> None:
-    gate = Gate(at_work=1, under_way=8)
+    gate = Gate(at_work=1, under_way=8, threads=12)
     slots = HashSlots(1, 4, gate)
 
     def sign_in() -> None:
@@ -88,5 +88,5 @@ def test_hashing_yields_to_requests() -> None:
     def priority() -> int:
         return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
 
-    slots = HashSlots(1, 0, Gate(4, 8))
+    slots = HashSlots(1, 0, Gate(4, 8, 12))
     assert slots.run(priority) > priority()

@@ -5,14 +5,16 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
-from idp.runtime.outbound import Outbound, OutboundFailure
+from idp.runtime import outbound
+from idp.runtime.outbound import LookUp, Outbound, OutboundFailure
 from idp.runtime.settings import Outbound as OutboundSettings
 from tests.runtime.little_server import Authority, LittleServer, drip, make_authority
 
@@ -22,8 +24,15 @@ SOON = 4.0
 PUBLIC = "203.0.114.7"
 
 
-def door(*allowed: str, ca_bundle: Path | str = "", timeout: float = 5, max_bytes: int = 10_000) -> Outbound:
-    return Outbound(OutboundSettings(allowed, str(ca_bundle), timeout, max_bytes), log_exemptions=True)  # type: ignore[arg-type]
+def door(
+    *allowed: str,
+    ca_bundle: Path | str = "",
+    timeout: float = 5,
+    max_bytes: int = 10_000,
+    look_up: LookUp | None = None,
+) -> Outbound:
+    settings = OutboundSettings(allowed, str(ca_bundle), timeout, max_bytes)  # type: ignore[arg-type]
+    return Outbound(settings, log_exemptions=True, look_up=look_up)
 
 
 @pytest.fixture(scope="module")
@@ -317,6 +326,76 @@ def test_a_failure_says_nothing_of_the_address() -> None:
         door("localhost").get(f"http://localhost:{server.port}/?token=abc")
     assert "abc" not in str(failed.value)
     assert failed.value.__suppress_context__
+
+
+class StuckNames:
+    """A name service that answers when it is let; `threads` are those that wait for it."""
+
+    def __init__(self) -> None:
+        self.let, self.asked = threading.Event(), 0
+        self.threads: list[threading.Thread] = []
+
+    def find(self, host: str, port: int) -> list[tuple[Any, ...]]:
+        self.asked += 1
+        self.threads.append(threading.current_thread())
+        assert self.let.wait(20)
+        return list(socket.getaddrinfo("127.0.0.1", port, type=socket.SOCK_STREAM))
+
+    def end(self) -> None:
+        self.let.set()
+        for thread in self.threads:
+            thread.join(20)
+
+
+@pytest.fixture
+def stuck() -> Iterator[StuckNames]:
+    made = StuckNames()
+    yield made
+    made.end()
+
+
+def test_a_name_service_that_hangs_holds_its_caller_until_the_deadline(stuck: StuckNames) -> None:
+    ours = door("service.example", timeout=TIMEOUT, look_up=stuck.find)
+    before = time.monotonic()
+    with pytest.raises(OutboundFailure, match="takes too long"):
+        ours.get("http://service.example/")
+    assert TIMEOUT / 2 < time.monotonic() - before < SOON
+    assert stuck.asked == 1
+
+
+def test_the_look_up_and_the_call_share_one_deadline(stuck: StuckNames, monkeypatch: pytest.MonkeyPatch) -> None:
+    left: list[float] = []
+
+    def note(deadline: Any) -> float:
+        left.append(deadline._over_at)
+        return 5.0
+
+    monkeypatch.setattr(outbound._Deadline, "left", note)
+    with LittleServer().running() as server:
+        stuck.let.set()
+        door("service.example", look_up=stuck.find).get(f"http://service.example:{server.port}/")
+    assert len(left) >= 2
+    assert len(set(left)) == 1
+
+
+def test_look_ups_that_hang_do_not_pile_up_and_the_next_is_refused_at_once(
+    stuck: StuckNames, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbound, "MOST_LOOK_UPS", 3)
+    ours, patient = door(timeout=0.01, look_up=stuck.find), 60
+    for _ in range(3):
+        with pytest.raises(OutboundFailure, match="takes too long"):
+            ours.get("https://service.example/")
+    ours._settings = replace(ours._settings, timeout=patient)
+    before = time.monotonic()
+    for _ in range(20):
+        with pytest.raises(OutboundFailure, match="too many names"):
+            ours.get("https://service.example/")
+    assert time.monotonic() - before < SOON
+    assert len([thread for thread in stuck.threads if thread.is_alive()]) == 3
+    stuck.end()
+    with pytest.raises(OutboundFailure, match="no public address"):  # its places came back
+        ours.get("https://service.example/")
 
 
 def test_no_thread_and_no_descriptor_is_left() -> None:

@@ -296,3 +296,44 @@ def test_the_interop_profile_holds_services_to_what_they_registered_and_throttle
     assert settings.outbound.allowed_hosts
     assert not settings.is_production
     assert load_settings({}).services.strict
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        "http://localhost:8000",
+        "https://127.0.0.1:8443",
+        "https://[::1]:8443",
+        "https://10.0.0.7",
+        "https://server:8443",
+        "https://id.localhost",
+        "https://id.example",
+        "https://id.suite.test:8443",
+        "https://host.docker.internal",
+        "https://localhost.emobix.co.uk:8443",
+    ],
+)
+def test_the_interop_profile_starts_at_the_names_of_tests(issuer: str) -> None:
+    assert load_settings({"IDP_PROFILE": "interop", "IDP_ISSUER": issuer}).issuer == issuer
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        "https://dinhdanh.bacninh.gov.vn",
+        "https://id.example.com",
+        "https://notexample.vn",
+        "https://test.vn",
+        "https://emobix.co.uk",
+        "https://8.8.8.8",
+    ],
+)
+def test_the_interop_profile_never_starts_where_the_public_could_come(issuer: str) -> None:
+    environ = {"IDP_PROFILE": "interop", "IDP_ISSUER": issuer}
+    said = refusal(environ)
+    assert "profile interop" in said
+    assert "services.test_hosts" in said
+    assert is_one_sentence(said)
+    host = issuer.removeprefix("https://")
+    assert load_settings({**environ, "IDP_SERVICES_TEST_HOSTS": f"other.vn,{host}"}).profile == "interop"
+    assert "profile interop" in refusal({**environ, "IDP_SERVICES_TEST_HOSTS": "other.vn"})

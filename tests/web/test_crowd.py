@@ -10,9 +10,13 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from idp.runtime.foreign_keys import MOST_AT_ONCE
 from idp.runtime.gate import Gate
+from idp.runtime.outbound import Answer, OutboundFailure
 from idp.web.mount import LARGEST_BODY
 from tests.builders import SECRET, Service, a_service
+from tests.builders_assertions import a_key, assertion_form, signed
+from tests.doubles import RecordingOutbound
 
 PATIENCE = 20
 
@@ -70,23 +74,50 @@ class Slow(io.RawIOBase):
     """A body whose sender makes no haste."""
 
     def __init__(self) -> None:
-        self.is_asked, self.go = threading.Event(), threading.Event()
+        self.asked, self.go = threading.Semaphore(0), threading.Event()
 
     def read(self, size: int = -1) -> bytes:
-        self.is_asked.set()
+        self.asked.release()
         assert self.go.wait(PATIENCE)
         return b"a" * size
 
 
-def test_who_sends_slowly_keeps_no_other_waiting(make_app: Callable[..., Flask], sqlite_url: str) -> None:
-    app, slow = make_app(sqlite_url, IDP_SERVER_AT_WORK="1"), Slow()
+@pytest.fixture
+def slow() -> Iterator[Slow]:
+    made = Slow()
+    yield made
+    made.go.set()
+
+
+def test_who_sends_slowly_keeps_no_other_waiting(make_app: Callable[..., Flask], sqlite_url: str, slow: Slow) -> None:
+    app = make_app(sqlite_url, IDP_SERVER_AT_WORK="1")
     sent = {"CONTENT_LENGTH": "30", "wsgi.input": slow, "wsgi.input_terminated": True}
     with ThreadPoolExecutor(1) as other:
         waiting = other.submit(app.test_client().post, "/oauth2/token", environ_overrides=sent)
-        assert slow.is_asked.wait(PATIENCE)
+        assert slow.asked.acquire(timeout=PATIENCE)
         assert app.test_client().get("/oauth2/jwks").status_code == 200
         slow.go.set()
         assert waiting.result(PATIENCE).status_code == 400
+
+
+def test_half_sent_bodies_turn_away_only_those_who_send(
+    make_app: Callable[..., Flask], sqlite_url: str, slow: Slow
+) -> None:
+    """As many as there may be inside, and more: whoever sends nothing is served, and a sender is told at once."""
+    limits = {"IDP_SERVER_AT_WORK": "1", "IDP_SERVER_UNDER_WAY": "4", "IDP_SERVER_THREADS": "8"}
+    limits |= {"IDP_PASSWORDS_HASH_SLOTS": "1", "IDP_PASSWORDS_HASH_QUEUE": "0"}
+    app = make_app(sqlite_url, **limits)
+    sent = {"CONTENT_LENGTH": "30", "wsgi.input": slow, "wsgi.input_terminated": True}
+    with ThreadPoolExecutor(5) as others:
+        waiting = [others.submit(app.test_client().post, "/oauth2/token", environ_overrides=sent) for _ in range(5)]
+        assert all(slow.asked.acquire(timeout=PATIENCE) for _ in waiting)
+        answer = app.test_client().post("/oauth2/token", environ_overrides=sent)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
+        for path in ("/oauth2/jwks", "/healthz", "/sign-in"):
+            assert app.test_client().get(path).status_code in (200, 303), path
+        slow.go.set()
+        assert {each.result(PATIENCE).status_code for each in waiting} <= {400, 503}
+    assert app.test_client().post("/oauth2/token", data={"grant_type": "x"}).status_code == 401
 
 
 @pytest.fixture
@@ -122,3 +153,52 @@ def test_rfc9112_8_a_body_that_ends_before_its_length_is_never_acted_upon(
     answer = send_raw(sqlite_app, form.encode(), CONTENT_LENGTH=str(len(form) + 1), PATH_INFO=path)
     assert answer.status_code == 400
     assert "access_token" not in answer.text
+
+
+# -- what others keep us waiting for -------------------------------------------------------------------------------
+
+
+class HangingOutbound(RecordingOutbound):
+    """Addresses from which no answer comes before they are let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.go = threading.Semaphore(0), threading.Event()
+
+    def get(self, url: str) -> Answer:
+        self.asked.release()
+        assert self.go.wait(PATIENCE)
+        raise OutboundFailure("the answer takes too long")
+
+
+@pytest.fixture
+def outbound() -> Iterator[HangingOutbound]:
+    """The network of all tests here, most of which call nobody."""
+    made = HangingOutbound()
+    yield made
+    made.go.set()
+
+
+def test_services_whose_keys_hang_keep_nobody_else_waiting(
+    make_app: Callable[..., Flask], sqlite_url: str, outbound: HangingOutbound
+) -> None:
+    """As many as are asked at a time, which is as many as a process works on: anybody can send such a request."""
+    app, key = make_app(sqlite_url), a_key()
+    assert app.extensions["idp"].settings.server.at_work == MOST_AT_ONCE
+
+    keyed = {"token_endpoint_auth_method": "private_key_jwt", "client_secret": None}
+    addresses = [f"https://treo-{place}.example/jwks" for place in range(MOST_AT_ONCE + 1)]
+    *hanging, last = [a_service(app, **keyed, jwks_uri=address) for address in addresses]
+
+    def ask(service: Service) -> int:
+        form = assertion_form(signed({"sub": service.client_id}, key, kid="la"))
+        return app.test_client().post("/oauth2/token", data={"grant_type": "x", **form}).status_code
+
+    with ThreadPoolExecutor(MOST_AT_ONCE) as others:
+        waiting = [others.submit(ask, service) for service in hanging]
+        assert all(outbound.asked.acquire(timeout=PATIENCE) for _ in waiting)
+        assert app.test_client().get("/oauth2/jwks").status_code == 200
+        assert ask(last) == 401
+        assert not any(each.done() for each in waiting), "others were served only when they were done"
+        outbound.go.set()
+        assert [each.result(PATIENCE) for each in waiting] == [401] * MOST_AT_ONCE
