@@ -93,6 +93,7 @@ class Life:
         self.codes: list[Code] = []
         self.in_browser: dict[int, Session] = {}
         self.agreed: dict[tuple[str, str], bool] = {}  # to lasting access too?
+        self.named: set[tuple[str, str, str | None]] = set()  # to access to which interface
         self.locked: set[str] = set()
         self.suspended: set[str] = set()
         self.lost_kids: set[str] = set()
@@ -130,8 +131,10 @@ class Life:
         """Whether the service may do anything at all, and tokens for this resource can be made."""
         return service not in self.suspended and (resource is None or self._guards[resource] not in self.suspended)
 
-    def has_agreed(self, person: str, service: str, *, offline: bool) -> bool:
-        return (person, service) in self.agreed and (self.agreed[person, service] or not offline)
+    def has_agreed(self, person: str, service: str, resource: str | None, *, offline: bool) -> bool:
+        if (person, service) not in self.agreed or (resource and (person, service, resource) not in self.named):
+            return False
+        return self.agreed[person, service] or not offline
 
     # -- deeds of people -------------------------------------------------------------------------------------------
 
@@ -149,8 +152,9 @@ class Life:
         self.note(Event.SIGNED_IN, person, session=before)
         return before
 
-    def agree(self, session: Session, service: str, *, offline: bool) -> None:
+    def agree(self, session: Session, service: str, resource: str | None, *, offline: bool) -> None:
         key = (session.person, service)
+        self.named.add((*key, resource))
         self.agreed[key] = offline or self.agreed.get(key, False)
         self.note(Event.CONSENT_GIVEN, session.person, service, session)
 
@@ -199,6 +203,8 @@ class Life:
         if self.is_over(token):
             return  # nothing that could be taken back
         if isinstance(token.of, Machine):
+            if not token.of.is_ended:
+                self.note(Event.GRANT_REVOKED, service=token.of.service)
             token.of.is_ended = True
         else:
             self._end_grant(token.of, EndReason.REVOKED, Event.GRANT_REVOKED)
@@ -234,9 +240,9 @@ class Life:
         for session in self.sessions:
             if session.person == person:
                 self.end_session(session, EndReason.LOCKED, offline_too=True)
-        for grant in self.grants:
-            if grant.session.person == person and grant.end_reason is None:
-                grant.end_reason = EndReason.LOCKED
+        self._end_grants(
+            [grant for grant in self.grants if grant.session.person == person], EndReason.LOCKED, Event.GRANT_REVOKED
+        )
         self.locked.add(person)
 
     def unlock(self, person: str) -> None:
@@ -246,12 +252,17 @@ class Life:
     def withdraw(self, person: str, service: str) -> None:
         self.note(Event.CONSENT_WITHDRAWN, person, service)
         del self.agreed[person, service]
+        self.named = {each for each in self.named if each[:2] != (person, service)}
         of_both = [grant for grant in self.grants if (grant.session.person, grant.service) == (person, service)]
-        ended = [grant for grant in of_both if self._end_grant(grant, EndReason.WITHDRAWN, Event.GRANT_WITHDRAWN)]
-        self.told.update({(service, grant.session.id) for grant in ended})
+        self._end_grants(of_both, EndReason.WITHDRAWN, Event.GRANT_WITHDRAWN)
         for code in self.codes:
             if (code.session.person, code.service) == (person, service):
                 code.is_withdrawn = True
+
+    def _end_grants(self, grants: list[Grant], reason: EndReason, event: Event) -> None:
+        """Those that had not ended with a session: each is noted; each service is told once of each session."""
+        ended = [grant for grant in grants if self._end_grant(grant, reason, event)]
+        self.told.update({(grant.service, grant.session.id) for grant in ended})
 
     def _end_grant(self, grant: Grant, reason: EndReason, event: Event) -> bool:
         if grant.end_reason is not None:

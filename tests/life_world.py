@@ -83,7 +83,9 @@ class World:
         settings["IDP_THROTTLE_ENABLED"] = "false"
         self.app = create_app(testing_settings(self._url, **settings), clock=self.clock, outbound=self.outbound)
         self.citizens = {name: a_citizen(self.app, number) for name, number in zip(PEOPLE, NUMBERS, strict=True)}
-        self.services = {name: self._service(name) for name in SERVICES}
+        self.services: dict[str, Service] = {}
+        for name in SERVICES:
+            self.services[name] = self._service(name)
         self.browsers = [self.app.test_client() for _ in BROWSERS]
         self.machine = self.app.test_client()
         self._names: dict[UUID | None, str | None] = {None: None}
@@ -103,6 +105,9 @@ class World:
         elif name == "bound":
             members["scope"] = "openid profile"
         members["resources"] = [resource for resource, guard in GUARDS.items() if guard == name]
+        if members["resources"]:
+            visited = [self.services[each].client_id for each in VISITED]
+            members["callers"] = [{"client_id": client_id, "scopes": "doc"} for client_id in visited]
         members["resource_token_format"] = "jwt" if name == GUARDS[SIGNED] else "opaque"
         return a_service(self.app, **members)
 

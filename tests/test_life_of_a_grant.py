@@ -30,6 +30,7 @@ ENDINGS = {f"session {reason}" for reason in "another_person expired locked sign
     f"grant {reason}"
     for reason in "another_person code_replayed expired locked refresh_reused revoked signed_out withdrawn".split()
 }
+LOCKED_LATE = "lasting access locked after its session"
 BOTH_STORES = pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 
 
@@ -99,11 +100,11 @@ class LifeOfAGrant(Compared):
         if asks_who:
             session = self.signed_in(browser, person)
         assert session is not None
-        if not life.has_agreed(session.person, service, offline=offline):
+        if not life.has_agreed(session.person, service, resource, offline=offline):
             if prompt == "none":
                 assert said["error"] == "consent_required"
                 return multiple()
-            life.agree(session, service, offline=offline)
+            life.agree(session, service, resource, offline=offline)
         code = Code(said["code"], session, service, offline, resource, life.now())
         life.codes.append(code)
         return code
@@ -187,6 +188,18 @@ class LifeOfAGrant(Compared):
             case "withdrawal":
                 self.withdraw(person, service)
         return self.exchange(code, "right", 0)
+
+    @rule(browser=st.sampled_from(BROWSERS), person=st.sampled_from(PEOPLE))
+    def lock_after_sign_out(self, browser: int, person: str) -> None:
+        """What outlived its session ends with the account."""
+        self.enter(browser, person, "lasting", None, True)
+        session = self.life.signed_in(browser)
+        if session is None or self.life.locked:
+            return
+        self.sign_out(browser, None)
+        lasting = [each for each in self.life.grants if each.session is session and self.life.grant_lives(each)]
+        self.lock_or_unlock(session.person)
+        self.seen[LOCKED_LATE] += bool(lasting)
 
     @rule(target=answers, answer=answers, by_other=RARELY, after=PAUSES)
     def refresh(self, answer: Answer, by_other: bool, after: int) -> Any:
@@ -333,8 +346,24 @@ def test_a_token_is_good_as_long_as_the_rules_say(stores: Stores, kind: str) -> 
     run(stores, kind, examples=6, steps=20)
 
 
+@BOTH_STORES
+def test_what_outlived_its_session_ends_with_a_lock_noted_and_told(stores: Stores, kind: str) -> None:
+    """One walk that few lives would come upon."""
+    life = LifeOfAGrant(stores, kind, Counter())
+    try:
+        life.lock_after_sign_out(0, PEOPLE[0])
+        life.the_provider_agrees()
+        life.tokens_are_good_as_long_as_they_should_be()
+        life.worker_round()
+        life.the_provider_agrees()
+    finally:
+        life.teardown()
+    assert life.seen[LOCKED_LATE] == 1
+
+
 @pytest.mark.slow
 @BOTH_STORES
 def test_a_token_is_good_as_long_as_the_rules_say_in_many_lives(stores: Stores, kind: str) -> None:
     seen = run(stores, kind, examples=200, steps=60)
     assert not ENDINGS - set(seen), seen
+    assert seen[LOCKED_LATE]

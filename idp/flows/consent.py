@@ -9,8 +9,14 @@ from idp.runtime.runtime import Runtime
 from idp.storage.sessions import SignedIn
 
 
-def give(tx: storage.Tx, runtime: Runtime, signed_in: SignedIn, service: RelyingService, need: Need) -> Consent:
-    """Keep that the person agreed, or that the notice was shown; what was agreed before goes on being agreed."""
+def give(tx: storage.Tx, runtime: Runtime, signed_in: SignedIn, service: RelyingService, need: Need) -> Consent | None:
+    """Keep that the person agreed, or that the notice was shown; what was agreed before goes on being agreed.
+
+    None, and nothing is kept, when the notice named a law that was taken off the service: what is known of services
+    here may be seconds old, and nothing may be released by that law any more.
+    """
+    if need.kind is BasisKind.NOTICE and need.legal_basis != storage.relying_services.find_legal_basis(tx, service.id):
+        return None
     now = runtime.clock.now()
     before = storage.consents.find_latest(tx, signed_in.subject.id, service.id, need.kind)
     earlier = before if before and before.withdrawn_at is None and before.kind is need.kind else None
@@ -24,6 +30,7 @@ def give(tx: storage.Tx, runtime: Runtime, signed_in: SignedIn, service: Relying
         legal_basis=need.legal_basis if need.kind is BasisKind.NOTICE else None,
         given_at=now,
         withdrawn_at=None,
+        resources=frozenset(filter(None, [need.resource])) | (earlier.resources if earlier else frozenset()),
     )
     storage.consents.insert_consent(tx, consent)
     event = Event.CONSENT_GIVEN if need.kind is BasisKind.CONSENT else Event.NOTICE_SHOWN
@@ -49,6 +56,6 @@ def _note(
         service_id=service.id,
         session_id=signed_in.session.id,
         actor="the person",
-        details=" ".join(sorted(need.names)),
+        details=" ".join([*sorted(need.names), *filter(None, [need.resource])]),
     )
     storage.audit.insert_entry(tx, entry, key or runtime.keyring.house_key())

@@ -1,6 +1,9 @@
 """Delivering what waits in the outbox: logout tokens to services, and logos from them.
 
 At least once: a service that took a token whose answer was lost is told again, by a token with a `jti` of its own.
+
+A suspended service is told as well: the suspension may be a mistake, and that its own sessions end is the safe way. A
+removed one gets nothing: nobody answers for its address any more.
 """
 
 from datetime import timedelta
@@ -21,6 +24,7 @@ from idp.storage.outbox import Parcel
 # for as often as there are numbers here.
 RETRY_AFTER: Final = (1, 2, 5, 10, 15, 20, 30)
 GIVE_UP_AFTER: Final = timedelta(hours=24)
+WAS_REMOVED: Final = "the service was removed"
 IMAGE_TYPES: Final = {"image/png", "image/jpeg", "image/webp", "image/gif"}
 
 
@@ -30,6 +34,8 @@ def deliver(runtime: Runtime, parcel: Parcel) -> str | None:
         service = storage.relying_services.find_service(tx, parcel.service_id) if parcel.service_id else None
     if service is None:
         return None  # nobody is left to be told
+    if service.state == storage.relying_services.REMOVED:
+        return WAS_REMOVED
     try:
         if parcel.kind == storage.outbox.BACKCHANNEL_LOGOUT:
             return _send_logout_token(runtime, parcel, service)
@@ -43,6 +49,9 @@ def note(tx: storage.Tx, runtime: Runtime, parcel: Parcel, failure: str | None) 
     now = runtime.clock.now()
     if failure is None:
         storage.outbox.end_delivered(tx, parcel, now)
+        return
+    if failure == WAS_REMOVED:
+        storage.outbox.end_failed_try(tx, parcel.id, failure, next_try_at=None)
         return
     next_try_at = now + timedelta(seconds=RETRY_AFTER[min(parcel.tries, len(RETRY_AFTER) - 1)])
     if parcel.kind == storage.outbox.FETCH_LOGO:

@@ -8,6 +8,7 @@ from idp import storage
 from idp.domain import identifiers, names
 from idp.domain.accounts import AccountState, Fact, Profile, Subject, SubjectKind
 from idp.domain.audit import Entry, Event
+from idp.domain.claims import NUMBER_VERIFIED
 from idp.domain.levels import AccountLevel, ProofSource
 from idp.domain.passwords import Hasher, check_new_password
 from idp.domain.refusals import Refusal
@@ -69,7 +70,12 @@ def create_account(tx: storage.Tx, runtime: Runtime, new: NewAccount, *, actor: 
     )
     claims = _with_plain_contacts(new.claims)
     _insert_contacts(tx, runtime, key, subject, claims, now)
-    stamped = {"name": name, "personal_id_number": number, "updated_at": int(now.timestamp())}
+    stamped = {
+        "name": name,
+        "personal_id_number": number,
+        NUMBER_VERIFIED: new.proof_source is not ProofSource.SELF,
+        "updated_at": int(now.timestamp()),
+    }
     profile = Profile(
         subject_id=subject.id,
         claims={**claims, **stamped},

@@ -8,10 +8,10 @@ from uuid import UUID
 
 from idp import storage
 from idp.domain.audit import Entry, Event
+from idp.domain.invitations import USUAL, Invitation, keep_to
 from idp.domain.refusals import Refusal
 from idp.domain.relying_services import RelyingService
 from idp.domain.service_metadata import ServiceMetadata, read_metadata
-from idp.domain.sessions import EndReason
 from idp.runtime import chance
 from idp.runtime.runtime import Runtime
 
@@ -28,9 +28,10 @@ class Registered:
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """That a registration may go on, and for which agency."""
+    """That a registration may go on, for which agency, and within what; None where everybody may register."""
 
     agency_id: UUID | None
+    invitation: Invitation | None = None
 
 
 WITH_SECRET: Final = ("client_secret_basic", "client_secret_post", "client_secret_jwt")
@@ -46,14 +47,23 @@ AGREED: Final = (
     "machine_scopes",
     "resources",
     "resource_token_format",
+    "callers",
+    "invited_scopes",
+    "invited_hosts",
 )
 
 
 def register(
-    tx: storage.Tx, runtime: Runtime, metadata: Mapping[str, object], *, agency_id: UUID | None = None
+    tx: storage.Tx,
+    runtime: Runtime,
+    metadata: Mapping[str, object],
+    *,
+    agency_id: UUID | None = None,
+    invitation: Invitation | None = None,
 ) -> Registered:
     """A service registers itself: it gets an id, a secret if it needs one, and a sector of its own."""
     read = read_metadata(metadata, insecure_loopback=runtime.settings.insecure_loopback, trusted=False)
+    read = keep_to(invitation, read, metadata) if invitation else read
     now = runtime.clock.now()
     id_ = chance.new_id(now)
     secret = chance.new_secret() if read.token_endpoint_auth_method in WITH_SECRET else None
@@ -66,6 +76,8 @@ def register(
         sector=f"self-registered:{id_.hex}",
         now=now,
     )
+    if invitation:
+        service = replace(service, invited_scopes=invitation.scopes, invited_hosts=invitation.hosts)
     storage.relying_services.insert_service(tx, service, registered_by="itself")
     storage.relying_services.save_registration_token(tx, id_, chance.digest(token))
     _keep_shared_secret(tx, runtime, service, secret)
@@ -73,14 +85,30 @@ def register(
     return Registered(service=service, secret=secret, registration_token=token)
 
 
-def invite(tx: storage.Tx, runtime: Runtime, *, agency_code: str | None, uses: int, days: int, actor: str) -> str:
+def invite(
+    tx: storage.Tx,
+    runtime: Runtime,
+    *,
+    agency_code: str | None,
+    invitation: Invitation = USUAL,
+    uses: int,
+    days: int,
+    actor: str,
+) -> str:
     """An initial access token for a number of registrations within some days; only its digest is kept."""
     now, token = runtime.clock.now(), chance.new_secret()
     agency_id = _agency(tx, agency_code, {}, now)
     storage.initial_tokens.insert_token(
-        tx, chance.digest(token), agency_id=agency_id, uses=uses, expires_at=now + timedelta(days=days), now=now
+        tx,
+        chance.digest(token),
+        agency_id=agency_id,
+        invitation=invitation,
+        uses=uses,
+        expires_at=now + timedelta(days=days),
+        now=now,
     )
-    details = f"{uses} uses, {days} days, {agency_code or 'no agency'}"
+    allowed = f"{' '.join(invitation.scopes)}, {' '.join(invitation.hosts) or 'any host'}"
+    details = f"{uses} uses, {days} days, {agency_code or 'no agency'}, {allowed}"
     entry = Entry(id=chance.new_id(now), at=now, event=Event.SERVICE_INVITED, actor=actor, details=details)
     storage.audit.insert_entry(tx, entry, runtime.keyring.house_key())
     return token
@@ -91,12 +119,15 @@ def may_register(tx: storage.Tx, runtime: Runtime, initial_token: str | None) ->
     if initial_token:
         used = storage.initial_tokens.use_token(tx, chance.digest(initial_token), runtime.clock.now())
         if used is not None:
-            return Permission(agency_id=used.agency_id)
+            return Permission(agency_id=used.agency_id, invitation=used.invitation)
     return Permission(agency_id=None) if runtime.settings.registration.open else None
 
 
 def change(tx: storage.Tx, runtime: Runtime, service: RelyingService, metadata: Mapping[str, object]) -> Registered:
-    """A service replaces its own registration (RFC 7592 2.2); what the province agreed with it stays."""
+    """A service replaces its own registration (RFC 7592 2.2); what the province agreed with it stays.
+
+    `service` was found `held`, so that what stays is what is agreed now.
+    """
     if metadata.get("client_id") != service.client_id:
         raise Refusal(
             "invalid_client_metadata", "client_id must be the service's own (RFC 7592 2.2)", field="client_id"
@@ -109,6 +140,8 @@ def change(tx: storage.Tx, runtime: Runtime, service: RelyingService, metadata: 
             field="client_secret",
         )
     read = read_metadata(metadata, insecure_loopback=runtime.settings.insecure_loopback, trusted=False)
+    invitation = Invitation.of(service)
+    read = keep_to(invitation, read, metadata) if invitation else read
     now = runtime.clock.now()
     needs_new = read.token_endpoint_auth_method in WITH_SECRET and (
         not service.secret_digests or read.token_endpoint_auth_method != service.token_endpoint_auth_method
@@ -133,22 +166,22 @@ def change(tx: storage.Tx, runtime: Runtime, service: RelyingService, metadata: 
 
 
 def remove(tx: storage.Tx, runtime: Runtime, service: RelyingService, *, actor: str) -> None:
-    """A service takes itself out of use (RFC 7592 2.3); its record stays, its ways in are gone at once."""
+    """A service takes itself out of use (RFC 7592 2.3); its record stays, its ways in are gone at once, for good."""
     now = runtime.clock.now()
     storage.relying_services.end_service(tx, service.id)
-    storage.grants.end_of_service(tx, service.id, EndReason.SERVICE_REMOVED, now)
-    storage.machine_grants.end_of_service(tx, service.id, now)
+    storage.endings.end_service(tx, runtime.keyring, service.id, now, actor=actor)
     _after_change(tx, runtime, replace(service, logo_uri=None), Event.SERVICE_REMOVED, actor, now)
 
 
 def suspend(tx: storage.Tx, runtime: Runtime, client_id: str, *, actor: str, resume: bool = False) -> RelyingService:
-    """Suspend a service, or let it go on; every worker follows within seconds."""
-    service = storage.relying_services.find_by_client_id(tx, client_id)
+    """Suspend a service, or let it go on; every worker follows within seconds. Raises Refusal('wrong_state')."""
+    service = storage.relying_services.find_by_client_id(tx, client_id, held=True)
     if service is None:
         raise Refusal("unknown_service", f"no service has the client_id {client_id[:80]}")
+    _check_not_removed(service)
     now = runtime.clock.now()
     changed = replace(service, state="active" if resume else "suspended", updated_at=now)
-    storage.relying_services.save_service(tx, changed)
+    storage.relying_services.save_state(tx, service.id, changed.state, now)
     event = Event.SERVICE_RESUMED if resume else Event.SERVICE_SUSPENDED
     _after_change(tx, runtime, replace(changed, logo_uri=None), event, actor, now)
     return changed
@@ -157,8 +190,8 @@ def suspend(tx: storage.Tx, runtime: Runtime, client_id: str, *, actor: str, res
 def import_services(tx: storage.Tx, runtime: Runtime, document: object, *, actor: str) -> list[Registered]:
     """Register or renew the services of a file: a list of RFC 7591 metadata objects, or an object with `clients`.
 
-    client_id and client_secret are kept where given; a known client_id is renewed in place. All or nothing: raises
-    Refusal naming the object that is wrong.
+    client_id and client_secret are kept where given; a known client_id is renewed in place, and from then on only a
+    file changes it. All or nothing: raises Refusal naming the object that is wrong.
     """
     listed = document.get("clients") if isinstance(document, dict) else document
     if not isinstance(listed, list):
@@ -175,7 +208,9 @@ def import_services(tx: storage.Tx, runtime: Runtime, document: object, *, actor
 
 def _import_one(tx: storage.Tx, runtime: Runtime, read: ServiceMetadata, actor: str) -> Registered:
     now = runtime.clock.now()
-    known = storage.relying_services.find_by_client_id(tx, read.client_id) if read.client_id else None
+    known = storage.relying_services.find_by_client_id(tx, read.client_id, held=True) if read.client_id else None
+    if known:
+        _check_not_removed(known)
     id_ = known.id if known else chance.new_id(now)
     secret, digests = _secret_for(runtime, read, known)
     service = read.to_service(
@@ -189,6 +224,8 @@ def _import_one(tx: storage.Tx, runtime: Runtime, read: ServiceMetadata, actor: 
     if known:
         service = replace(service, created_at=known.created_at, state=known.state)
         storage.relying_services.save_service(tx, service)
+        storage.relying_services.save_registration_token(tx, service.id, None)
+        _end_what_lost_its_law(tx, runtime, known, service, actor)
     else:
         storage.relying_services.insert_service(tx, service, registered_by=actor)
     if secret or read.token_endpoint_auth_method != "client_secret_jwt":
@@ -197,6 +234,20 @@ def _import_one(tx: storage.Tx, runtime: Runtime, read: ServiceMetadata, actor: 
     _after_change(tx, runtime, service, event, actor, now)
     shown = None if read.client_secret else secret
     return Registered(service=service, secret=shown, is_new=known is None)
+
+
+def _check_not_removed(service: RelyingService) -> None:
+    if service.state == storage.relying_services.REMOVED:
+        raise Refusal("wrong_state", f"{service.client_id} was removed")
+
+
+def _end_what_lost_its_law(
+    tx: storage.Tx, runtime: Runtime, known: RelyingService, service: RelyingService, actor: str
+) -> None:
+    """No facts flow on by a law that was taken off the service; the next sign-in tells of the one it has now."""
+    if known.legal_basis not in (None, service.legal_basis):
+        now, law = runtime.clock.now(), service.legal_basis
+        storage.endings.end_on_other_laws(tx, runtime.keyring, service.id, law, now, actor=actor)
 
 
 def _secret_for(

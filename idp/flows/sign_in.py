@@ -148,7 +148,8 @@ def complete(tx: storage.Tx, runtime: Runtime, checked: Checked, *, before: Sign
         _note_failure(tx, runtime, attempt, failure)
         return failure
     now, candidate = runtime.clock.now(), attempt.candidate
-    subject = storage.accounts.find_subject(tx, candidate.subject.id)
+    # Held, so that a lock comes first and is seen here, or waits and ends the session that is made here.
+    subject = storage.accounts.find_subject(tx, candidate.subject.id, held=True)
     if subject is None or not subject.may_sign_in:  # locked while the hash was computed
         _note_failure(tx, runtime, attempt, Failure.WRONG)
         return Failure.WRONG

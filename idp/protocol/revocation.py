@@ -24,9 +24,9 @@ def answer(tx: storage.Tx, server: Server, presented: Presented) -> Answer:
     if token.service_id != service.id:
         foreign = error_answer(400, "invalid_grant", "the token was given to another service (RFC 7009 2.1)")
         return foreign.readable_from(service)
-    now = server.runtime.clock.now()
+    now, reason, actor = server.runtime.clock.now(), EndReason.REVOKED, service.client_id[:64]
     if token.kind is TokenKind.MACHINE:
-        storage.machine_grants.end_grant(tx, token.grant_id, now)
+        storage.endings.end_machine_grant(tx, token.grant_id, service.id, reason, now, actor=actor)
         return done
-    storage.endings.end_grant(tx, token.grant_id, EndReason.REVOKED, now, actor=service.client_id[:64])
+    storage.endings.end_grant(tx, token.grant_id, reason, now, actor=actor)
     return done

@@ -272,8 +272,13 @@ def list_subjects_by_name(tx: Tx, keyring: Keyring, words: Iterable[str], *, lim
     return list(tx.scalars(statement.order_by(subjects.c.id).limit(limit)))
 
 
-def find_subject(tx: Tx, subject_id: UUID) -> Subject | None:
-    row = tx.execute(select(*subject_columns()).where(subjects.c.id == subject_id)).one_or_none()
+def find_subject(tx: Tx, subject_id: UUID, *, held: bool = False) -> Subject | None:
+    """A subject; `held`, nobody changes its state before this transaction ends, and a change under way comes first.
+
+    FOR SHARE: the KEY SHARE that a foreign key takes lets the UPDATE of a state by, which changes no key.
+    """
+    statement = select(*subject_columns()).where(subjects.c.id == subject_id)
+    row = tx.execute(statement.with_for_update(read=True) if held else statement).one_or_none()
     return subject_of(row) if row else None
 
 

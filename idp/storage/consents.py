@@ -42,6 +42,7 @@ def find_latest(tx: Tx, subject_id: UUID, service_id: UUID, needed: BasisKind) -
         legal_basis=row.legal_basis,
         given_at=row.given_at,
         withdrawn_at=row.withdrawn_at,
+        resources=frozenset((row.resources or "").split()),
     )
 
 
@@ -56,6 +57,7 @@ def insert_consent(tx: Tx, consent: Consent) -> None:
             offline=consent.offline,
             legal_basis=consent.legal_basis,
             given_at=consent.given_at,
+            resources=" ".join(sorted(consent.resources)) or None,
         )
     )
 

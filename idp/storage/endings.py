@@ -1,5 +1,9 @@
-"""The one way out for every ending: session, grants, audit, news to services, in one transaction."""
+"""The one way out for every ending: session, grants, audit, news to services, in one transaction.
 
+The grants that end with their session stand under its line of the audit; every other grant that ends has its own.
+"""
+
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -11,8 +15,9 @@ from idp.domain.grants import Grant
 from idp.domain.sessions import EndReason, Session
 from idp.runtime import chance
 from idp.runtime.keyring import Keyring
-from idp.storage import audit, grants, outbox, sessions
+from idp.storage import audit, grants, machine_grants, outbox, sessions
 from idp.storage.database import Tx
+from idp.storage.relying_services import REMOVED
 from idp.storage.tables import relying_services
 
 EVENTS: Final = {
@@ -20,7 +25,11 @@ EVENTS: Final = {
     EndReason.EXPIRED: Event.SESSION_EXPIRED,
     EndReason.ANOTHER_PERSON: Event.SESSION_REPLACED,
 }
+# Taken back by us or given back by the service: the actor tells which, the grant's own row why.
 GRANT_EVENTS: Final = {
+    EndReason.LOCKED: Event.GRANT_REVOKED,
+    EndReason.CLOSED: Event.GRANT_REVOKED,
+    EndReason.SERVICE_REMOVED: Event.GRANT_REVOKED,
     EndReason.CODE_REPLAYED: Event.CODE_REPLAYED,
     EndReason.REFRESH_REUSED: Event.REFRESH_REUSED,
     EndReason.REVOKED: Event.GRANT_REVOKED,
@@ -57,7 +66,8 @@ def end_person(tx: Tx, keyring: Keyring, subject_id: UUID, reason: EndReason, no
     """End every session and every grant of a person, those that outlived their session too."""
     for session in sessions.list_live(tx, subject_id):
         end_session(tx, keyring, session, reason, now, actor=actor, offline_too=True)
-    grants.end_of_person(tx, subject_id, reason, now)
+    ended = grants.end_of_person(tx, subject_id, reason, now)
+    _end_grants(tx, keyring, ended, reason, now, actor)
 
 
 def end_at_service(
@@ -65,11 +75,28 @@ def end_at_service(
 ) -> int:
     """End every grant of a person at one service, and tell it to end its sessions; gives how many had lived."""
     ended = grants.end_of_person(tx, subject_id, reason, now, service_id=service_id)
-    for grant in ended:
-        _note_grant(tx, grant, reason, now, actor)
-    if _with_logout_address(tx, [service_id]):
-        for session_id in sorted({grant.session_id for grant in ended}):
-            _queue_logout(tx, keyring, service_id, session_id, subject_id, now)
+    _end_grants(tx, keyring, ended, reason, now, actor)
+    return len(ended)
+
+
+def end_service(tx: Tx, keyring: Keyring, service_id: UUID, now: datetime, *, actor: str) -> None:
+    """End all access at a service, people's and its own. It is removed before this, so that nobody tells it."""
+    reason = EndReason.SERVICE_REMOVED
+    _end_grants(tx, keyring, grants.end_of_service(tx, service_id, reason, now), reason, now, actor)
+    for _ in machine_grants.end_of_service(tx, service_id, now):
+        _note_machine_grant(tx, service_id, reason, now, actor)
+
+
+def end_on_other_laws(tx: Tx, keyring: Keyring, service_id: UUID, law: str | None, now: datetime, *, actor: str) -> int:
+    """End what a service holds by notice of any law but `law`, the one it has now; gives how many grants ended.
+
+    What people agreed to themselves stays. The notices go first: an exchange holds the one its code stands on, so that
+    it wins, and its grant ends here, or waits and finds it gone.
+    """
+    reason = EndReason.WITHDRAWN
+    grants.end_notices(tx, service_id, law, now)
+    ended = grants.end_by_notice(tx, service_id, law, reason, now)
+    _end_grants(tx, keyring, ended, reason, now, actor)
     return len(ended)
 
 
@@ -82,6 +109,27 @@ def end_grant(tx: Tx, grant_id: UUID, reason: EndReason, now: datetime, *, actor
     return True
 
 
+def end_machine_grant(
+    tx: Tx, grant_id: UUID, service_id: UUID, reason: EndReason, now: datetime, *, actor: str
+) -> bool:
+    """End a service's access in its own name and note it; False, and nothing is written, when it had ended before."""
+    if not machine_grants.end_grant(tx, grant_id, now):
+        return False
+    _note_machine_grant(tx, service_id, reason, now, actor)
+    return True
+
+
+def _end_grants(tx: Tx, keyring: Keyring, ended: Iterable[Grant], reason: EndReason, now: datetime, actor: str) -> None:
+    """What follows for grants that just ended: a line each; a logout token once for each service and session."""
+    ended = list(ended)
+    for grant in ended:
+        _note_grant(tx, grant, reason, now, actor)
+    told = _with_logout_address(tx, {grant.service_id for grant in ended})
+    visits = {(grant.service_id, grant.session_id, grant.subject_id) for grant in ended if grant.service_id in told}
+    for service_id, session_id, subject_id in sorted(visits):
+        _queue_logout(tx, keyring, service_id, session_id, subject_id, now)
+
+
 def _note_grant(tx: Tx, grant: Grant, reason: EndReason, now: datetime, actor: str) -> None:
     entry = Entry(
         id=chance.new_id(now),
@@ -92,6 +140,11 @@ def _note_grant(tx: Tx, grant: Grant, reason: EndReason, now: datetime, actor: s
         session_id=grant.session_id,
         actor=actor,
     )
+    audit.insert_entry(tx, entry)
+
+
+def _note_machine_grant(tx: Tx, service_id: UUID, reason: EndReason, now: datetime, actor: str) -> None:
+    entry = Entry(id=chance.new_id(now), at=now, event=GRANT_EVENTS[reason], service_id=service_id, actor=actor)
     audit.insert_entry(tx, entry)
 
 
@@ -110,8 +163,11 @@ def _queue_logout(
     )
 
 
-def _with_logout_address(tx: Tx, service_ids: list[UUID]) -> list[UUID]:
-    if not service_ids:
+def _with_logout_address(tx: Tx, service_ids: Iterable[UUID]) -> list[UUID]:
+    """Those that take logout tokens; none that was removed."""
+    ids = list(service_ids)
+    if not ids:
         return []
-    statement = select(relying_services.c.id, relying_services.c.metadata).where(relying_services.c.id.in_(service_ids))
+    where = (relying_services.c.id.in_(ids), relying_services.c.state != REMOVED)
+    statement = select(relying_services.c.id, relying_services.c.metadata).where(*where)
     return [row.id for row in tx.execute(statement) if row.metadata.get("backchannel_logout_uri")]

@@ -381,10 +381,43 @@ def end_of_person(
     return [_grant(row) for row in tx.execute(statement)]
 
 
-def end_of_service(tx: Tx, service_id: UUID, reason: EndReason, now: datetime) -> int:
-    """End every grant at a service, lasting ones too; gives how many."""
+def end_of_service(tx: Tx, service_id: UUID, reason: EndReason, now: datetime) -> list[Grant]:
+    """End every grant at a service, lasting ones too; gives those that lived."""
     where = (grants.c.service_id == service_id, grants.c.ended_at.is_(None))
-    return tx.execute(update(grants).where(*where).values(ended_at=now, end_reason=reason)).rowcount
+    statement = update(grants).where(*where).values(ended_at=now, end_reason=reason).returning(*_GRANT_COLUMNS)
+    return [_grant(row) for row in tx.execute(statement)]
+
+
+def end_notices(tx: Tx, service_id: UUID, law: str | None, now: datetime) -> int:
+    """Take back the notices by which a service named another law than `law`: no code that stands on one is spent."""
+    where = (
+        consents.c.service_id == service_id,
+        consents.c.kind == BasisKind.NOTICE.value,
+        consents.c.withdrawn_at.is_(None),
+        _is_other(consents.c.legal_basis, law),
+    )
+    return tx.execute(update(consents).where(*where).values(withdrawn_at=now)).rowcount
+
+
+def end_by_notice(tx: Tx, service_id: UUID, law: str | None, reason: EndReason, now: datetime) -> list[Grant]:
+    """End every grant at a service whose release stands on a notice of another law than `law`; gives those that lived.
+
+    What a grant stands on is said by its release alone; that is found through its person.
+    """
+    stands_on_other = exists().where(
+        releases.c.subject_id == grants.c.subject_id,
+        releases.c.grant_id == grants.c.id,
+        releases.c.basis_kind == BasisKind.NOTICE.value,
+        _is_other(releases.c.legal_basis, law),
+    )
+    where = (grants.c.service_id == service_id, grants.c.ended_at.is_(None), stands_on_other)
+    statement = update(grants).where(*where).values(ended_at=now, end_reason=reason).returning(*_GRANT_COLUMNS)
+    return [_grant(row) for row in tx.execute(statement)]
+
+
+def _is_other(named: Any, law: str | None) -> Any:
+    """Whether a notice named another law than the one there is now; where there is none, every one did."""
+    return true() if law is None else func.coalesce(named, "") != law
 
 
 def find_sub_override(tx: Tx, sector: str, subject_id: UUID) -> str | None:

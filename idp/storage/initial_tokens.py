@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import insert, update
 
+from idp.domain.invitations import USUAL, Invitation
 from idp.runtime import chance
 from idp.storage.database import Tx
 from idp.storage.tables import initial_access_tokens
@@ -14,16 +15,26 @@ from idp.storage.tables import initial_access_tokens
 @dataclass(frozen=True, slots=True)
 class UsedToken:
     agency_id: UUID | None
+    invitation: Invitation
 
 
 def insert_token(
-    tx: Tx, token_digest: bytes, *, agency_id: UUID | None, uses: int, expires_at: datetime, now: datetime
+    tx: Tx,
+    token_digest: bytes,
+    *,
+    agency_id: UUID | None,
+    invitation: Invitation = USUAL,
+    uses: int,
+    expires_at: datetime,
+    now: datetime,
 ) -> None:
     tx.execute(
         insert(initial_access_tokens).values(
             id=chance.new_id(now),
             token_digest=token_digest,
             agency_id=agency_id,
+            scopes=" ".join(invitation.scopes),
+            hosts=" ".join(invitation.hosts) or None,
             uses_left=uses,
             expires_at=expires_at,
             created_at=now,
@@ -38,7 +49,11 @@ def use_token(tx: Tx, token_digest: bytes, now: datetime) -> UsedToken | None:
         update(initial_access_tokens)
         .where(columns.token_digest == token_digest, columns.uses_left > 0, columns.expires_at > now)
         .values(uses_left=columns.uses_left - 1)
-        .returning(columns.agency_id)
+        .returning(columns.agency_id, columns.scopes, columns.hosts)
     )
     row = tx.execute(statement).one_or_none()
-    return UsedToken(agency_id=row.agency_id) if row else None
+    if row is None:
+        return None
+    # The version before says nothing of scopes.
+    scopes = USUAL.scopes if row.scopes is None else tuple(row.scopes.split())
+    return UsedToken(row.agency_id, Invitation(scopes, tuple((row.hosts or "").split())))

@@ -45,10 +45,15 @@ def find_live(tx: Tx, grant_id: UUID, now: datetime) -> MachineGrant | None:
     )
 
 
-def end_of_service(tx: Tx, service_id: UUID, now: datetime) -> int:
-    """End all access a service got in its own name; gives how many."""
-    where = (machine_grants.c.service_id == service_id, machine_grants.c.ended_at.is_(None))
-    return tx.execute(update(machine_grants).where(*where).values(ended_at=now)).rowcount
+def end_of_service(tx: Tx, service_id: UUID, now: datetime) -> list[UUID]:
+    """End all access a service got in its own name; gives what lived, not what time had ended before."""
+    where = (
+        machine_grants.c.service_id == service_id,
+        machine_grants.c.ended_at.is_(None),
+        machine_grants.c.expires_at > now,
+    )
+    statement = update(machine_grants).where(*where).values(ended_at=now).returning(machine_grants.c.id)
+    return list(tx.scalars(statement))
 
 
 def end_grant(tx: Tx, grant_id: UUID, now: datetime) -> bool:

@@ -3,30 +3,40 @@
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import asdict, fields
-from datetime import date
-from typing import Any
+from datetime import date, datetime
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, insert, select, update
 
-from idp.domain.relying_services import RelyingService, ServiceException
+from idp.domain.relying_services import Caller, RelyingService, ServiceException, ServiceState
 from idp.runtime.keyring import Keyring
 from idp.storage.database import Tx
 from idp.storage.tables import relying_services, service_origins, service_resources
 
+REMOVED: Final[str] = "removed"
+"""The state of a service that is out of use for good; only its record is left."""
 _FIELDS = frozenset(field.name for field in fields(RelyingService))
 SECRET_PLACE = "relying_services.secret_sealed"
 _COLUMNS = ("id", "client_id", "agency_id", "sector", "state", "secret_digests", "created_at", "updated_at")
 
 
-def find_by_client_id(tx: Tx, client_id: str) -> RelyingService | None:
-    row = tx.execute(select(relying_services).where(relying_services.c.client_id == client_id)).one_or_none()
-    return _service(row) if row else None
+def find_by_client_id(tx: Tx, client_id: str, *, held: bool = False) -> RelyingService | None:
+    """`held` for who changes it: nobody else does before this transaction ends, and a change under way comes first."""
+    return _find(tx, relying_services.c.client_id == client_id, held=held)
 
 
 def find_service(tx: Tx, service_id: UUID) -> RelyingService | None:
-    row = tx.execute(select(relying_services).where(relying_services.c.id == service_id)).one_or_none()
-    return _service(row) if row else None
+    return _find(tx, relying_services.c.id == service_id)
+
+
+def find_legal_basis(tx: Tx, service_id: UUID) -> str | None:
+    """The law a service has now; it stays until this transaction ends, and a change under way comes first."""
+    where = relying_services.c.id == service_id
+    found: str | None = tx.execute(
+        select(relying_services.c.metadata).where(where).with_for_update(read=True)
+    ).scalar_one()["legal_basis"]
+    return found
 
 
 def find_by_resource(tx: Tx, resource: str) -> RelyingService | None:
@@ -65,14 +75,12 @@ def save_shared_secret(tx: Tx, keyring: Keyring, service_id: UUID, secret: str |
     tx.execute(update(relying_services).where(relying_services.c.id == service_id).values(secret_sealed=sealed))
 
 
-def find_by_registration_token(tx: Tx, client_id: str, token_digest: bytes) -> RelyingService | None:
-    """The service that this registration access token was given to (RFC 7592 2)."""
-    where = (
-        relying_services.c.client_id == client_id,
-        relying_services.c.registration_token_digest == token_digest,
-    )
-    row = tx.execute(select(relying_services).where(*where)).one_or_none()
-    return _service(row) if row else None
+def find_by_registration_token(
+    tx: Tx, client_id: str, token_digest: bytes, *, held: bool = False
+) -> RelyingService | None:
+    """The service that this registration access token was given to (RFC 7592 2); `held` for who changes it."""
+    of_client = relying_services.c.client_id == client_id
+    return _find(tx, of_client, relying_services.c.registration_token_digest == token_digest, held=held)
 
 
 def save_registration_token(tx: Tx, service_id: UUID, token_digest: bytes | None) -> None:
@@ -83,7 +91,7 @@ def save_registration_token(tx: Tx, service_id: UUID, token_digest: bytes | None
 def end_service(tx: Tx, service_id: UUID) -> None:
     """Take a service out of use for good: its record stays for the audit, its ways in are gone (RFC 7592 2.3)."""
     values: dict[str, Any] = {
-        "state": "suspended",
+        "state": REMOVED,
         "secret_digests": [],
         "secret_sealed": None,
         "registration_token_digest": None,
@@ -102,9 +110,24 @@ def insert_service(tx: Tx, service: RelyingService, *, registered_by: str) -> No
 
 
 def save_service(tx: Tx, service: RelyingService) -> None:
-    """Write a changed record over the one with the same id."""
-    tx.execute(update(relying_services).where(relying_services.c.id == service.id).values(**_row(service)))
+    """Write a changed record over the one with the same id, which was found `held`; not its state."""
+    row = _row(service)
+    del row["state"]
+    tx.execute(update(relying_services).where(relying_services.c.id == service.id).values(**row))
     _save_addresses(tx, service)
+
+
+def save_state(tx: Tx, service_id: UUID, state: ServiceState, now: datetime) -> None:
+    """Suspend a service, or let it go on; nothing else of it is written."""
+    values = {"state": state, "updated_at": now}
+    tx.execute(update(relying_services).where(relying_services.c.id == service_id).values(values))
+
+
+def _find(tx: Tx, *where: ColumnElement[bool], held: bool = False) -> RelyingService | None:
+    statement = select(relying_services).where(*where)
+    # Not FOR UPDATE: a person may be shown its pages, which refer to its key, while it is changed.
+    row = tx.execute(statement.with_for_update(key_share=True) if held else statement).one_or_none()
+    return _service(row) if row else None
 
 
 def _save_addresses(tx: Tx, service: RelyingService) -> None:
@@ -121,6 +144,7 @@ def _row(service: RelyingService) -> dict[str, Any]:
     values = {field.name: getattr(service, field.name) for field in fields(service)}
     row = {name: values.pop(name) for name in _COLUMNS}
     row["secret_digests"] = [b64encode(digest).decode() for digest in service.secret_digests]
+    values["callers"] = [asdict(each) for each in service.callers]
     values["exceptions"] = [{**asdict(each), "until": each.until.isoformat()} for each in service.exceptions]
     row["metadata"] = {name: dict(value) if isinstance(value, Mapping) else value for name, value in values.items()}
     return row
@@ -136,6 +160,9 @@ def _service(row: Any) -> RelyingService:
     values["exceptions"] = tuple(
         ServiceException(rule=each["rule"], reason=each["reason"], until=date.fromisoformat(each["until"]))
         for each in row.metadata["exceptions"]
+    )
+    values["callers"] = tuple(
+        Caller(client_id=each["client_id"], scopes=tuple(each["scopes"])) for each in row.metadata.get("callers", ())
     )
     columns: dict[str, Any] = {name: getattr(row, name) for name in _COLUMNS}
     columns["secret_digests"] = tuple(b64decode(digest) for digest in row.secret_digests)

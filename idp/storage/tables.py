@@ -384,6 +384,9 @@ initial_access_tokens = _table(
     _number("uses_left"),
     _at("expires_at"),
     _at("created_at"),
+    # What services that come by it may register: scopes and hosts, each separated by spaces.
+    _text("scopes", 255, nullable=True),
+    sa.Column("hosts", sa.Text, nullable=True),
     sa.UniqueConstraint("token_digest"),
 )
 logos = _table(
@@ -412,6 +415,8 @@ consents = _table(
     _text("legal_basis", 200, nullable=True),
     _at("given_at"),
     _at("withdrawn_at", nullable=True),
+    # Interfaces (RFC 8707), separated by spaces, which no URI has.
+    sa.Column("resources", sa.Text, nullable=True),
     sa.Index("ix_consents_subject_id", "subject_id", "service_id", "id"),
 )
 

@@ -89,8 +89,16 @@ def test_a_lock_ends_what_outlived_its_session(
     with storage.begin() as tx:
         sign_out.sign_out(tx, runtime, signed_in)
     assert userinfo(browser, lasting["access_token"]).status_code == 200
+    [told_of_sign_out] = rows_of("outbox")
     lock(runtime, person)
     assert userinfo(browser, lasting["access_token"]).status_code == 401
+    [entry] = [row for row in rows_of("audit") if row.event == "grant.revoked"]
+    assert (entry.subject_id, entry.service_id, entry.session_id, entry.actor) == (
+        *(person.id, service.id, signed_in.session.id),
+        "an officer",
+    )
+    [told] = [row for row in rows_of("outbox") if row.id != told_of_sign_out.id]
+    assert (told.service_id, told.session_id) == (service.id, signed_in.session.id)
     do(account_care.unlock, runtime, person, reason="found again")
     assert userinfo(browser, lasting["access_token"]).status_code == 401, "a lock is no pause"
 

@@ -1,5 +1,7 @@
 """The person's answer is kept, what was agreed goes on being agreed, and a no leaves a trace."""
 
+import threading
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,11 +11,12 @@ from flask import Flask
 from idp import storage
 from idp.domain.consent import BasisKind, Consent, Need, is_settled
 from idp.domain.relying_services import RelyingService
-from idp.flows import consent
+from idp.flows import consent, service_registry
 from idp.runtime.runtime import Runtime
 from idp.storage.sessions import SignedIn
 from tests.builders import a_citizen, a_service, sign_in
 from tests.doubles import FixedClock
+from tests.flows.test_key_care import is_somebody_waiting
 from tests.flows.test_sign_out import find_signed_in
 from tests.rows import count_rows, events, rows_of
 
@@ -26,7 +29,8 @@ class Table:
     """A person who is signed in, before a service's question."""
 
     def __init__(self, app: Flask, runtime: Runtime, clock: FixedClock) -> None:
-        client, service = app.test_client(), a_service(app)
+        client, service = app.test_client(), a_service(app, legal_basis=LAW)
+        self.members = {"client_id": service.client_id, "legal_basis": LAW}
         sign_in(client, a_citizen(app))
         signed_in = find_signed_in(runtime, client)
         assert signed_in is not None
@@ -38,6 +42,11 @@ class Table:
         self.service: RelyingService = found
 
     def give(self, need: Need) -> Consent:
+        given = self.try_to_give(need)
+        assert given is not None
+        return given
+
+    def try_to_give(self, need: Need) -> Consent | None:
         self.clock.advance(seconds=1)
         with storage.begin() as tx:
             return consent.give(tx, self.runtime, self.signed_in, self.service, need)
@@ -71,6 +80,16 @@ def test_what_was_agreed_before_goes_on_being_agreed(table: Table) -> None:
     assert count_rows()["consents"] == 2, "answers are added, never changed"
 
 
+def test_rfc8707_2_interfaces_that_were_named_stay_named_and_no_other_is(table: Table) -> None:
+    one, other, third = (f"https://{name}.example/api" for name in ("mot", "hai", "ba"))
+    table.give(replace(NEED, resource=one))
+    later = table.give(replace(NEED, resource=other))
+    assert later.resources == {one, other}
+    assert table.latest() == later
+    assert table.give(NEED).resources == {one, other}
+    assert [table.covers(replace(NEED, resource=each)) for each in (None, one, other, third)] == [True] * 3 + [False]
+
+
 def test_what_was_withdrawn_does_not_come_back_with_the_next_answer(table: Table) -> None:
     first = table.give(replace(NEED, names=frozenset({"name", "email"}), offline=True))
     with storage.begin() as tx:
@@ -87,6 +106,42 @@ def test_a_law_is_told_by_a_notice_that_names_it_and_is_no_consent(table: Table)
     assert events()["consent.given"] == 0
     assert table.covers(NOTICE)
     assert not table.covers(NEED)
+
+
+@pytest.mark.parametrize("law", [None, "Luật khác"])
+def test_a_notice_of_a_law_that_was_taken_off_the_service_meanwhile_is_not_kept(
+    app: Flask, table: Table, law: str | None
+) -> None:
+    """What a process knows of a service may be five seconds old."""
+    a_service(app, **{**table.members, "legal_basis": law})
+    before = count_rows()
+    assert table.try_to_give(NOTICE) is None
+    assert count_rows() == before
+    assert table.give(NEED), "consent needs no law"
+
+
+@pytest.mark.postgres
+def test_a_notice_waits_for_a_change_of_the_law_that_is_under_way(
+    make_app: Callable[..., Flask], postgres_url: str, clock: FixedClock
+) -> None:
+    app = make_app(postgres_url)
+    with app.app_context():
+        table = Table(app, app.extensions["idp"], clock)
+        given: list[Consent | None] = []
+
+        def tell() -> None:
+            with app.app_context():
+                given.append(table.try_to_give(NOTICE))
+
+        second = threading.Thread(target=tell)
+        document = {"redirect_uris": list(table.service.redirect_uris), "client_id": table.service.client_id}
+        with storage.begin() as tx:
+            service_registry.import_services(tx, table.runtime, [document], actor="the tests")
+            second.start()
+            while not is_somebody_waiting():
+                assert second.is_alive(), "it did not wait"
+        second.join()
+        assert given == [None]
 
 
 def test_lasting_access_at_a_service_with_a_law_is_consent_and_is_asked_once(table: Table) -> None:

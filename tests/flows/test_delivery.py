@@ -10,7 +10,7 @@ from flask import Flask
 from idp import storage
 from idp.domain.refusals import Refusal
 from idp.domain.sessions import EndReason
-from idp.flows import delivery
+from idp.flows import delivery, service_registry
 from idp.runtime.outbound import Answer, OutboundFailure
 from idp.runtime.runtime import Runtime
 from idp.storage.outbox import Parcel
@@ -212,6 +212,31 @@ def test_a_service_that_takes_no_logout_any_more_ends_its_delivery(
     a_service(app, client_id=service.client_id, backchannel_logout_uri=None)
     assert postman.go_round() == [None]
     assert outbound.calls == []
+
+
+def test_a_suspended_service_is_told_so_that_its_own_sessions_end(
+    app: Flask, runtime: Runtime, citizen: Citizen, postman: Postman, outbound: RecordingOutbound
+) -> None:
+    service = a_service(app)
+    queue_logout(app, runtime, service, citizen)
+    with storage.begin() as tx:
+        service_registry.suspend(tx, runtime, service.client_id, actor="the tests")
+    assert postman.go_round() == [None]
+    assert len(tokens_sent(outbound)) == 1
+
+
+def test_a_removed_service_gets_nothing_and_the_ledger_says_why(
+    app: Flask, runtime: Runtime, citizen: Citizen, postman: Postman, outbound: RecordingOutbound
+) -> None:
+    service = a_service(app, logo_uri=LOGO)
+    queue_logout(app, runtime, service, citizen)
+    with storage.begin() as tx:
+        found = storage.relying_services.find_service(tx, service.id)
+        assert found is not None
+        service_registry.remove(tx, runtime, found, actor="the tests")
+    assert [postman.go_round() for _ in range(3)] == [[delivery.WAS_REMOVED], [delivery.WAS_REMOVED], []]
+    assert outbound.calls == []
+    assert {(row.state, row.last_failure) for row in rows_of("outbox")} == {("failed", "the service was removed")}
 
 
 def test_an_imported_sub_is_the_one_that_is_told(

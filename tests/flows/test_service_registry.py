@@ -1,17 +1,35 @@
 """Registering relying services: from an operator's file, all or nothing, and by themselves (RFC 7591)."""
 
+import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from flask import Flask
 
 from idp import storage
 from idp.domain.refusals import Refusal
 from idp.domain.relying_services import RelyingService
-from idp.flows.service_registry import Registered, import_services, register
+from idp.flows.service_registry import Registered, change, import_services, register, remove, suspend
+from idp.runtime import chance
 from idp.runtime.runtime import Runtime
+from tests.builders import (
+    a_citizen,
+    a_service,
+    ask,
+    follow,
+    obtain_code,
+    obtain_tokens,
+    page_of,
+    refresh,
+    spend,
+    userinfo,
+)
 from tests.doubles import FixedClock
+from tests.flows.test_key_care import is_somebody_waiting
 from tests.rows import count_rows, events, rows_of
 
+LAW = "Nghị định 118/2025/NĐ-CP"
 SECRET = "mat-khau-cua-dich-vu-0123456789"
 PORTAL: dict[str, Any] = {
     "client_id": "cong-dich-vu-cong",
@@ -182,3 +200,164 @@ def test_a_renewal_without_agency_code_keeps_the_agency(runtime: Runtime) -> Non
     assert find("cong-dich-vu-cong").agency_id == agency is not None
     load(runtime, [{**PORTAL, "agency_code": "H06"}])
     assert find("cong-dich-vu-cong").agency_id != agency
+
+
+# -- who may change what is registered -----------------------------------------------------------------------------
+
+
+def register_itself(runtime: Runtime) -> Registered:
+    with storage.begin() as tx:
+        return register(tx, runtime, {"redirect_uris": ["https://a.example/cb"]})
+
+
+def find_own(tx: storage.Tx, made: Registered, *, held: bool = False) -> RelyingService | None:
+    assert made.registration_token is not None
+    digest = chance.digest(made.registration_token)
+    return storage.relying_services.find_by_registration_token(tx, made.service.client_id, digest, held=held)
+
+
+def own_change(made: Registered, address: str = "https://b.example/cb") -> dict[str, Any]:
+    return {"client_id": made.service.client_id, "redirect_uris": [address]}
+
+
+def test_rfc7592_2_what_was_imported_is_the_operators_alone_to_change(runtime: Runtime) -> None:
+    made = register_itself(runtime)
+    with storage.begin() as tx:
+        assert find_own(tx, made) == made.service
+    load(runtime, [own_change(made)])
+    with storage.begin() as tx:
+        assert find_own(tx, made) is None
+
+
+@pytest.mark.parametrize("deed", ["suspend", "resume", "import"])
+def test_a_removed_service_stays_removed(runtime: Runtime, deed: str) -> None:
+    made = register_itself(runtime)
+    with storage.begin() as tx:
+        remove(tx, runtime, made.service, actor="itself")
+    deeds: dict[str, Callable[[storage.Tx], object]] = {
+        "suspend": lambda tx: suspend(tx, runtime, made.service.client_id, actor="the tests"),
+        "resume": lambda tx: suspend(tx, runtime, made.service.client_id, actor="the tests", resume=True),
+        "import": lambda tx: import_services(tx, runtime, [own_change(made)], actor="the tests"),
+    }
+    with pytest.raises(Refusal) as refused, storage.begin() as tx:
+        deeds[deed](tx)
+    assert refused.value.code == "wrong_state"
+    found = find(made.service.client_id)
+    assert (found.state, found.is_active, found.redirect_uris) == ("removed", False, made.service.redirect_uris)
+
+
+class Waiting:
+    """A deed in a transaction of its own, in another thread, that must wait for the one under way here."""
+
+    def __init__(self, app: Flask, deed: Callable[[], None]) -> None:
+        self._app, self._deed = app, deed
+        self._thread = threading.Thread(target=self._do)
+
+    def _do(self) -> None:
+        with self._app.app_context():
+            self._deed()
+
+    def start(self, tx: storage.Tx) -> None:
+        self._thread.start()
+        # On SQLite it waits at the door.
+        while tx.dialect.name == "postgresql" and not is_somebody_waiting():
+            assert self._thread.is_alive(), "it did not wait"
+
+    def join(self) -> None:
+        self._thread.join()
+
+
+@pytest.mark.parametrize(("deed", "status"), [("suspend", 403), ("import", 401)])
+def test_rfc7592_2_2_a_services_own_change_waits_for_the_operators_and_comes_too_late(
+    app: Flask, runtime: Runtime, deed: str, status: int
+) -> None:
+    made, answered = register_itself(runtime), []
+
+    def put() -> None:
+        response = app.test_client().put(
+            f"/oauth2/register/{made.service.client_id}",
+            json=own_change(made),
+            headers={"Authorization": f"Bearer {made.registration_token}"},
+        )
+        answered.append(response.status_code)
+
+    later = Waiting(app, put)
+    with storage.begin() as tx:
+        if deed == "suspend":
+            suspend(tx, runtime, made.service.client_id, actor="the tests")
+        else:
+            agreed = {**own_change(made, "https://c.example/cb"), "legal_basis": LAW, "personal_number_basis": LAW}
+            import_services(tx, runtime, [agreed], actor="the tests")
+        later.start(tx)
+    later.join()
+    assert answered == [status]
+    found = find(made.service.client_id)
+    if deed == "suspend":
+        assert (found.state, found.redirect_uris) == ("suspended", ("https://a.example/cb",))
+    else:
+        assert (found.legal_basis, found.personal_number_basis) == (LAW, LAW)
+        assert found.redirect_uris == ("https://c.example/cb",)
+
+
+@pytest.mark.parametrize("deed", ["suspend", "import"])
+def test_the_operators_change_waits_for_a_services_own_and_is_not_undone_by_it(
+    app: Flask, runtime: Runtime, deed: str
+) -> None:
+    made = register_itself(runtime)
+
+    def do() -> None:
+        with storage.begin() as tx:
+            if deed == "suspend":
+                suspend(tx, runtime, made.service.client_id, actor="the tests")
+            else:
+                agreed = {**own_change(made, "https://c.example/cb"), "legal_basis": LAW}
+                import_services(tx, runtime, [agreed], actor="the tests")
+
+    later = Waiting(app, do)
+    with storage.begin() as tx:
+        own = find_own(tx, made, held=True)
+        assert own is not None
+        later.start(tx)
+        change(tx, runtime, own, own_change(made))
+    later.join()
+    found = find(made.service.client_id)
+    if deed == "suspend":
+        assert (found.state, found.redirect_uris) == ("suspended", ("https://b.example/cb",))
+    else:
+        assert (found.legal_basis, found.redirect_uris) == (LAW, ("https://c.example/cb",))
+
+
+def test_a_services_own_change_writes_no_state_whatever_it_was_found_with(runtime: Runtime) -> None:
+    made = register_itself(runtime)
+    with storage.begin() as tx:
+        suspend(tx, runtime, made.service.client_id, actor="the tests")
+        change(tx, runtime, made.service, own_change(made))
+    assert find(made.service.client_id).state == "suspended"
+
+
+# -- a law that is taken off a service -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("law", [None, "Luật khác"])
+def test_what_a_service_was_let_read_by_a_law_ends_with_the_law_and_what_people_agreed_to_stays(
+    app: Flask, runtime: Runtime, clock: FixedClock, law: str | None
+) -> None:
+    citizen, browser = a_citizen(app), app.test_client()
+    service = a_service(app, legal_basis=LAW)
+    told = obtain_tokens(browser, service, citizen, scope="openid profile")
+    agreed = obtain_tokens(browser, service, scope="openid email offline_access")
+    waiting = obtain_code(browser, service, scope="openid profile", prompt="login", citizen=citizen)
+    assert {row.basis_kind for row in rows_of("releases")} == {"notice", "consent"}
+    a_service(app, client_id=service.client_id, legal_basis=LAW, client_name="Tên mới")
+    assert userinfo(browser, told["access_token"]).status_code == 200, "nothing was taken off"
+    a_service(app, client_id=service.client_id, legal_basis=law)
+    assert userinfo(browser, told["access_token"]).status_code == 401
+    assert refresh(browser, service, told["refresh_token"]).status_code == 400
+    assert userinfo(browser, agreed["access_token"]).status_code == 200
+    assert spend(browser, service, waiting).get_json()["error"] == "invalid_grant"
+    assert sorted(str(row.end_reason) for row in rows_of("grants")) == ["None", "withdrawn"]
+    assert (events()["grant.withdrawn"], len(rows_of("outbox"))) == (1, 1)
+    clock.advance(seconds=6)
+    page = follow(browser, ask(browser, service, scope="openid profile"))
+    assert page_of(page) == "consent"
+    assert LAW not in page.text

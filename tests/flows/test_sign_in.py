@@ -1,6 +1,7 @@
 """Signing in with a password: what is counted, checked and kept, on both stores."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -12,7 +13,7 @@ from idp import storage
 from idp.cli.demo import PASSWORD
 from idp.domain.passwords import Hasher
 from idp.domain.refusals import Refusal
-from idp.flows import sign_in
+from idp.flows import account_care, sign_in
 from idp.flows.sign_in import Browser, Failure, SignedInNow
 from idp.runtime import chance
 from idp.runtime.hash_slots import HashSlots
@@ -20,6 +21,7 @@ from idp.runtime.runtime import Runtime
 from idp.storage.sessions import SignedIn
 from tests.builders import NUMBERS, Citizen, a_citizen, a_service, obtain_tokens
 from tests.doubles import FixedClock
+from tests.flows.test_key_care import is_somebody_waiting
 from tests.rows import count_rows, events, rows_of
 from tests.runtime.test_hash_slots import held
 
@@ -141,6 +143,43 @@ def test_an_account_that_is_locked_while_the_hash_runs_is_not_signed_in(door: Do
         assert sign_in.complete(tx, door.runtime, checked, before=None) is Failure.WRONG
     assert {"sessions", "devices", "authentications"}.isdisjoint(count_rows())
     assert (events()["sign_in.failed"], events()["sign_in.succeeded"]) == (1, 0)
+
+
+def lock(runtime: Runtime, citizen: Citizen, tx: storage.Tx) -> None:
+    person = storage.accounts.find_subject(tx, citizen.id)
+    assert person is not None
+    account_care.lock(tx, runtime, person, reason="reported stolen", legal_basis="", actor="an officer")
+
+
+@pytest.mark.parametrize("first", ["lock", "sign-in"])
+def test_a_sign_in_and_a_lock_at_once_leave_no_session_that_an_unlock_would_wake(
+    app: Flask, door: Door, citizen: Citizen, first: str
+) -> None:
+    """Whoever comes second waits: the sign-in is refused, or the session it made ends."""
+    with storage.begin() as tx:
+        attempt = sign_in.find_candidate(tx, door.runtime, citizen.number, HOME)
+    checked = sign_in.check(door.runtime, attempt, PASSWORD)
+    outcome: list[SignedInNow | Failure] = []
+    deeds: dict[str, Callable[[storage.Tx], None]] = {
+        "lock": lambda tx: lock(door.runtime, citizen, tx),
+        "sign-in": lambda tx: outcome.append(sign_in.complete(tx, door.runtime, checked, before=None)),
+    }
+    earlier = deeds.pop(first)
+    [later] = deeds.values()
+
+    def do_later() -> None:
+        with app.app_context(), storage.begin() as tx:
+            later(tx)
+
+    second = threading.Thread(target=do_later)
+    with storage.begin() as tx:
+        earlier(tx)
+        second.start()
+        while tx.dialect.name == "postgresql" and not is_somebody_waiting():
+            assert second.is_alive(), "it did not wait"
+    second.join()
+    assert [each is Failure.WRONG for each in outcome] == [first == "lock"]
+    assert [row.end_reason for row in rows_of("sessions")] == ([] if first == "lock" else ["locked"])
 
 
 # -- what a sign-in leaves -----------------------------------------------------------------------------------------

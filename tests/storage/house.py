@@ -167,15 +167,16 @@ class House:
             )
         return made
 
-    def consent(self, session: Session, service: RelyingService) -> Consent:
+    def consent(self, session: Session, service: RelyingService, law: str | None = None) -> Consent:
+        """What somebody agreed to; with `law` the notice of it."""
         made = Consent(
             id=self.new_id(),
             subject_id=session.subject_id,
             service_id=service.id,
-            kind=BasisKind.CONSENT,
+            kind=BasisKind.NOTICE if law else BasisKind.CONSENT,
             names=frozenset({"name"}),
             offline=False,
-            legal_basis=None,
+            legal_basis=law,
             given_at=self.clock.now(),
             withdrawn_at=None,
         )
@@ -204,11 +205,19 @@ class House:
             expires_at=now + timedelta(minutes=1),
         )
 
+    def noticed(self, session: Session, service: RelyingService, law: str) -> Code:
+        """A code that stands on a notice of its own."""
+        notice = self.consent(session, service, law)
+        return replace(self.code(session, service), basis_kind=notice.kind, basis_id=notice.id)
+
     @property
     def times(self) -> Times:
         return Times(now=self.clock.now(), idle_for=IDLE_FOR, touch_every=TOUCH_EVERY)
 
-    def exchange(self, code: Code, sector: str = "one.example", lasts: timedelta = ABSOLUTE_FOR) -> Held | None:
+    def exchange(
+        self, code: Code, sector: str = "one.example", lasts: timedelta = ABSOLUTE_FOR, **known: Any
+    ) -> Held | None:
+        """`known` is what the token endpoint knows of the service, where it is not what stands in its row."""
         with storage.once() as tx:
             service = storage.relying_services.find_service(tx, code.service_id)
         assert service is not None
@@ -217,7 +226,7 @@ class House:
                 tx,
                 self.keyring,
                 code,
-                service=replace(service, sector=sector),
+                service=replace(service, sector=sector, **known),
                 expires_at=self.clock.now() + lasts,
                 times=self.times,
             )

@@ -97,6 +97,7 @@ def test_the_newest_answer_of_a_person_for_a_service_is_found_whole(house: House
         names=frozenset({"birthdate"}),
         offline=True,
         legal_basis="Luật",
+        resources=frozenset({"https://a.example/api", "https://b.example/api"}),
     )
     consent(house, other, service.id)
     consent(house, person, elsewhere.id)
@@ -253,7 +254,6 @@ def test_a_service_comes_back_as_it_was_written_and_as_it_was_changed(house: Hou
         exceptions=(ServiceException("pkce", "an old library", date(2027, 1, 1)),),
         contacts=("it@one.example",),
         default_max_age=0,
-        state="suspended",
         updated_at=house.clock.advance(days=1),
     )
     with storage.begin() as tx:
@@ -265,6 +265,9 @@ def test_a_service_comes_back_as_it_was_written_and_as_it_was_changed(house: Hou
         assert found is not None
         assert (found.names, found.purpose) == (changed.names, changed.purpose)
         assert storage.relying_services.list_services(tx) == [changed]
+        storage.relying_services.save_state(tx, made.id, "suspended", changed.updated_at)
+        storage.relying_services.save_service(tx, changed)
+        assert storage.relying_services.find_service(tx, made.id) == replace(changed, state="suspended")
     with pytest.raises(IntegrityError):
         house.service("one")
 
