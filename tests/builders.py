@@ -139,8 +139,8 @@ def a_service(app: Flask, **members: object) -> Service:
         [registered] = flows.service_registry.import_services(tx, runtime, [document], actor="the tests")
     service = registered.service
     secret = document.get("client_secret", registered.secret)
-    method = service.token_endpoint_auth_method
-    return Service(service.id, service.client_id, secret, service.redirect_uris[0], method)  # type: ignore[arg-type]
+    method, address = service.token_endpoint_auth_method, next(iter(service.redirect_uris), "")
+    return Service(service.id, service.client_id, secret, address, method)  # type: ignore[arg-type]
 
 
 # -- walking the pages ---------------------------------------------------------------------------------------------

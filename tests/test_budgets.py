@@ -105,6 +105,20 @@ def test_hot_requests_keep_their_round_trips_on_postgresql(on_postgres: Warm, wi
 
 
 @pytest.mark.postgres
+def test_a_token_for_an_interface_costs_no_trip_more(on_postgres: Warm, wire: WireCounter) -> None:
+    """Who guards it, and whom the guard lets in, is in memory; what was agreed to stands in the row read anyway."""
+    browser, service, resource = on_postgres.browser, on_postgres.service, "https://kho.example/api"
+    a_service(on_postgres.app, resources=[resource], callers=[{"client_id": service.client_id}])
+    obtain_code(browser, service, scope="openid email", resource=resource)
+    wire.reset()
+    code = answer_in(ask(browser, service, scope="openid email", resource=resource))["code"]
+    assert wire.round_trips == 2, wire.statements
+    wire.reset()
+    assert spend(browser, service, code).status_code == 200
+    assert wire.round_trips == 1, wire.statements
+
+
+@pytest.mark.postgres
 def test_introspection_takes_one_round_trip_and_an_assertion_anywhere_one_more(
     on_postgres: Warm, wire: WireCounter
 ) -> None:

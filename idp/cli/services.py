@@ -11,6 +11,7 @@ from rich.table import Table
 
 from idp import flows, storage
 from idp.cli.refusing import refusals_as_sentences
+from idp.domain.invitations import USUAL, read_invitation
 from idp.domain.refusals import Refusal
 from idp.runtime.runtime import Runtime
 
@@ -85,14 +86,25 @@ def _add_care(services: AppGroup, runtime: Runtime) -> None:
         click.echo(f"{client_id} is active")
 
     @services.command("invite")
-    @click.option("--agency", help="The code of the agency whose services may be registered.")
+    @click.option("--agency", help="The code of the agency whose services may be registered; required in production.")
+    @click.option("--scopes", default=" ".join(USUAL.scopes), show_default=True, help="What they may register.")
+    @click.option("--hosts", multiple=True, help="A host they may have people sent to, again for each; else any.")
     @click.option("--uses", default=1, type=click.IntRange(1, 100), show_default=True)
     @click.option("--days", default=7, type=click.IntRange(1, 90), show_default=True)
     @refusals_as_sentences
-    def invite(agency: str | None, uses: int, days: int) -> None:
+    def invite(agency: str | None, scopes: str, hosts: tuple[str, ...], uses: int, days: int) -> None:
         """Make an initial access token, with which a vendor registers services (RFC 7591). It is shown this once."""
+        if agency is None and not runtime.settings.insecure_loopback:
+            raise click.UsageError("--agency is missing: every service belongs to an agency.")
+        invitation = read_invitation(scopes, hosts)
         with storage.begin() as tx:
             token = flows.service_registry.invite(
-                tx, runtime, agency_code=agency, uses=uses, days=days, actor="the command line"
+                tx,
+                runtime,
+                agency_code=agency,
+                invitation=invitation,
+                uses=uses,
+                days=days,
+                actor="the command line",
             )
         click.echo(token)

@@ -47,6 +47,8 @@ CLAIM_NAMES: Final = tuple(dict.fromkeys(name for names in SCOPE_CLAIMS.values()
 SCOPES_SUPPORTED: Final = ("openid", *SCOPE_CLAIMS, "offline_access")
 # Claims about the sign-in itself; asked for by the `claims` parameter they are not facts of the person.
 SIGN_IN_CLAIMS: Final = ("acr", "amr", "auth_time", "sub")
+# Stands in the profile beside the number, as email_verified does, but no service is told of it.
+NUMBER_VERIFIED: Final = "personal_id_number_verified"
 LARGEST_REQUEST: Final = 4096
 
 
@@ -135,7 +137,12 @@ def _may_release(name: str, service: RelyingService, profile: Profile) -> bool:
         return False  # the claims parameter asks for single facts, never for more than the service is registered for
     if name != "personal_id_number":
         return True
-    return service.personal_number_basis is not None and profile.proof_source is not ProofSource.SELF
+    return service.personal_number_basis is not None and _is_number_verified(profile)
+
+
+def _is_number_verified(profile: Profile) -> bool:
+    """Whether the number itself was checked, whatever else was; profiles of the version before say it of all facts."""
+    return bool(profile.claims.get(NUMBER_VERIFIED, profile.proof_source is not ProofSource.SELF))
 
 
 def release(profile: Profile, names: Iterable[str], service: RelyingService) -> dict[str, object]:

@@ -114,5 +114,5 @@ def _either(allowed: Iterable[str]) -> str:
     return " or ".join(allowed)
 
 
-def refuse(member: str, requirement: str) -> NoReturn:
-    raise Refusal("invalid_client_metadata", f"{member} {requirement}", field=member.split("[")[0])
+def refuse(member: str, requirement: str, *, code: str = "invalid_client_metadata") -> NoReturn:
+    raise Refusal(code, f"{member} {requirement}", field=member.split("[")[0])

@@ -1,6 +1,7 @@
 """What happens next to an authorization request: one decision, taken anew after every page.
 
-OIDC Core 3.1.2.1 (prompt, max_age, id_token_hint), 3.1.2.3, 3.1.2.6 (errors). Steps never call each other.
+OIDC Core 3.1.2.1 (prompt, max_age, id_token_hint), 3.1.2.3, 3.1.2.6 (errors); RFC 8252 8.6. Steps never call each
+other.
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,10 @@ SLOW_PAGES: Final = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that the decision looks at. `session` is live or None; `asked_at` is when the request first came."""
+    """All that the decision looks at. `session` is live or None; `asked_at` is when the request first came.
+
+    `is_asked_each_time` where no earlier answer counts; `answered_here` when the person read this request's own page.
+    """
 
     prompts: frozenset[str]
     max_age: int | None
@@ -27,6 +31,10 @@ class Facts:
     need: Need | None
     consent: Consent | None
     required_level: int = 1
+    account_level: int = 0
+    required_account_level: int = 0
+    is_asked_each_time: bool = False
+    answered_here: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +76,8 @@ def decide(facts: Facts, now: datetime) -> Step:
             return Refuse("login_required", "nobody is signed in, and prompt=none forbids asking (OIDC Core 3.1.2.6)")
         case ChooseAccount():
             return Refuse("account_selection_required", "the account must be chosen (OIDC Core 3.1.2.6)")
+        case _ if facts.is_asked_each_time:
+            return Refuse("interaction_required", "a program on the person's machine needs a page (RFC 8252 8.6)")
         case _:
             return Refuse("consent_required", "the release is not settled yet (OIDC Core 3.1.2.6)")
 
@@ -94,10 +104,24 @@ def _next_page(facts: Facts, now: datetime) -> Step:
             "unmet_authentication_requirements",
             "the authentication level that is required cannot be reached (OIDC Unmet Authentication Requirements 1.0)",
         )
-    asked_again_at = facts.asked_at if "consent" in facts.prompts else None
-    if facts.need is not None and not is_settled(facts.need, facts.consent, asked_again_at=asked_again_at):
+    if facts.account_level < facts.required_account_level:
+        # No other way of signing in would raise what the State proved of the person, so it is not the authentication
+        # whose requirements are unmet: the province denies the request.
+        return Refuse(
+            "access_denied",
+            "the account level is below the minimum_account_level of the service (RFC 6749 4.1.2.1)",
+        )
+    if facts.need is not None and not _is_settled(facts, facts.need):
         return AskConsent(facts.need)
     return Issue()
+
+
+def _is_settled(facts: Facts, need: Need) -> bool:
+    """Whether the person has answered: once for all, or on this request's own page where each must be looked at."""
+    is_asked_again = facts.is_asked_each_time or "consent" in facts.prompts
+    if facts.is_asked_each_time and not facts.answered_here:
+        return False
+    return is_settled(need, facts.consent, asked_again_at=facts.asked_at if is_asked_again else None)
 
 
 def _is_too_old(session: Session, max_age: int | None, now: datetime) -> bool:

@@ -42,16 +42,25 @@ class ServiceException:
 
 
 @dataclass(frozen=True, slots=True)
+class Caller:
+    """A service that may ask for tokens for an interface; `scopes` are what it may hold there in its own name."""
+
+    client_id: str
+    scopes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RelyingService:
     """One registered service. Texts for people are kept by language tag, '' being the one without a language.
 
-    `resources` are the addresses of the interfaces it guards (RFC 8707): other services get tokens for them, in
-    `resource_token_format`; `machine_scopes` are what it may ask for itself, without a person.
+    `resources` are the addresses of the interfaces it guards (RFC 8707): its `callers`, and nobody else, get tokens
+    for them, in `resource_token_format`; `machine_scopes` are what it may ask for itself, without a person.
     `sector` names the group of services that see the same pairwise `sub`; it is fixed when the service is
     made, because deriving it from hosts would rename every person on a change of domain. `legal_basis` is the
     law by which identity facts are released (None: the person's consent), `personal_number_basis` the law by
     which the personal number is (None: never). `system_security_level` is 1 to 5 (Decree 85/2016), None while
-    unknown; account and authentication levels are the least the service accepts (Decree 69/2024).
+    unknown; account and authentication levels are the least the service accepts (Decree 69/2024). One that came by
+    an invitation registers only `invited_scopes`, and redirects only to `invited_hosts` (None and none: to any).
     """
 
     id: UUID
@@ -86,6 +95,7 @@ class RelyingService:
     machine_scopes: tuple[str, ...] = ()
     resources: tuple[str, ...] = ()
     resource_token_format: TokenFormat = "opaque"
+    callers: tuple[Caller, ...] = ()
     default_max_age: int | None = None
     require_auth_time: bool = False
     require_pkce: bool = False
@@ -98,6 +108,8 @@ class RelyingService:
     minimum_auth_level: int = 1
     state: ServiceState = "active"
     exceptions: tuple[ServiceException, ...] = ()
+    invited_scopes: tuple[str, ...] | None = None
+    invited_hosts: tuple[str, ...] = ()
 
     def name(self, language: str) -> str:
         """What people are told the service is called; the client_id if it never said (RFC 7591 2)."""
@@ -137,6 +149,28 @@ class RelyingService:
     @property
     def is_active(self) -> bool:
         return self.state == "active"
+
+    def lets_in(self, caller: "RelyingService") -> bool:
+        """Whether a service may have tokens for the interfaces guarded here: the guard itself, and whom it names."""
+        return caller.id == self.id or self._entry_of(caller) is not None
+
+    def scopes_of(self, caller: "RelyingService") -> tuple[str, ...]:
+        """What a service may hold in its own name at the interfaces guarded here."""
+        entry = self._entry_of(caller)
+        if entry is not None:
+            return entry.scopes
+        return self.machine_scopes if caller.id == self.id else ()
+
+    def _entry_of(self, caller: "RelyingService") -> Caller | None:
+        return next((each for each in self.callers if each.client_id == caller.client_id), None)
+
+    def cannot_be_told_apart_at(self, redirect_uri: str) -> bool:
+        """Whether any program on the person's machine could take an answer there in this service's name.
+
+        It has no secret, and a loopback port or a private-use scheme belongs to whoever takes it (RFC 8252 8.6,
+        RFC 6749 10.2). In development a web service may stand on loopback for https.
+        """
+        return self.is_public and self.application_type == "native" and not redirect_uri.startswith("https://")
 
     def may_use_grant(self, grant_type: str) -> bool:
         return grant_type in self.grant_types
@@ -233,11 +267,12 @@ def _check_web_address(parts: SplitResult, member: str, *, insecure_loopback: bo
         raise _refused(member, "must be an absolute https URI (OpenID Connect Registration 2)")
     if "@" in parts.netloc:
         raise _refused(member, "has user information before the host (RFC 3986 3.2.1)")
-    if not _is_host(parts.hostname or "") or parts.netloc.endswith(":"):
+    if not is_host(parts.hostname or "") or parts.netloc.endswith(":"):
         raise _refused(member, "has no valid host (RFC 3986 3.2.2)")
 
 
-def _is_host(host: str) -> bool:
+def is_host(host: str) -> bool:
+    """A DNS name in lower case, or an IPv6 address without its brackets."""
     if ":" in host:
         try:
             return ipaddress.ip_address(host).version == 6

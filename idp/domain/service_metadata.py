@@ -24,6 +24,7 @@ from idp.domain.relying_services import (
     ApplicationType,
     AssertionAlgorithm,
     AuthMethod,
+    Caller,
     RelyingService,
     ServiceException,
     SigningAlgorithm,
@@ -35,6 +36,8 @@ from idp.domain.relying_services import (
 PERSONAL_NUMBER_SCOPE: Final = "personal_id_number"
 # The national portal's own names for the same facts: only for services coded against it, so only when named.
 NATIONAL_PORTAL_SCOPE: Final = "dvcqg"
+# What no service gives itself: a law or an agreement has to stand on its record.
+WITHHELD_SCOPES: Final = frozenset({PERSONAL_NUMBER_SCOPE, NATIONAL_PORTAL_SCOPE})
 KNOWN_GRANT_TYPES: Final = ("authorization_code", "refresh_token", "client_credentials")
 MOST_URIS: Final = 50
 MOST_CONTACTS: Final = 10
@@ -45,8 +48,12 @@ SHORTEST_SECRET: Final = 16
 # 256 bits, even if each character were a free choice of eight (RFC 7518 3.2).
 SHORTEST_SIGNING_SECRET: Final = 32
 MOST_KEYS: Final = 20
+MOST_CALLERS: Final = 200
 PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 LONGEST_AGE: Final = 366 * 24 * 3600
+
+_CLIENT_ID: Final = r"[A-Za-z0-9._~-]{1,64}"
+_NO_CLIENT_ID: Final = "must have 1 to 64 unreserved URI characters (RFC 3986 2.3)"
 
 # Every member of the registries that names a signing algorithm; most are otherwise ignored.
 _ALGORITHM_MEMBERS: Final = frozenset(
@@ -97,6 +104,7 @@ class ServiceMetadata:
     machine_scopes: tuple[str, ...] = ()
     resources: tuple[str, ...] = ()
     resource_token_format: TokenFormat = "opaque"
+    callers: tuple[Caller, ...] = ()
     client_id: str | None = None
     client_secret: str | None = field(default=None, repr=False)
     sector: str | None = None
@@ -253,11 +261,7 @@ def _with_agreement(read: ServiceMetadata, members: Members, insecure_loopback: 
     shortest = 1 if insecure_loopback else SHORTEST_SECRET
     return replace(
         read,
-        client_id=members.pattern(
-            "client_id",
-            r"[A-Za-z0-9._~-]{1,64}",
-            "must have 1 to 64 unreserved URI characters (RFC 3986 2.3)",
-        ),
+        client_id=members.pattern("client_id", _CLIENT_ID, _NO_CLIENT_ID),
         client_secret=members.pattern(
             "client_secret",
             f"{visible}{{{shortest},256}}",
@@ -271,9 +275,10 @@ def _with_agreement(read: ServiceMetadata, members: Members, insecure_loopback: 
         legal_basis=members.text("legal_basis", LONGEST_LEGAL_BASIS),
         personal_number_basis=members.text("personal_number_basis", LONGEST_LEGAL_BASIS),
         purpose=_purpose(members),
-        machine_scopes=_machine_scopes(members),
+        machine_scopes=_own_scopes(members.values.get("machine_scopes"), "machine_scopes"),
         resources=members.each("resources", MOST_URIS, resource),
         resource_token_format=members.choice("resource_token_format", get_args(TokenFormat), "opaque", "RFC 9068"),
+        callers=_callers(members),
         system_security_level=members.whole("system_security_level", 1, 5, "Decree 85/2016 Art 7"),
         minimum_account_level=members.whole("minimum_account_level", 0, 2, "Decree 69/2024 Art 6") or 0,
         minimum_auth_level=members.whole("minimum_auth_level", 1, 4, "Decree 69/2024") or 1,
@@ -349,15 +354,15 @@ def _scopes(members: Members, grant_types: tuple[str, ...]) -> tuple[str, ...]:
     value = members.text("scope", LONGEST_TEXT)
     if value is not None:
         return tuple(scope for scope in dict.fromkeys(value.split()) if scope in SCOPES_SUPPORTED)
-    withheld = {PERSONAL_NUMBER_SCOPE, NATIONAL_PORTAL_SCOPE}
+    withheld = set(WITHHELD_SCOPES)
     if "refresh_token" not in grant_types:
         withheld.add("offline_access")
     return tuple(scope for scope in SCOPES_SUPPORTED if scope not in withheld)
 
 
 def _without_withheld(read: ServiceMetadata) -> ServiceMetadata:
-    """A service that registers itself gets no scope that needs a law, or a grant type it did not name."""
-    withheld = {PERSONAL_NUMBER_SCOPE}
+    """A service that registers itself gets no scope that needs a law, an agreement, or a grant type it lacks."""
+    withheld = set(WITHHELD_SCOPES)
     if "refresh_token" not in read.grant_types:
         withheld.add("offline_access")
     return replace(read, scopes=tuple(scope for scope in read.scopes if scope not in withheld))
@@ -373,15 +378,33 @@ def _agency_code(members: Members) -> str | None:
         raise Refusal("invalid_client_metadata", f"agency_code: {refusal.detail}", field="agency_code") from None
 
 
-def _machine_scopes(members: Members) -> tuple[str, ...]:
-    """What the service may ask for in its own name; never a scope that is about a person."""
-    value = members.text("machine_scopes", LONGEST_TEXT)
-    scopes = tuple(dict.fromkeys((value or "").split()))
+def _own_scopes(value: object, member: str) -> tuple[str, ...]:
+    """What a service may ask for in its own name; never a scope that is about a person."""
+    scopes = () if value is None else tuple(dict.fromkeys(check_text(value, member, LONGEST_TEXT).split()))
     if set(scopes) & set(SCOPES_SUPPORTED) or not all(
         re.fullmatch(r"[\x21\x23-\x5b\x5d-\x7e]+", each) for each in scopes
     ):
-        refuse("machine_scopes", "must be scope values that are not about a person (RFC 6749 3.3)")
+        refuse(member, "must be scope values that are not about a person (RFC 6749 3.3)")
     return scopes
+
+
+def _callers(members: Members) -> tuple[Caller, ...]:
+    """Who may have tokens for the interfaces guarded here: their guard says so, never who wants in."""
+    values = members.values.get("callers", [])
+    if not isinstance(values, list) or len(values) > MOST_CALLERS:
+        refuse("callers", f"must be a list of at most {MOST_CALLERS} (limit of this provider)")
+    callers: dict[str, Caller] = {}
+    for place, value in enumerate(values):
+        member = f"callers[{place}]"
+        if not isinstance(value, dict):
+            refuse(member, "must be an object with client_id and, for access in its own name, scopes (RFC 8707 2)")
+        client_id = value.get("client_id")
+        if not isinstance(client_id, str) or not re.fullmatch(_CLIENT_ID, client_id):
+            refuse(f"{member}.client_id", _NO_CLIENT_ID)
+        if client_id in callers:
+            refuse(member, "names a service a second time (RFC 8707 2)")
+        callers[client_id] = Caller(client_id, _own_scopes(value.get("scopes"), f"{member}.scopes"))
+    return tuple(callers.values())
 
 
 def _purpose(members: Members) -> dict[str, str]:
@@ -430,6 +453,8 @@ def _refuse_contradictions(read: ServiceMetadata) -> None:
         _refuse_no_proof(read)
     if "offline_access" in read.scopes and "refresh_token" not in read.grant_types:
         refuse("scope", "offline_access needs grant type refresh_token (OpenID Connect Core 11)")
+    if read.callers and not read.resources:
+        refuse("callers", "are of no use without resources, which they may call (RFC 8707 2)")
     if PERSONAL_NUMBER_SCOPE in read.scopes and read.personal_number_basis is None:
         refuse("scope", f"{PERSONAL_NUMBER_SCOPE} needs a recorded personal_number_basis (rule of the province)")
 

@@ -1,8 +1,9 @@
 """Access tokens: sealed references for this provider and most interfaces, signed JWTs where those are registered.
 
-RFC 9068 (JWT access tokens, five minutes at most), RFC 8707 (one token, one interface), RFC 6750. A token for another
-service's interface carries the `sub` of that service's sector, so that interfaces cannot match people across sectors.
-The `jti` of a signed token is a sealed reference too, by which it is asked about and given back like the others.
+RFC 9068 (JWT access tokens, five minutes at most), RFC 8707 (one token, one interface, for the callers that its guard
+names), RFC 6750. A token for another service's interface carries the `sub` of that service's sector, so that
+interfaces cannot match people across sectors. The `jti` of a signed token is a sealed reference too, by which it is
+asked about and given back like the others.
 """
 
 from dataclasses import dataclass
@@ -40,13 +41,18 @@ class Issued:
     expires_at: datetime
 
 
-def find_guard(server: Server, resource: str | None) -> RelyingService | None:
-    """The service whose interface a token is for; None for a token of this provider alone. Raises InvalidTarget."""
+def find_guard(server: Server, resource: str | None, caller: RelyingService) -> RelyingService | None:
+    """The service whose interface a token is for; None for a token of this provider alone.
+
+    Raises InvalidTarget where nobody guards it, or its guard does not let the caller in.
+    """
     if resource is None:
         return None
     guard = server.registry.find_by_resource(resource)
     if guard is None or not guard.is_active:
         raise InvalidTarget(description="resource is not registered here (RFC 8707 2)")
+    if not guard.lets_in(caller):
+        raise InvalidTarget(description="the service is not among the callers of this resource (RFC 8707 2)")
     return guard
 
 

@@ -24,6 +24,8 @@ from idp.runtime.data_keys import Unsealable
 LONGEST_STATE: Final = 2048
 LONGEST_NONCE: Final = 1024
 UNREACHABLE: Final = 99
+# What tells an ID token from signed userinfo, which has the same `typ`: libraries know no other there (RFC 8725 3.12).
+OF_ID_TOKENS_ALONE: Final = ("exp", "iat", "auth_time", "sid")
 PROMPTS: Final = frozenset({"none", "login", "consent", "select_account"})
 RESPONSE_TYPES: Final = ("code",)
 # The code endpoint holds these by reference to another part of the specification that is not offered here.
@@ -45,7 +47,10 @@ class Back:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationRequest:
-    """A request that may be answered: its service is known, its redirect URI is registered, its parts are sound."""
+    """A request that may be answered: its service is known, its redirect URI is registered, its parts are sound.
+
+    `guard` is the service whose interface the access token is for, None without `resource`.
+    """
 
     service: RelyingService
     back: Back
@@ -59,6 +64,7 @@ class AuthorizationRequest:
     claims: ClaimsRequest
     required_level: int
     resource: str | None
+    guard: RelyingService | None
     offline: bool
 
     @property
@@ -136,6 +142,7 @@ def _read_checked(server: Server, service: RelyingService, back: Back, pairs: Pa
     if not offline:
         scopes = tuple(scope for scope in scopes if scope != "offline_access")
     asked_claims = claims.read_claims_request(given.get("claims"))
+    resource = _read_resource(pairs)
     return AuthorizationRequest(
         service=service,
         back=back,
@@ -148,7 +155,8 @@ def _read_checked(server: Server, service: RelyingService, back: Back, pairs: Pa
         subs_wanted=_subs_wanted(_read_hint(server, service, given.get("id_token_hint")), asked_claims),
         claims=asked_claims,
         required_level=_required_level(service, asked_claims),
-        resource=_read_resource(server, pairs),
+        resource=resource,
+        guard=access_token.find_guard(server, resource, service),
         offline=offline,
     )
 
@@ -191,7 +199,7 @@ def _read_hint(server: Server, service: RelyingService, token: str | None) -> st
     if token is None:
         return None
     try:
-        said = server.runtime.keyring.read_own(token)
+        said = server.runtime.keyring.read_own(token, having=OF_ID_TOKENS_ALONE)
     except Unsealable:
         said = {}
     if said.get("iss") != server.runtime.settings.issuer or said.get("aud") != service.client_id:
@@ -238,14 +246,12 @@ def _required_level(service: RelyingService, asked: ClaimsRequest) -> int:
     return max(required)
 
 
-def _read_resource(server: Server, pairs: Pairs) -> str | None:
+def _read_resource(pairs: Pairs) -> str | None:
     """The one interface the access token is for (RFC 8707 2.1)."""
     named = [value for name, value in pairs if name == "resource" and value]
     if len(named) > 1:
         raise access_token.InvalidTarget(description="one sign-in is for one resource (RFC 8707 2.1)")
-    resource = named[0] if named else None
-    access_token.find_guard(server, resource)
-    return resource
+    return named[0] if named else None
 
 
 def _invalid(description: str) -> OAuth2Error:

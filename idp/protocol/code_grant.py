@@ -46,7 +46,7 @@ class CodeGrant(AuthorizationCodeGrant):
     def create_token_response(self) -> tuple[int, dict[str, Any], list[tuple[str, str]]]:
         code, client, runtime = self.request.authorization_code.code, self.request.client, self.server.runtime
         times = issuing.times(runtime)
-        guard = issuing.find_guard(self.server, self.request.asked, code.resource)
+        guard = issuing.find_guard(self.server, self.request.asked, code.resource, client.service)
         if times.now >= code.expires_at:
             raise CodeSpentBefore(client, code.grant_id)
         try:

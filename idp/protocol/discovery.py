@@ -25,8 +25,6 @@ def metadata(runtime: Runtime, mounted: Mapping[str, str]) -> dict[str, Any]:
     issuer = runtime.settings.issuer
     document: dict[str, Any] = {"issuer": issuer}
     document |= {ENDPOINTS[name]: issuer + path for name, path in mounted.items() if name in ENDPOINTS}
-    if not runtime.settings.registration.open:
-        document.pop("registration_endpoint", None)
     confidential = [method for method in client_auth.METHODS if method != "none"]
     document |= {
         "scopes_supported": list(claims.SCOPES_SUPPORTED),
@@ -70,7 +68,6 @@ def metadata(runtime: Runtime, mounted: Mapping[str, str]) -> dict[str, Any]:
         "authorization_response_iss_parameter_supported": True,
         "backchannel_logout_supported": True,
         "backchannel_logout_session_supported": True,
-        "service_documentation": f"{issuer}/help",
         "op_policy_uri": f"{issuer}/privacy",
     }
     return document

@@ -34,7 +34,7 @@ def grant_ends_at(runtime: Runtime, code: Code) -> Any:
     return code.issued_at + timedelta(seconds=tokens.offline_grant_for if code.offline else tokens.grant_for)
 
 
-def find_guard(server: Server, asked: Asked, granted: str | None) -> RelyingService | None:
+def find_guard(server: Server, asked: Asked, granted: str | None, caller: RelyingService) -> RelyingService | None:
     """Who guards the interface a token is wanted for: the one of the sign-in, and no other (RFC 8707 2.2).
 
     Asked before anything is spent: what is refused here is as good as before.
@@ -42,7 +42,7 @@ def find_guard(server: Server, asked: Asked, granted: str | None) -> RelyingServ
     named = [value for name, value in asked.pairs if name == "resource"]
     if any(value != granted for value in named):
         raise access_token.InvalidTarget(description="resource is not the one the sign-in was for (RFC 8707 2.2)")
-    return access_token.find_guard(server, granted)
+    return access_token.find_guard(server, granted, caller)
 
 
 def token_response(

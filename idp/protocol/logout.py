@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from idp.domain.refusals import Refusal
 from idp.domain.relying_services import RelyingService
 from idp.protocol.answers import Pairs, repeated
-from idp.protocol.authorize import LONGEST_STATE
+from idp.protocol.authorize import LONGEST_STATE, OF_ID_TOKENS_ALONE
 from idp.protocol.server import Server
 from idp.runtime.data_keys import Unsealable
 from idp.storage.sessions import SignedIn
@@ -64,7 +64,7 @@ def _read_hint(server: Server, token: str | None) -> dict[str, Any] | None:
     if token is None:
         return None
     try:
-        said = server.runtime.keyring.read_own(token)
+        said = server.runtime.keyring.read_own(token, having=OF_ID_TOKENS_ALONE)
     except Unsealable:
         return None
     return said if said.get("iss") == server.runtime.settings.issuer and isinstance(said.get("aud"), str) else None

@@ -74,7 +74,7 @@ class RefreshGrant(RefreshTokenGrant):
 
     def create_token_response(self) -> tuple[int, dict[str, Any], list[tuple[str, str]]]:
         token, client = self.request.refresh_token.token, self.request.client
-        guard = issuing.find_guard(self.server, self.request.asked, token.resource)
+        guard = issuing.find_guard(self.server, self.request.asked, token.resource, client.service)
         wanted = self.request.payload.scope
         scopes = tuple(scope for scope in token.scopes if scope in wanted.split()) if wanted else token.scopes
         held = storage.grants.refresh(

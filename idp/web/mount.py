@@ -75,11 +75,12 @@ def mount(app: Flask, runtime: Runtime, registry: Registry) -> None:
     for blueprint, guard in DOORS:
         app.register_blueprint(blueprint)
         app.before_request_funcs.setdefault(blueprint.name, []).append(guard)
-    app.wsgi_app = lane.Lane(app, app.wsgi_app)  # type: ignore[method-assign]
     app.wsgi_app = _under_own_host(app.wsgi_app, runtime.settings.issuer)  # type: ignore[method-assign,assignment]
     if runtime.settings.proxy.hops:
         hops = runtime.settings.proxy.hops
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
+    # The short way asks neither for the host nor for who is at the other end.
+    app.wsgi_app = lane.Lane(app, app.wsgi_app)  # type: ignore[method-assign]
     app.wsgi_app = Crowd(app.wsgi_app, runtime.gate, runtime.metrics, LARGEST_BODY)  # type: ignore[method-assign]
 
 

@@ -4,10 +4,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Final
+from urllib.parse import urlsplit
 
 from flask_babel import format_date, gettext
 
 from idp.domain.accounts import Profile
+from idp.protocol.authorize import AuthorizationRequest
+from idp.web import language
 
 # Claims that a person sees as one thing, in the order of the page.
 _TOGETHER: Final = (
@@ -47,10 +50,29 @@ def _shown_together(profile: Profile, asked: list[str]) -> str:
     return ", ".join(filter(None, values or [display(profile, asked[0])]))
 
 
-def not_sent(names: Iterable[str]) -> list[str]:
-    """What people fear most to give away, where it is not given; in the words of a sentence."""
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """The system that a service would ask in the person's name: what it is called, and the host it answers at."""
+
+    name: str
+    domain: str
+
+
+def interface_of(asked: AuthorizationRequest) -> Interface | None:
+    """Whose data the access token is for, by its guard's registration; None where it is for facts kept here."""
+    if asked.guard is None or asked.resource is None:
+        return None
+    return Interface(asked.guard.name(language.current()), urlsplit(asked.resource).netloc)
+
+
+def not_sent(names: Iterable[str], *, is_asking_elsewhere: bool = False) -> list[str]:
+    """What people fear most to give away, where it is not given; in the words of a sentence.
+
+    What a service learns at another interface is not known here, so then nothing is promised but the password.
+    """
     wanted = frozenset(names)
     feared = [name for name in ("personal_id_number", "phone_number", "address") if name not in wanted]
+    feared = [] if is_asking_elsewhere else feared
     told = [gettext("Your password"), *(label(name) for name in feared)]
     return [text[:1].lower() + text[1:] for text in told]
 

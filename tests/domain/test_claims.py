@@ -101,6 +101,20 @@ def test_the_personal_number_needs_a_proof_and_a_law_by_whatever_way_it_is_asked
     assert ("personal_id_number" in claims.release(person, ["personal_id_number"], service)) is may
 
 
+@pytest.mark.parametrize("source", ProofSource)
+@pytest.mark.parametrize("is_verified", [True, False])
+def test_the_number_is_judged_by_its_own_check_and_not_by_that_of_other_facts(
+    source: ProofSource, is_verified: bool
+) -> None:
+    known = {**PERSON.claims, claims.NUMBER_VERIFIED: is_verified}
+    person = replace(PERSON, claims=known, proof_source=source)
+    plan = claims.plan_release(WITH_LAW, ["openid", "personal_id_number"], NO_REQUEST, person)
+    assert ("personal_id_number" in plan.names) is is_verified
+    released = claims.release(person, known, WITH_LAW)
+    assert ("personal_id_number" in released) is is_verified
+    assert claims.NUMBER_VERIFIED not in released
+
+
 @given(st.frozensets(st.sampled_from([*claims.SCOPES_SUPPORTED, "khong-biet"])), st.sampled_from(ProofSource))
 def test_no_scope_releases_the_number_without_a_law(scopes: frozenset[str], source: ProofSource) -> None:
     person = replace(PERSON, proof_source=source)

@@ -27,6 +27,8 @@ AGREED = Consent(
 TOLD = replace(AGREED, kind=BasisKind.NOTICE, legal_basis=LAW)
 WANTS_CONSENT = Need(BasisKind.CONSENT, frozenset({"name"}), offline=False, legal_basis=None)
 WANTS_NOTICE = replace(WANTS_CONSENT, kind=BasisKind.NOTICE, legal_basis=LAW)
+ONE, OTHER = "https://ho-tich.example/api", "https://dat-dai.example/api"
+NAMED = frozenset({ONE})
 
 
 @pytest.mark.parametrize(
@@ -41,8 +43,8 @@ WANTS_NOTICE = replace(WANTS_CONSENT, kind=BasisKind.NOTICE, legal_basis=LAW)
 def test_a_law_needs_a_notice_and_lasting_access_always_consent(
     legal_basis: str | None, offline: bool, kind: BasisKind
 ) -> None:
-    need = need_of(replace(SERVICE, legal_basis=legal_basis), ["name"], offline=offline)
-    assert (need.kind, need.names, need.offline) == (kind, {"name"}, offline)
+    need = need_of(replace(SERVICE, legal_basis=legal_basis), ["name"], offline=offline, resource=ONE)
+    assert (need.kind, need.names, need.offline, need.resource) == (kind, {"name"}, offline, ONE)
 
 
 @pytest.mark.parametrize(
@@ -58,6 +60,12 @@ def test_a_law_needs_a_notice_and_lasting_access_always_consent(
         pytest.param(replace(WANTS_CONSENT, offline=True), AGREED, False, id="lasting access was not agreed to"),
         pytest.param(replace(WANTS_CONSENT, offline=True), replace(AGREED, offline=True), True, id="it was"),
         pytest.param(WANTS_CONSENT, replace(AGREED, offline=True), True, id="less than agreed to"),
+        pytest.param(replace(WANTS_CONSENT, resource=ONE), AGREED, False, id="an interface was not named"),
+        pytest.param(replace(WANTS_CONSENT, resource=ONE), replace(AGREED, resources=NAMED), True, id="it was named"),
+        pytest.param(replace(WANTS_CONSENT, resource=OTHER), replace(AGREED, resources=NAMED), False, id="another one"),
+        pytest.param(WANTS_CONSENT, replace(AGREED, resources=NAMED), True, id="without the interface named before"),
+        pytest.param(replace(WANTS_NOTICE, resource=ONE), TOLD, False, id="the notice named no interface"),
+        pytest.param(replace(WANTS_NOTICE, resource=ONE), replace(TOLD, resources=NAMED), True, id="the notice did"),
         pytest.param(WANTS_NOTICE, TOLD, True, id="a notice is shown once"),
         pytest.param(WANTS_NOTICE, replace(TOLD, legal_basis="Luật khác"), False, id="another law, another notice"),
         pytest.param(WANTS_NOTICE, replace(TOLD, withdrawn_at=THEN), False, id="notice withdrawn"),

@@ -226,3 +226,53 @@ def test_oidc_core_3_1_2_6_prompt_none_keeps_the_reason_of_a_refusal() -> None:
     unmet = decide(replace(silent, required_level=3), NOW)
     assert isinstance(unmet, Refuse)
     assert unmet.error == "unmet_authentication_requirements"
+
+
+# -- account levels, and services that cannot be told from others ---------------------------------------------------
+
+
+@pytest.mark.parametrize("prompts", ["", "none", "consent"])
+def test_rfc6749_4_1_2_1_a_person_below_the_services_account_level_is_denied(prompts: str) -> None:
+    for has, required in ((0, 1), (0, 2), (1, 2)):
+        facts = asks(*prompts.split(), account_level=has, required_account_level=required, consent=None)
+        step = decide(facts, NOW)
+        assert isinstance(step, Refuse)
+        assert step.error == "access_denied"
+        assert "minimum_account_level" in step.description
+    assert decide(asks(account_level=1, required_account_level=1), NOW) == Issue()
+    assert decide(asks(account_level=2, required_account_level=1), NOW) == Issue()
+
+
+def test_somebody_else_may_sign_in_where_the_level_of_the_first_is_too_low() -> None:
+    low = replace(PLAIN, required_account_level=2)
+    assert decide(replace(low, prompts=frozenset({"login"})), NOW) == SignIn()
+    assert decide(replace(low, prompts=frozenset({"select_account"})), NOW) == ChooseAccount()
+
+
+ASKED_EACH_TIME = replace(PLAIN, is_asked_each_time=True)
+ANSWERED = replace(ASKED_EACH_TIME, answered_here=True, consent=a_consent(NOW))
+
+
+@pytest.mark.parametrize(
+    ("facts", "step"),
+    [
+        pytest.param(ASKED_EACH_TIME, AskConsent(NEED), id="agreed long ago"),
+        pytest.param(ANSWERED, Issue(), id="agreed on this request's page"),
+        pytest.param(replace(ANSWERED, answered_here=False), AskConsent(NEED), id="agreed meanwhile on another's page"),
+        pytest.param(replace(ANSWERED, consent=AGREED), AskConsent(NEED), id="the page was shown, the yes is old"),
+        pytest.param(replace(ASKED_EACH_TIME, session=FRESH), AskConsent(NEED), id="signing in is no answer"),
+        pytest.param(replace(ASKED_EACH_TIME, session=None, need=None), SignIn(), id="a stranger signs in first"),
+    ],
+)
+def test_rfc8252_8_6_a_service_that_anybody_could_be_is_asked_about_each_time(facts: Facts, step: Step) -> None:
+    assert decide(facts, NOW) == step
+
+
+def test_rfc8252_8_6_prompt_none_is_told_of_the_page_that_would_come() -> None:
+    silent = frozenset({"none"})
+    step = decide(replace(ASKED_EACH_TIME, prompts=silent), NOW)
+    assert isinstance(step, Refuse)
+    assert step.error == "interaction_required"
+    nobody = decide(replace(ASKED_EACH_TIME, prompts=silent, session=None), NOW)
+    assert isinstance(nobody, Refuse)
+    assert nobody.error == "login_required"

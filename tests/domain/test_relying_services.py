@@ -12,6 +12,7 @@ from idp.domain.refusals import Refusal
 from idp.domain.relying_services import (
     LONGEST_URI,
     PKCE,
+    Caller,
     RelyingService,
     ServiceException,
     check_redirect_uri,
@@ -314,3 +315,31 @@ def test_any_text_is_a_redirect_uri_or_a_refusal(uri: str, insecure_loopback: bo
         return
     assert refused.code == "invalid_redirect_uri"
     assert refused.detail.isascii()
+
+
+@pytest.mark.parametrize(
+    ("changed", "address", "told_apart"),
+    [
+        ({}, "http://127.0.0.1:51004/cb", False),
+        ({}, "http://[::1]:51004/cb", False),
+        ({}, "vn.example.app:/cb", False),
+        ({}, "https://ung-dung.example/cb", True),
+        ({"token_endpoint_auth_method": "private_key_jwt"}, "http://127.0.0.1:51004/cb", True),
+        ({"application_type": "web"}, "http://localhost:8080/cb", True),
+    ],
+)
+def test_rfc8252_8_6_whether_any_program_could_take_the_answer(
+    changed: dict[str, str], address: str, told_apart: bool
+) -> None:
+    program = replace(SERVICE, application_type="native", token_endpoint_auth_method="none")
+    assert replace(program, **changed).cannot_be_told_apart_at(address) is not told_apart  # type: ignore[arg-type]
+
+
+def test_rfc8707_2_a_guard_lets_in_itself_and_whom_it_names() -> None:
+    guard = replace(SERVICE, machine_scopes=("own",), callers=(Caller("shop", ("read",)), Caller("page")))
+    shop, page, stranger = (
+        replace(SERVICE, id=UUID(int=place), client_id=name, machine_scopes=("everything",))
+        for place, name in enumerate(("shop", "page", "stranger"), start=2)
+    )
+    assert [guard.lets_in(each) for each in (guard, shop, page, stranger)] == [True, True, True, False]
+    assert [guard.scopes_of(each) for each in (guard, shop, page, stranger)] == [("own",), ("read",), (), ()]

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from idp.domain.refusals import Refusal
-from idp.domain.relying_services import RelyingService, ServiceException
+from idp.domain.relying_services import Caller, RelyingService, ServiceException
 from idp.domain.service_metadata import (
     LONGEST_NAME,
     MOST_CONTACTS,
@@ -527,6 +527,40 @@ def test_rfc8707_2_a_resource_is_an_absolute_uri_without_fragment(resource: obje
     assert "#" not in str(resource) or "(RFC 8707 2)" in refusal.detail
 
 
+API: dict[str, object] = {"resources": ["https://x.example/api"]}
+
+
+def test_rfc8707_2_callers_are_read_from_a_trusted_file_alone() -> None:
+    callers = [{"client_id": "shop", "scopes": "read write read"}, {"client_id": "page"}]
+    assert read(API, trusted=True, callers=callers).callers == (Caller("shop", ("read", "write")), Caller("page"))
+    assert read(API, trusted=True).callers == ()
+    assert read(API, callers=callers).callers == ()
+
+
+@pytest.mark.parametrize(
+    "callers",
+    [
+        *("shop", {"client_id": "shop"}, ["shop"], [{}], [{"client_id": ""}], [{"client_id": "a b"}]),
+        *([{"client_id": 7}], [{"client_id": "shop"}, {"client_id": "shop"}], [{"client_id": "s"}] * 300),
+        *([{"client_id": "shop", "scopes": scopes}] for scopes in ("openid", "read profile", 'a"b', 7, ["read"], "")),
+    ],
+)
+def test_rfc8707_2_a_caller_is_named_once_with_scopes_that_are_not_about_people(callers: object) -> None:
+    refusal = refusal_of(API, trusted=True, callers=callers)
+    assert (refusal.code, refusal.field) == ("invalid_client_metadata", "callers")
+
+
+def test_rfc8707_2_callers_without_an_interface_are_a_mistake() -> None:
+    assert refusal_of(trusted=True, callers=[{"client_id": "shop"}]).field == "callers"
+
+
+@pytest.mark.parametrize("scope", ["openid personal_id_number", "openid dvcqg", "openid profile dvcqg"])
+def test_rfc7591_5_scopes_that_need_a_law_or_an_agreement_are_left_out_of_what_a_service_registers(scope: str) -> None:
+    assert not {"personal_id_number", "dvcqg"} & set(read(scope=scope).scopes)
+    assert "openid" in read(scope=scope).scopes
+    assert "dvcqg" in read(trusted=True, scope="openid dvcqg").scopes
+
+
 # -- registration and its answer -----------------------------------------------------------------------------
 
 
@@ -592,7 +626,7 @@ def test_rfc7591_3_2_1_every_member_that_was_registered_is_echoed() -> None:
         "token_endpoint_auth_signing_alg": "EdDSA",
         "grant_types": ["authorization_code", "refresh_token", "client_credentials"],
         "response_types": ["code"],
-        "scope": "openid dvcqg offline_access",
+        "scope": "openid profile offline_access",
         "id_token_signed_response_alg": "ES256",
         "userinfo_signed_response_alg": "RS256",
         "introspection_signed_response_alg": "ES256",
@@ -609,7 +643,7 @@ def test_rfc7591_3_2_1_every_member_that_was_registered_is_echoed() -> None:
     # None is missing here that the reader knows.
     read_by_name = {field.name for field in fields(ServiceMetadata)} & set(dir(registered(read())))
     told_by_another_name = {"names": "client_name#vi", "scopes": "scope"}
-    agreed = {"client_id", "machine_scopes", "resources", "resource_token_format", *AGREED}
+    agreed = {"client_id", "machine_scopes", "resources", "resource_token_format", "callers", *AGREED}
     assert {told_by_another_name.get(name, name) for name in read_by_name - agreed} <= {*sent, "jwks", "jwks_uri"}
 
 

@@ -185,12 +185,8 @@ def test_rfc6749_4_1_2_1_a_suspended_service_is_refused_on_a_page(provider: Prov
 
 
 def suspend(provider: Provider, service: Service) -> None:
-    from dataclasses import replace
-
     with provider.app.app_context(), storage.begin() as tx:
-        found = storage.relying_services.find_service(tx, service.id)
-        assert found is not None
-        storage.relying_services.save_service(tx, replace(found, state="suspended"))
+        storage.relying_services.save_state(tx, service.id, "suspended", provider.clock.now())
     provider.clock.advance(seconds=6)
 
 

@@ -326,6 +326,17 @@ def test_the_personal_number_never_goes_out_unverified(provider: Provider) -> No
     assert number_told(provider, provider.citizen, service, **asked) == (None, None)
 
 
+def test_the_personal_number_never_goes_out_because_something_else_was_verified(provider: Provider) -> None:
+    service = provider.new_service(scope="openid personal_id_number", **BASIS)
+    declared = a_citizen(provider.app, "003185000062")
+    checked = {"proof_source": ProofSource.COUNTER}
+    with provider.app.app_context(), storage.begin() as tx:
+        subjects = storage.tables.subjects
+        tx.execute(subjects.update().where(subjects.c.id == declared.id).values(checked))
+    asked = {"scope": "openid personal_id_number", "claims": BY_CLAIMS}
+    assert number_told(provider, declared, service, **asked) == (None, None)
+
+
 def test_the_personal_number_stops_when_the_basis_is_taken_away(provider: Provider, verified: Citizen) -> None:
     from dataclasses import replace
 

@@ -8,7 +8,19 @@ import pytest
 from flask.testing import FlaskClient
 
 from idp.domain.levels import ProofSource
-from tests.builders import Citizen, a_citizen, answer_in, ask, claims_in, obtain_tokens, sign_in, userinfo
+from tests.builders import (
+    Citizen,
+    a_citizen,
+    answer_in,
+    ask,
+    claims_in,
+    follow,
+    obtain_tokens,
+    page_of,
+    parked_in,
+    sign_in,
+    userinfo,
+)
 from tests.builders_provider import Provider
 from tests.protocol.test_authorize import told
 
@@ -113,3 +125,18 @@ def test_oidc_core_5_5_1_a_sub_names_the_one_person_the_answer_may_be_about(
     other = provider.browser()
     sign_in(other, provider.other)
     assert told(ask(other, provider.service, **named), provider.service)["error"] == "login_required"
+
+
+def test_rfc8725_3_12_signed_userinfo_is_no_id_token_and_no_hint(provider: Provider, browser: FlaskClient) -> None:
+    service = provider.agreed(userinfo_signed_response_alg="RS256", scope="openid email")
+    tokens = obtain_tokens(browser, service, scope="openid")
+    signed = userinfo(browser, tokens["access_token"]).text
+    for mistaken in (signed, signed + "x"):
+        said = told(ask(browser, service, id_token_hint=mistaken), service)
+        assert (said["error"], "id_token_hint" in said["error_description"]) == ("invalid_request", True)
+    back = {"post_logout_redirect_uri": "https://dich-vu.example/da-dang-xuat"}
+    assert "code" in answer_in(ask(browser, service, id_token_hint=tokens["id_token"], prompt="none"))
+    page = follow(browser, browser.get("/oauth2/logout", query_string={"id_token_hint": signed, **back}))
+    assert page_of(page) == "sign_out", "nobody is signed out by it"
+    signed_out = browser.post("/sign-out", data={"parked": parked_in(page)})
+    assert signed_out.location.startswith("/"), "nor sent anywhere"

@@ -20,13 +20,15 @@ JWT_TYPE = "application/token-introspection+jwt"
 
 @pytest.fixture(scope="module")
 def guard(provider: Provider) -> Service:
-    return provider.new_service(resources=[RESOURCE], sector="tra-cuu")
+    callers = [{"client_id": provider.service.client_id}]
+    return provider.new_service(resources=[RESOURCE], sector="tra-cuu", callers=callers)
 
 
 @pytest.fixture(scope="module")
-def signing_guard(provider: Provider) -> Service:
+def signing_guard(provider: Provider, machine: Service) -> Service:
     """Its interface takes JWT access tokens (RFC 9068)."""
-    return provider.new_service(resources=[SIGNED], resource_token_format="jwt", sector="tra-cuu-jwt")
+    callers = [{"client_id": provider.service.client_id}, {"client_id": machine.client_id, "scopes": "doc"}]
+    return provider.new_service(resources=[SIGNED], resource_token_format="jwt", sector="tra-cuu-jwt", callers=callers)
 
 
 @pytest.fixture(scope="module")
@@ -280,7 +282,15 @@ def test_rfc7009_2_1_who_does_not_prove_itself_ends_nothing(provider: Provider, 
     assert userinfo(browser, tokens["access_token"]).status_code == 200
 
 
-def test_rfc7009_2_a_machine_token_is_ended(provider: Provider, machine: Service) -> None:
+def test_rfc7009_2_a_machine_token_is_ended_and_noted_once(provider: Provider, machine: Service) -> None:
+    def noted() -> list[tuple[object, ...]]:
+        with provider.app.app_context():
+            revoked = [row for row in rows_of("audit") if row.event == "grant.revoked"]
+        return [(row.subject_id, row.actor) for row in revoked if row.service_id == machine.id]
+
+    before = len(noted())
     token = post_token(provider.browser(), machine, grant_type="client_credentials").get_json()["access_token"]
-    assert revoke(provider, machine, token).status_code == 200
-    assert introspect(provider, machine, token) == INACTIVE
+    for _ in range(2):
+        assert revoke(provider, machine, token).status_code == 200
+        assert introspect(provider, machine, token) == INACTIVE
+        assert noted()[before:] == [(None, machine.client_id)]

@@ -1,6 +1,5 @@
 """Signing out: OpenID Connect RP-Initiated Logout 1.0 (2, 3, 4) and Back-Channel Logout 1.0 (2.4 to 2.7)."""
 
-from dataclasses import replace
 from threading import Event
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -128,9 +127,7 @@ def test_house_a_suspended_service_redirects_nobody(provider: Provider) -> None:
     service, browser = provider.agreed(), provider.signed_in()
     hint = obtain_tokens(browser, service)["id_token"]
     with provider.app.app_context(), storage.begin() as tx:
-        found = storage.relying_services.find_service(tx, service.id)
-        assert found is not None
-        storage.relying_services.save_service(tx, replace(found, state="suspended"))
+        storage.relying_services.save_state(tx, service.id, "suspended", provider.clock.now())
     provider.clock.advance(seconds=6)
     response = leave(browser, id_token_hint=hint, post_logout_redirect_uri=BACK, client_id=service.client_id)
     assert "Location" not in response.headers

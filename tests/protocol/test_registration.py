@@ -209,13 +209,26 @@ def test_rfc7591_5_the_personal_number_cannot_be_registered_for(provider: Provid
         assert error_in(response) == "invalid_client_metadata"
 
 
+def test_rfc7591_5_the_national_portals_scope_is_not_registered_for_by_oneself(provider: Provider) -> None:
+    said = register(provider, {**GOOD, "scope": "openid profile dvcqg"}).get_json()
+    assert said["scope"] == "openid profile"
+
+
 def test_rfc7591_3_closed_registration_is_refused(make_app: Callable[..., Flask], sqlite_url: str) -> None:
     app = make_app(sqlite_url, IDP_REGISTRATION_OPEN="false")
     a_citizen(app)
     response = app.test_client().post("/oauth2/register", json=GOOD)
     assert error_in(response, 401) == "invalid_token"
+
+
+def test_rfc8414_2_the_registration_endpoint_is_told_where_it_needs_a_token_too(
+    make_app: Callable[..., Flask], sqlite_url: str
+) -> None:
+    app = make_app(sqlite_url, IDP_REGISTRATION_OPEN="false")
+    a_citizen(app)
     document = app.test_client().get("/.well-known/openid-configuration").get_json()
-    assert "registration_endpoint" not in document
+    assert document["registration_endpoint"] == "http://localhost:8000/oauth2/register"
+    assert "service_documentation" not in document, "there is no page for developers to point at"
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])

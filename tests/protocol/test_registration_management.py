@@ -9,7 +9,9 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from idp import flows, storage
-from tests.builders import lend_keys, obtain_tokens, userinfo
+from idp.domain.invitations import Invitation
+from idp.domain.refusals import Refusal
+from tests.builders import lend_keys, obtain_tokens, refresh, userinfo
 from tests.builders_provider import Provider
 from tests.doubles import FixedClock
 from tests.protocol.test_code_grant import error_in
@@ -121,20 +123,35 @@ def test_rfc7592_2_3_a_removed_service_and_its_tokens_are_over(provider: Provide
         response = manage(provider, said, "DELETE")
         assert (response.status_code, response.data) == (204, b"")
         assert events()["service.removed"] == before + 1
-        with storage.begin() as tx:  # whoever lets the service go on brings none of its tokens back
-            flows.service_registry.suspend(
-                tx, provider.app.extensions["idp"], said["client_id"], actor="the tests", resume=True
-            )
-    provider.clock.advance(seconds=6)
+        for resume in (True, False):
+            with pytest.raises(Refusal, match="wrong_state"), storage.begin() as tx:
+                flows.service_registry.suspend(
+                    tx, provider.app.extensions["idp"], said["client_id"], actor="the tests", resume=resume
+                )
     assert userinfo(browser, tokens["access_token"]).status_code == 401
-    with provider.app.app_context(), storage.begin() as tx:
-        flows.service_registry.suspend(tx, provider.app.extensions["idp"], said["client_id"], actor="the tests")
     assert manage(provider, said).status_code == 401
     provider.clock.advance(seconds=6)
     assert userinfo(browser, tokens["access_token"]).status_code == 401
-    from tests.builders import refresh
-
     assert error_in(refresh(browser, service, tokens["refresh_token"]), 401) == "invalid_client"
+
+
+def switch(provider: Provider, said: dict[str, Any], *, resume: bool) -> None:
+    with provider.app.app_context(), storage.begin() as tx:
+        runtime = provider.app.extensions["idp"]
+        flows.service_registry.suspend(tx, runtime, said["client_id"], actor="the tests", resume=resume)
+
+
+def test_rfc7592_2_while_a_service_is_suspended_its_token_opens_nothing(provider: Provider) -> None:
+    """Who has stolen it plants no redirect URI that goes live when the service goes on, and removes nothing."""
+    said = registered(provider)
+    switch(provider, said, resume=False)
+    planted = good(said, redirect_uris=["https://ke-trom.example/cb"])
+    for method in ("GET", "PUT", "DELETE"):
+        assert error_in(manage(provider, said, method, json=planted), 403) == "access_denied"
+        assert error_in(manage(provider, said, method, "x", json=planted), 401) == "invalid_token"
+    switch(provider, said, resume=True)
+    assert manage(provider, said).get_json()["redirect_uris"] == GOOD["redirect_uris"]
+    assert manage(provider, said, "PUT", json=good(said)).status_code == 200
 
 
 def test_rfc7592_2_other_methods_are_not_taken(provider: Provider) -> None:
@@ -197,3 +214,82 @@ def test_rfc7591_3_the_service_belongs_to_the_agency_that_was_invited(closed: Fl
 
 def test_open_registration_asks_for_no_token(provider: Provider) -> None:
     assert register(provider, GOOD).status_code == 201
+
+
+# -- what an initial access token allows ---------------------------------------------------------------------------
+
+
+def manage_at(app: Flask, said: dict[str, Any], document: dict[str, Any]) -> TestResponse:
+    path, token = urlsplit(said["registration_client_uri"]).path, said["registration_access_token"]
+    document = {"client_id": said["client_id"], **document}
+    return app.test_client().put(path, json=document, headers={"Authorization": f"Bearer {token}"})
+
+
+def test_rfc7591_3_an_invited_service_gets_the_scopes_that_were_allowed_and_no_more(closed: Flask) -> None:
+    token = invite(closed, uses=9)
+    said = register_with(closed, token).get_json()
+    assert said["scope"] == "openid profile", "what is not named is what is allowed"
+    assert register_with(closed, token, {**GOOD, "scope": "openid"}).get_json()["scope"] == "openid"
+    for scope in ("openid phone", "openid profile address", "email"):
+        refused = register_with(closed, token, {**GOOD, "scope": scope})
+        assert error_in(refused) == "invalid_client_metadata"
+        assert refused.get_json()["error_description"].startswith("scope holds more than the initial access token")
+        assert error_in(manage_at(closed, said, {**GOOD, "scope": scope})) == "invalid_client_metadata"
+    assert manage_at(closed, said, {**GOOD, "scope": "openid"}).get_json()["scope"] == "openid"
+    assert manage_at(closed, said, dict(GOOD)).get_json()["scope"] == "openid profile"
+
+
+def test_rfc7591_3_what_a_token_allows_is_said_by_who_gives_it(closed: Flask) -> None:
+    token = invite(closed, invitation=Invitation(("openid", "phone", "offline_access")), uses=2)
+    grants = ["authorization_code", "refresh_token"]
+    said = register_with(closed, token, {**GOOD, "grant_types": grants}).get_json()
+    assert said["scope"] == "openid phone offline_access"
+    assert register_with(closed, token).get_json()["scope"] == "openid phone", "without a refresh token"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"redirect_uris": ["https://khac.example/cb"]},
+        {"redirect_uris": ["https://duoc.example/cb", "https://khac.example/cb"]},
+        {"redirect_uris": ["https://duoc.example.khac.example/cb"]},
+        {"redirect_uris": ["https://con.duoc.example/cb"]},
+        {"redirect_uris": ["vn.example.app:/cb"], "application_type": "native"},
+        {"redirect_uris": ["http://127.0.0.1/cb"], "application_type": "native"},
+        {"post_logout_redirect_uris": ["https://khac.example/ra"]},
+    ],
+    ids=str,
+)
+def test_rfc7591_3_an_invited_service_sends_people_only_where_that_was_allowed(
+    closed: Flask, wrong: dict[str, Any]
+) -> None:
+    token = invite(closed, invitation=Invitation(("openid",), ("duoc.example", "cung.example")), uses=9)
+    right = {"redirect_uris": ["https://duoc.example/cb", "https://cung.example:8443/cb"]}
+    said = register_with(closed, token, right)
+    assert said.status_code == 201
+    document = {**right, **wrong}
+    for refused in (register_with(closed, token, document), manage_at(closed, said.get_json(), document)):
+        assert error_in(refused) == "invalid_redirect_uri"
+        assert "duoc.example, cung.example" in refused.get_json()["error_description"]
+    moved = {"redirect_uris": ["https://cung.example/moi"]}
+    assert manage_at(closed, said.get_json(), moved).get_json()["redirect_uris"] == moved["redirect_uris"]
+
+
+def test_rfc7592_2_2_many_changes_widen_nothing(closed: Flask) -> None:
+    said = register_with(closed, invite(closed)).get_json()
+    for _ in range(3):
+        assert manage_at(closed, said, dict(GOOD)).get_json()["scope"] == "openid profile"
+        assert error_in(manage_at(closed, said, {**GOOD, "scope": "openid email"})) == "invalid_client_metadata"
+
+
+def test_a_token_of_the_version_before_allows_the_usual(closed: Flask) -> None:
+    token = invite(closed, invitation=Invitation(("openid", "phone")))
+    with closed.app_context(), storage.begin() as tx:
+        tx.execute(storage.tables.initial_access_tokens.update().values(scopes=None, hosts=None))
+    assert register_with(closed, token).get_json()["scope"] == "openid profile"
+
+
+def test_a_token_counts_where_registration_is_open_too(provider: Provider) -> None:
+    token = invite(provider.app)
+    assert register_with(provider.app, token).get_json()["scope"] == "openid profile"
+    assert "phone" in register_with(provider.app, None).get_json()["scope"]

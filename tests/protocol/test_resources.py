@@ -19,17 +19,24 @@ ISSUER = "http://localhost:8000"
 
 
 @pytest.fixture(scope="module")
-def guards(provider: Provider) -> dict[str, Service]:
-    return {
-        SEALED: provider.new_service(resources=[SEALED], sector="kho"),
-        SIGNED: provider.new_service(resources=[SIGNED], resource_token_format="jwt", sector="kho-jwt"),
-    }
+def machine(provider: Provider) -> Service:
+    grants = ["authorization_code", "client_credentials", "refresh_token"]
+    return provider.new_service(grant_types=grants, machine_scopes="doc ghi")
 
 
 @pytest.fixture(scope="module")
-def machine(provider: Provider, guards: dict[str, Service]) -> Service:
-    grants = ["authorization_code", "client_credentials", "refresh_token"]
-    return provider.new_service(grant_types=grants, machine_scopes="doc ghi")
+def callers(provider: Provider, machine: Service) -> list[dict[str, str]]:
+    """Whom a guard lets in: the service that people use, and a machine that may read but not write."""
+    return [{"client_id": provider.service.client_id}, {"client_id": machine.client_id, "scopes": "doc"}]
+
+
+@pytest.fixture(scope="module")
+def guards(provider: Provider, callers: list[dict[str, str]]) -> dict[str, Service]:
+    signed = {"resources": [SIGNED], "resource_token_format": "jwt", "sector": "kho-jwt"}
+    return {
+        SEALED: provider.new_service(resources=[SEALED], sector="kho", callers=callers),
+        SIGNED: provider.new_service(**signed, callers=callers),
+    }
 
 
 @pytest.fixture
@@ -130,9 +137,9 @@ def test_rfc8707_2_a_large_code_keeps_its_resource(provider: Provider, browser: 
     assert read(tokens["access_token"])["aud"] == SIGNED
 
 
-def test_a_suspended_guard_has_no_tokens_made_for_it(provider: Provider, machine: Service) -> None:
+def test_a_suspended_guard_has_no_tokens_made_for_it(provider: Provider, machine: Service, callers: Any) -> None:
     own = "https://tam-dung.example/api"
-    guard = provider.new_service(resources=[own])
+    guard = provider.new_service(resources=[own], callers=callers)
     assert ask_machine(provider, machine, resource=own).status_code == 200
     with provider.app.app_context(), storage.begin() as tx:
         flows.service_registry.suspend(tx, provider.app.extensions["idp"], guard.client_id, actor="the tests")
@@ -140,10 +147,12 @@ def test_a_suspended_guard_has_no_tokens_made_for_it(provider: Provider, machine
     assert error_in(ask_machine(provider, machine, resource=own)) == "invalid_target"
 
 
-def test_rfc8707_2_nothing_is_spent_while_the_guard_is_suspended(provider: Provider, browser: FlaskClient) -> None:
+def test_rfc8707_2_nothing_is_spent_while_the_guard_is_suspended(
+    provider: Provider, browser: FlaskClient, callers: Any
+) -> None:
     """A code or refresh token that is refused for its interface's sake is as good as before."""
     own = "https://nghi-mot-luc.example/api"
-    guard = provider.new_service(resources=[own])
+    guard = provider.new_service(resources=[own], callers=callers)
 
     def switch(*, resume: bool) -> None:
         with provider.app.app_context(), storage.begin() as tx:

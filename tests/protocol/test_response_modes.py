@@ -106,7 +106,7 @@ def test_rfc8252_7_3_a_native_app_is_answered_at_the_port_it_listens_on(provider
         application_type="native", token_endpoint_auth_method="none", redirect_uris=["http://127.0.0.1/cb"]
     )
     browser, listening = provider.signed_in(), "http://127.0.0.1:51004/cb"
-    response = ask(browser, native, redirect_uri=listening)
+    response = walk(browser, ask(browser, native, redirect_uri=listening))
     assert response.location.startswith(listening + "?")
     code = obtain_code(browser, native, redirect_uri=listening)
     assert spend(browser, native, code, redirect_uri="http://127.0.0.1:51005/cb").status_code == 400

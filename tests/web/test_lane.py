@@ -166,6 +166,7 @@ def test_a_sign_in_that_asks_nothing_is_the_same_by_both_ways(
         {"max_age": "0"},
         {"parked": "x"},
         {"nonce": "n" * 900},
+        {"resource": "https://khong-co.example/api"},
     ],
 )
 def test_a_sign_in_that_needs_a_page_a_word_or_a_row_is_flasks(

@@ -108,6 +108,9 @@ def _sign_in(**changed: object) -> Case:
     return Case("sign_in/sign_in.html", lambda: context | changed, handles, "/sign-in")
 
 
+INTERFACE = SimpleNamespace(name="Hệ thống Hộ tịch điện tử", domain="api.hotich.example.vn")
+
+
 def _consent(**changed: object) -> Case:
     context: dict[str, object] = {
         "asker": _asker(),
@@ -116,6 +119,7 @@ def _consent(**changed: object) -> Case:
         "purpose": "Nộp và theo dõi hồ sơ thủ tục hành chính",
         "items": RELEASED,
         "not_sent": ["mật khẩu", "ảnh thẻ"],
+        "interface": None,
         "legal_basis": None,
         "number_basis": None,
         "offline": False,
@@ -171,6 +175,8 @@ CASES: dict[str, Case] = {
         offline=True, not_sent=[], asker=_asker(logo_url="/static/favicon.svg", policy_uri=None)
     ),
     "consent_nothing": _consent(items=[], not_sent=[], purpose=""),
+    "consent_interface": _consent(interface=INTERFACE, not_sent=["mật khẩu"]),
+    "consent_interface_alone": _consent(items=[], interface=INTERFACE, not_sent=["mật khẩu"]),
     "notice": _consent(
         kind="notice", legal_basis="Nghị định 118/2025/NĐ-CP", number_basis="Luật Căn cước 26/2023/QH15", offline=True
     ),

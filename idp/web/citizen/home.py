@@ -43,24 +43,48 @@ def services() -> ResponseReturnValue:
 
 
 def _listed() -> list[Listed]:
-    """Services an operator registered; those that registered themselves (development) are nobody's offer."""
+    """The services that sign people in here, those aside that anybody could have put on the list."""
     with storage.once() as tx:
         found = storage.relying_services.list_services(tx)
         agencies = {each.id: each for each in storage.agencies.list_agencies(tx)}
-    code = language.current()
-    return [_entry(each, agencies, code) for each in found if each.is_active and not _registered_itself(each)]
+    code, is_open = language.current(), given.runtime().settings.registration.open
+    return [
+        _entry(each, agencies, code)
+        for each in found
+        if each.is_active and each.may_use_grant("authorization_code") and not (is_open and _is_anybodys(each))
+    ]
 
 
 def _entry(service: RelyingService, agencies: dict[UUID, Agency], code: str) -> Listed:
     agency = agencies.get(service.agency_id) if service.agency_id else None
+    own_page = _own_page_of(service)
     return Listed(
         name=service.name(code),
-        url=service.client_uri or "",
+        url=own_page,
         purpose=service.purpose_in(code),
         agency=agency.name(code) if agency else "",
         basis=service.legal_basis or "",
-        domain=urlsplit(service.redirect_uris[0]).netloc,
+        domain=_domain_of(service, own_page),
     )
+
+
+def _own_page_of(service: RelyingService) -> str:
+    """Where people find the service; what it says by itself counts only at a host it takes people to (RFC 7591 5)."""
+    said = service.client_uri or ""
+    hosts = {urlsplit(uri).netloc for uri in service.redirect_uris}
+    return said if not _registered_itself(service) or urlsplit(said).netloc in hosts else ""
+
+
+def _domain_of(service: RelyingService, own_page: str) -> str:
+    """The host by which people know the service; '' for an app, which is at none."""
+    schemes = ("https",) if service.application_type == "native" else ("https", "http")
+    addresses = [urlsplit(uri) for uri in (own_page, *service.redirect_uris)]
+    return next((each.netloc for each in addresses if each.scheme in schemes), "")
+
+
+def _is_anybodys(service: RelyingService) -> bool:
+    """Whether it registered itself, invited by no agency. Where registration is not open, all of them were invited."""
+    return service.agency_id is None and _registered_itself(service)
 
 
 def _registered_itself(service: RelyingService) -> bool:

@@ -86,7 +86,7 @@ def look(asked: AuthorizationRequest, parked: Parked, signed_in: SignedIn | None
     release = Release(frozenset(), frozenset())
     if signed_in is not None:
         release = claims.plan_release(service, asked.scopes, asked.claims, signed_in.profile)
-        need = consent_rules.need_of(service, release.names, offline=asked.offline)
+        need = consent_rules.need_of(service, release.names, offline=asked.offline, resource=asked.resource)
         with storage.once() as tx:
             consent = storage.consents.find_latest(tx, signed_in.subject.id, service.id, need.kind)
         wanted = asked.subs_wanted
@@ -101,6 +101,10 @@ def look(asked: AuthorizationRequest, parked: Parked, signed_in: SignedIn | None
         need=need,
         consent=consent,
         required_level=asked.required_level,
+        account_level=signed_in.subject.account_level if signed_in else 0,
+        required_account_level=service.minimum_account_level,
+        is_asked_each_time=service.cannot_be_told_apart_at(asked.redirect_uri),
+        answered_here=signed_in is not None and bool(parked.shown) and parked.session == signed_in.session.id.hex,
     )
     return facts, release
 

@@ -15,7 +15,7 @@ from idp.web import forms, given, language
 from idp.web.forms import Parked
 from idp.web.oidc import authorize
 from idp.web.pages import asker_of, ends_of, page, person_of
-from idp.web.release_texts import not_sent, release_items
+from idp.web.release_texts import interface_of, not_sent, release_items
 
 blueprint = Blueprint("consent", __name__)
 
@@ -45,7 +45,8 @@ def consent() -> ResponseReturnValue:
         kind=str(need.kind),
         items=release_items(signed_in.profile, need.names),
         purpose=asked.service.purpose_in(language.current()),
-        not_sent=not_sent(need.names),
+        not_sent=not_sent(need.names, is_asking_elsewhere=asked.guard is not None),
+        interface=interface_of(asked),
         legal_basis=need.legal_basis if need.kind is BasisKind.NOTICE else None,
         number_basis=need.personal_number_basis,
         offline=need.offline,
@@ -62,7 +63,8 @@ def submit() -> ResponseReturnValue:
     decision = request.form.get("decision", "")
     is_as_shown = question.parked.session == signed_in.session.id.hex and question.parked.shown == _mark(question)
     if not is_as_shown or decision not in ("allow", "deny"):
-        return _back(question.parked)  # shown to somebody else, changed since, or no answer: ask again
+        # Shown to somebody else, changed since, or no answer: ask again.
+        return _back(_unanswered(question.parked))
     if decision == "allow":
         with storage.begin() as tx:
             flows.consent.give(tx, runtime, signed_in, asked.service, question.need)
@@ -75,8 +77,13 @@ def submit() -> ResponseReturnValue:
 
 def _mark(question: Question) -> str:
     """What the page says, as a short mark: an answer counts only for what was read."""
-    need, purposes = question.need, sorted(question.asked.service.purpose.items())
-    said = (need.kind, sorted(need.names), need.offline, need.legal_basis, need.personal_number_basis, purposes)
+    asked, need = question.asked, question.need
+    purposes = sorted(asked.service.purpose.items())
+    said: tuple[object, ...] = (need.kind, sorted(need.names), need.offline, need.legal_basis)
+    said += (need.personal_number_basis, purposes)
+    if asked.guard:
+        # Only then: a page without one may be answered at the version before, which knows no more.
+        said += (need.resource, sorted(asked.guard.names.items()))
     return chance.digest(repr(said)).hex()[:32]
 
 
@@ -93,11 +100,16 @@ def _question() -> Question | ResponseReturnValue:
         asked = protocol.authorize.read(given.server(), parked.pairs)
     except RefusedAtService:
         return _back(parked)
-    facts, _ = authorize.look(asked, parked, signed_in)
+    facts, _ = authorize.look(asked, _unanswered(parked), signed_in)
     step = next_step.decide(facts, given.runtime().clock.now())
     if not isinstance(step, next_step.AskConsent):
-        return _back(parked)
+        return _back(_unanswered(parked))
     return Question(asked, signed_in, step.need, parked)
+
+
+def _unanswered(parked: Parked) -> Parked:
+    """Without the mark of the page: to the spine it says that this page was read and answered with yes."""
+    return replace(parked, shown="")
 
 
 def _back(parked: Parked) -> ResponseReturnValue:

@@ -67,6 +67,8 @@ def signed_out() -> ResponseReturnValue:
 
 
 def _asker(asked: LogoutRequest | None) -> object:
+    """Who asks; nobody where the service signs no people in, and so has no address they could have come from."""
     if asked is None or asked.service is None:
         return None
-    return asker_of(asked.service, asked.redirect_to or asked.service.redirect_uris[0])
+    address = asked.redirect_to or next(iter(asked.service.redirect_uris), None)
+    return asker_of(asked.service, address) if address else None

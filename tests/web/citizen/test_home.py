@@ -1,5 +1,8 @@
 """Home, the public register, and every address that people type and bookmark."""
 
+from collections.abc import Callable, Mapping
+from typing import Final
+
 import pytest
 from flask import Flask
 
@@ -10,6 +13,22 @@ ADDRESSES = [
     *("/", "/register", "/recover", "/lock", "/account", "/business", "/counter", "/admin", "/services", "/status"),
     *("/help", "/privacy", "/accessibility"),
 ]
+
+ITSELF: Final = {"client_name": "Tự ghi danh", "redirect_uris": ["https://tu-ghi.example/cb"]}
+
+
+def register_itself(app: Flask, metadata: Mapping[str, object], agency_code: str | None = None) -> None:
+    """A service registers itself; with an agency's code by the initial access token that the agency was given."""
+    runtime = app.extensions["idp"]
+    with app.app_context(), storage.begin() as tx:
+        token = None
+        if agency_code:
+            token = flows.service_registry.invite(
+                tx, runtime, agency_code=agency_code, uses=1, days=1, actor="the tests"
+            )
+        permission = flows.service_registry.may_register(tx, runtime, token)
+        assert permission is not None
+        flows.service_registry.register(tx, runtime, metadata, agency_id=permission.agency_id)
 
 
 @pytest.mark.parametrize("path", ADDRESSES)
@@ -56,19 +75,88 @@ def test_the_register_says_who_runs_a_service_what_for_and_on_what_basis(sqlite_
         assert part in register
 
 
-def test_a_service_that_registered_itself_or_is_suspended_is_nobodys_offer(sqlite_app: Flask) -> None:
+def test_a_service_that_is_suspended_or_that_anybody_registered_is_nobodys_offer(sqlite_app: Flask) -> None:
     a_service(sqlite_app, client_name="Bị treo", client_uri="https://treo.example/")
-    runtime = sqlite_app.extensions["idp"]
-    with sqlite_app.app_context():
-        with storage.begin() as tx:
-            tx.execute(storage.tables.relying_services.update().values(state="suspended"))
-        with storage.begin() as tx:
-            metadata = {"client_name": "Tự ghi danh", "redirect_uris": ["https://x.example/cb"]}
-            flows.service_registry.register(tx, runtime, metadata)
+    with sqlite_app.app_context(), storage.begin() as tx:
+        tx.execute(storage.tables.relying_services.update().values(state="suspended"))
+    register_itself(sqlite_app, ITSELF)
     for path in ("/services", "/"):
         text = sqlite_app.test_client().get(path).text
         assert "Bị treo" not in text
         assert "Tự ghi danh" not in text
+
+
+@pytest.mark.parametrize("is_open", ["true", "false"])
+def test_a_service_that_an_agency_invited_is_on_the_list(
+    make_app: Callable[..., Flask], sqlite_url: str, is_open: str
+) -> None:
+    """People are told that only the services of the list receive anything."""
+    app = make_app(sqlite_url, IDP_REGISTRATION_OPEN=is_open)
+    register_itself(app, ITSELF, agency_code="H05.14")
+    text = app.test_client().get("/services").text.replace("<wbr>", "")
+    for part in ("Tự ghi danh", "tu-ghi.example", "H05.14"):
+        assert part in text
+
+
+@pytest.mark.parametrize(
+    ("own_page", "is_linked"),
+    [
+        ("https://tu-ghi.example/trang-chu", True),
+        ("https://noi-khac.example/", False),
+        ("https://xtu-ghi.example/", False),
+    ],
+)
+def test_a_vendor_puts_no_link_to_elsewhere_on_the_provinces_pages(
+    sqlite_app: Flask, own_page: str, is_linked: bool
+) -> None:
+    """RFC 7591 5."""
+    register_itself(sqlite_app, {**ITSELF, "client_uri": own_page}, agency_code="H05.14")
+    home, register = (sqlite_app.test_client().get(path).text.replace("<wbr>", "") for path in ("/", "/services"))
+    assert (own_page in home) is is_linked
+    assert ">tu-ghi.example</dd>" in register
+    assert "noi-khac" not in home + register
+
+
+def test_where_registration_is_closed_whoever_was_invited_is_on_the_list(
+    make_app: Callable[..., Flask], sqlite_url: str
+) -> None:
+    """An invitation may name no agency; it is the province's all the same."""
+    register_itself(make_app(sqlite_url), ITSELF)
+    closed = make_app(sqlite_url, IDP_REGISTRATION_OPEN="false")
+    assert "Tự ghi danh" in closed.test_client().get("/services").text
+
+
+def test_a_service_that_signs_nobody_in_is_not_on_the_list_and_takes_no_page_down(sqlite_app: Flask) -> None:
+    machine = {"grant_types": ["client_credentials"], "machine_scopes": "doc", "redirect_uris": None}
+    a_service(sqlite_app, client_name="Chỉ có máy", client_uri="https://may.example/", **machine)
+    for path in ("/services", "/"):
+        page = sqlite_app.test_client().get(path)
+        assert page.status_code == 200
+        assert "Chỉ có máy" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("members", "address"),
+    [
+        ({"client_uri": "https://cong.example/trang-chu"}, "cong.example"),
+        ({"redirect_uris": ["https://quay-ve.example:8443/cb"]}, "quay-ve.example:8443"),
+        ({"application_type": "native", "redirect_uris": ["vn.example.app:/cb"]}, ""),
+        ({"application_type": "native", "redirect_uris": ["http://127.0.0.1/cb"]}, ""),
+        (
+            {"application_type": "native", "redirect_uris": ["vn.example.app:/cb", "https://ung-dung.example/cb"]},
+            "ung-dung.example",
+        ),
+    ],
+)
+def test_the_register_shows_the_address_by_which_people_know_a_service_or_none(
+    sqlite_app: Flask, members: dict[str, object], address: str
+) -> None:
+    a_service(sqlite_app, **members)
+    text = sqlite_app.test_client().get("/services").text.replace("<wbr>", "")
+    assert "Dịch vụ thử" in text
+    assert ("Địa chỉ" in text) is bool(address)
+    assert f">{address}</dd>" in text or not address
+    assert "></dd>" not in text, "no line is empty"
 
 
 def test_home_links_only_to_services_that_have_an_address(sqlite_app: Flask) -> None:

@@ -257,3 +257,95 @@ def test_an_answer_to_what_was_changed_meanwhile_does_not_count(
     with sqlite_app.app_context():
         assert rows_of("consents") == []
     assert "code" in answer_in(walk(browser, answer(browser, asked_again, "allow")))
+
+
+# -- interfaces of others (RFC 8707) -------------------------------------------------------------------------------
+
+ONE, OTHER = "https://api.ho-tich.example/v1", "https://api.dat-dai.example/v1"
+
+
+@pytest.fixture
+def guards(sqlite_app: Flask) -> None:
+    """Two interfaces that let the service `hoi-ho` ask in people's names."""
+    callers = [{"client_id": "hoi-ho"}]
+    for resource, client_id, name, english in (
+        (ONE, "ho-tich", "Hệ thống Hộ tịch", "Civil Status System"),
+        (OTHER, "dat-dai", "Hệ thống Đất đai", "Land System"),
+    ):
+        names = {"client_name": None, "client_name#vi": name, "client_name#en": english}
+        a_service(sqlite_app, client_id=client_id, resources=[resource], callers=callers, **names)
+
+
+@pytest.mark.parametrize("law", [None, LAW], ids=["consent", "notice"])
+@pytest.mark.parametrize("scope", ["openid", "openid email"])
+def test_rfc8707_2_the_page_names_the_system_that_would_be_asked_and_its_host(
+    sqlite_app: Flask, browser: FlaskClient, guards: None, law: str | None, scope: str
+) -> None:
+    service = a_service(sqlite_app, client_id="hoi-ho", legal_basis=law)
+    page = question(browser, service, scope, resource=ONE)
+    assert "Dịch vụ thử sẽ được thay mặt Ông/Bà hỏi dữ liệu ở Hệ thống Hộ tịch." in page.text
+    assert ONE.split("/")[2] in page.text.replace("<wbr>", "")
+    english = question(browser, service, scope, resource=ONE, ui_locales="en")
+    assert "Dịch vụ thử will be able to ask Civil Status System for data on your behalf." in english.text
+    plain = question(browser, service, scope)
+    assert "thay mặt" not in plain.text
+    assert "Hộ tịch" not in plain.text
+
+
+def test_what_a_service_will_find_elsewhere_is_not_promised_away(
+    sqlite_app: Flask, browser: FlaskClient, guards: None
+) -> None:
+    service = a_service(sqlite_app, client_id="hoi-ho")
+    for scope in ("openid", "openid email"):
+        assert "số định danh cá nhân" in question(browser, service, scope).text
+        page = question(browser, service, scope, resource=ONE)
+        assert "số định danh cá nhân" not in page.text
+        assert "Không thông tin cá nhân nào khác được gửi đi" not in page.text
+        assert "mật khẩu của Ông/Bà" in page.text
+
+
+@pytest.mark.parametrize("law", [None, LAW], ids=["consent", "notice"])
+def test_rfc8707_2_an_interface_is_asked_about_once_and_a_plain_answer_covers_none(
+    sqlite_app: Flask, browser: FlaskClient, guards: None, clock: FixedClock, law: str | None
+) -> None:
+    service = a_service(sqlite_app, client_id="hoi-ho", legal_basis=law)
+    walk(browser, answer(browser, question(browser, service), "allow"))
+    for resource in (ONE, OTHER):
+        said = answer_in(ask(browser, service, scope="openid email", resource=resource, prompt="none"))
+        assert said["error"] == "consent_required"
+        clock.advance(seconds=1)
+        walk(browser, answer(browser, question(browser, service, resource=resource), "allow"))
+    for resource in (None, ONE, OTHER, ONE):
+        assert "code" in answer_in(ask(browser, service, scope="openid email", resource=resource, prompt="none"))
+
+
+@pytest.mark.parametrize(
+    "renewed", [{"client_name#vi": "Hệ thống khác"}, {"resources": ["https://khac.example"]}], ids=["name", "guard"]
+)
+def test_an_answer_about_a_system_that_was_changed_meanwhile_does_not_count(
+    sqlite_app: Flask, browser: FlaskClient, guards: None, clock: FixedClock, renewed: dict[str, object]
+) -> None:
+    service = a_service(sqlite_app, client_id="hoi-ho")
+    page = question(browser, service, resource=ONE)
+    callers = [{"client_id": "hoi-ho"}]
+    a_service(sqlite_app, client_id="ho-tich", **{"resources": [ONE], "callers": callers, **renewed})
+    if "resources" in renewed:
+        a_service(sqlite_app, client_id="dat-dai", resources=[ONE], callers=callers)
+    clock.advance(seconds=6)
+    assert page_of(follow(browser, answer(browser, page, "allow"))) == "consent"
+    with sqlite_app.app_context():
+        assert rows_of("consents") == []
+
+
+def test_what_the_person_allowed_elsewhere_stands_in_the_audit(
+    sqlite_app: Flask, browser: FlaskClient, guards: None
+) -> None:
+    service = a_service(sqlite_app, client_id="hoi-ho")
+    walk(browser, answer(browser, question(browser, service, resource=ONE), "allow"))
+    runtime = sqlite_app.extensions["idp"]
+    with sqlite_app.app_context():
+        [row] = [row for row in rows_of("audit") if row.event == "consent.given"]
+        with storage.once() as tx:
+            key = storage.data_keys.find_data_key(tx, runtime.keyring, row.subject_id)
+        assert key is not None
+        assert ONE in key.open("audit.details_sealed", row.id, row.details_sealed)

@@ -128,3 +128,19 @@ def test_without_a_place_to_go_the_page_offers_the_way_back_to_the_service(
     page = follow(browser, browser.get("/oauth2/logout", query_string={"client_id": service.client_id}))
     done = follow(browser, browser.post("/sign-out", data={"parked": parked_in(page)}))
     assert 'href="https://dich-vu.example/"' in done.text
+
+
+def test_a_service_that_signs_nobody_in_asks_for_nobody_and_breaks_nothing(
+    sqlite_app: Flask, browser: FlaskClient
+) -> None:
+    machine = a_service(
+        sqlite_app,
+        client_name="Chỉ có máy",
+        grant_types=["client_credentials"],
+        machine_scopes="doc",
+        redirect_uris=None,
+    )
+    page = follow(browser, browser.get("/oauth2/logout", query_string={"client_id": machine.client_id}))
+    assert page_of(page) == "sign_out"
+    assert "Chỉ có máy" not in page.text
+    assert follow(browser, browser.post("/sign-out", data={"parked": parked_in(page)})).status_code == 200
