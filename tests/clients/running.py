@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -19,6 +20,7 @@ from tests.journeys.plain_service import discover
 
 _PATIENCE = 60  # seconds for a client to answer, or to prepare itself, on a busy machine
 _GRACE = 10  # seconds between TERM and KILL
+OPENED = "the browser opens"  # what a client prints where it would have opened one, before the address
 NODE_MODULES = Path(__file__).parent / "node_modules"
 
 
@@ -39,7 +41,7 @@ class Client:
 
     @property
     def output(self) -> str:
-        """What the client printed so far."""
+        """What the client printed so far, since it was started."""
         return (self.folder / "client.log").read_text("utf-8", "replace")
 
     def install(self) -> None:
@@ -54,16 +56,42 @@ class Client:
 
     def start(self) -> None:
         """Run the page's `run` command until something listens at `base`."""
-        self._process = self._spawn("run")
+        self.launch()
         port, tries = urlsplit(self.base).port, 0
         while not _answers(port):
             assert tries < _PATIENCE * 20, f"{self.page.name} does not listen at {self.base}:\n{self.output}"
             assert not self._ended_within(0.05), f"{self.page.name} ended:\n{self.output}"
             tries += 1
 
+    def launch(self) -> None:
+        """Run the page's `run` command anew, for a program that a person sits before: see `hear` and `type_in`."""
+        self.stop()
+        (self.folder / "client.log").write_bytes(b"")
+        self._process = self._spawn("run")
+
+    def hear(self, pattern: str) -> "re.Match[str]":
+        """Wait until this run has printed what matches."""
+        for _ in range(_PATIENCE * 20):
+            ended = self._ended_within(0.05)
+            if found := re.search(pattern, self.output):
+                return found
+            assert not ended, f"{self.page.name} ended:\n{self.output}"
+        raise AssertionError(f"{self.page.name} does not print {pattern!r}:\n{self.output}")
+
+    def type_in(self, line: str) -> None:
+        assert self._process is not None and self._process.stdin is not None
+        self._process.stdin.write(f"{line}\n".encode())
+        self._process.stdin.flush()
+
+    def wait(self) -> int:
+        """The exit code of a program that ends by itself."""
+        assert self._process is not None
+        return self._process.wait(_PATIENCE)
+
     def stop(self) -> None:
         if self._process is not None:
             _end(self._process)
+            self._process = None
 
     def _spawn(self, command: str) -> "subprocess.Popen[bytes]":
         with (self.folder / "client.log").open("ab") as log:
@@ -71,6 +99,7 @@ class Client:
                 ["/bin/sh", "-euc", self.standing.put_into(self.page.commands[command])],
                 cwd=self.folder,
                 env=bare_environment(self.folder),
+                stdin=subprocess.PIPE if command == "run" else subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -102,6 +131,7 @@ def bare_environment(folder: Path) -> dict[str, str]:
         "HOME": str(folder),
         "LANG": "C.UTF-8",
         "NO_PROXY": "localhost,127.0.0.1",
+        "BROWSER": f"echo {OPENED} %s",
         "PYTHONUNBUFFERED": "1",
     }
 
@@ -123,3 +153,5 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    if process.stdin is not None:
+        process.stdin.close()

@@ -91,8 +91,7 @@ class FakeProvince:
 
     def token(self) -> tuple[Response, int] | Response:
         form = request.form
-        basic = request.authorization
-        if basic is None or (basic.username, basic.password) != (self.client_id, self.client_secret):
+        if not self.is_proved():
             return jsonify(error="invalid_client"), 401
         if form["grant_type"] == "refresh_token":
             self.refreshes += 1
@@ -106,6 +105,11 @@ class FakeProvince:
         self.handed_out.append(form["code_verifier"])
         identity = {"nonce": asked["nonce"], "auth_time": int(time.time()), "amr": ["pwd"], "sid": self.sid}
         return jsonify(self._tokens() | {"id_token": self.sign(identity | self.tampered)})
+
+    def is_proved(self) -> bool:
+        """Whether the token request comes from the service."""
+        basic = request.authorization
+        return basic is not None and (basic.username, basic.password) == (self.client_id, self.client_secret)
 
     def userinfo(self) -> Response:
         token = (request.authorization.token if request.authorization else None) or ""
