@@ -1,6 +1,6 @@
 # The commands of this project; `make help` lists them. One environment, .venv, renewed when a lock file changes.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-slow bench lint migrate translations lock system
+.PHONY: help demo test test-fast test-slow bench bench-quick bench-peak lint migrate translations lock system system-bench
 
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
@@ -23,9 +23,14 @@ test-fast: .venv/.stamp-dev ## the tests that need neither browser nor PostgreSQ
 test-slow: system .venv/.stamp-dev $(NODE_MODULES)/.stamp ## the slow tests alone
 	@$(PYTEST) -m slow $(ARGS)
 
-bench: .venv/.stamp-dev ## the benchmark
-	@test -f bench/run.py || { echo "There is no benchmark in this version: bench/run.py is missing." >&2; exit 1; }
+bench: system-bench .venv/.stamp-dev ## this provider beside its peers, on this machine: some 40 minutes
 	@exec $(BIN)/python -m bench.run $(ARGS)
+
+bench-quick: system-bench .venv/.stamp-dev ## the same for this provider and one peer, once
+	@exec $(BIN)/python -m bench.run --quick $(ARGS)
+
+bench-peak: system-bench .venv/.stamp-dev ## a peak morning for this provider alone: a quarter of an hour
+	@exec $(BIN)/python -m bench.peak $(ARGS)
 
 lint: .venv/.stamp-dev ## ruff (rules and format) and mypy
 	@$(BIN)/ruff check .
@@ -58,6 +63,17 @@ system:
 	test -n "$$(find /usr/share/fonts /usr/local/share/fonts -name 'NotoSans-Regular.*' 2>/dev/null)" \
 		|| missing="$$missing fonts-noto-core"; \
 	ls /usr/lib/apache2/modules/mod_auth_openidc.so >/dev/null 2>&1 || missing="$$missing libapache2-mod-auth-openidc"; \
+	$(install_missing)
+
+# The same for the benchmark: the database of this provider and the store of a peer.
+system-bench:
+	@missing=""; \
+	( $(find_python) ) 2>/dev/null || missing="$$missing python3-venv"; \
+	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$$missing postgresql"; \
+	command -v redis-server >/dev/null || missing="$$missing redis-server"; \
+	$(install_missing)
+
+install_missing = \
 	test -n "$$missing" || exit 0; \
 	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
 		echo "These Debian packages are missing:$$missing. Install them and try again." >&2; exit 1; \

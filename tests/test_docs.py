@@ -13,6 +13,7 @@ import pytest
 from flask import Flask
 
 from idp.domain import claims
+from idp.flows import service_registry
 from idp.protocol import wording
 from idp.storage import db, tables
 
@@ -25,6 +26,7 @@ ONE_SCREEN, LONGEST_DECISION = 45, 40
 SPEAKING = (
     "idp/domain/assertions.py",
     "idp/domain/claims.py",
+    "idp/domain/invitations.py",
     "idp/domain/metadata_members.py",
     "idp/domain/next_step.py",
     "idp/domain/relying_services.py",
@@ -63,6 +65,29 @@ def test_the_readme_fits_one_screen_and_names_both_commands() -> None:
     text = README.read_text("utf-8")
     assert len(text.splitlines()) <= ONE_SCREEN
     assert {"make demo", "make test"} <= set(text.splitlines())
+
+
+def installed_by_hand(readme: str) -> set[str]:
+    """Debian's packages that the README has installed before anything is run."""
+    lines = re.findall(r"(?m)^apt-get install -y (.+)$", readme)
+    return {package for line in lines for package in line.split()}
+
+
+def demanded(makefile: str) -> set[str]:
+    """Debian's packages that `make system` stops for where nobody may install them."""
+    recipe = re.search(r"(?m)^system:.*\n((?:\t.*\n)+)", makefile)
+    return set(re.findall(r'missing="\$\$missing ([\w-]+)"', recipe[1])) if recipe else set()
+
+
+def test_the_readme_has_installed_what_make_test_demands() -> None:
+    """Whoever is not root cannot be helped by make."""
+    readme, makefile = README.read_text("utf-8"), (ROOT / "Makefile").read_text("utf-8")
+    before_there_is_make = {"git", "make", "python3"}
+    assert len(demanded(makefile)) > 3
+    assert demanded(makefile) == installed_by_hand(readme) - before_there_is_make
+    assert demanded('system:\n\t@ls /x || missing="$$missing x-y"\nother:\n\t@ls /z || missing="$$missing z"\n') == {
+        "x-y"
+    }
 
 
 def test_the_readme_tells_the_demos_people_and_addresses_as_they_are() -> None:
@@ -173,6 +198,18 @@ def test_the_settings_page_is_up_to_date() -> None:
     assert page.read_text("utf-8") == made["write_page"](ROOT / "config"), "run .venv/bin/python docs/settings.py"
 
 
+def test_every_profile_is_named_where_one_reads_of_them() -> None:
+    from idp.runtime.settings import PROFILES
+
+    made = runpy.run_path(str(ROOT / "docs" / "settings.py"))
+    assert (
+        set(made["PROFILES"]) == set(PROFILES) == {path.stem for path in (ROOT / "config").glob("*.toml")} - {"default"}
+    )
+    preamble = (ROOT / "config" / "default.toml").read_text("utf-8").partition("\n\n")[0]
+    for text in (made["HEAD"], preamble):
+        assert {name for name in PROFILES if name not in text} == set()
+
+
 def test_every_setting_has_a_line_in_the_page() -> None:
     from idp.runtime.settings import load_settings
 
@@ -227,6 +264,14 @@ def test_the_scopes_table_names_every_claim_of_every_scope() -> None:
     assert {scope: said.get(scope) for scope in claims.SCOPE_CLAIMS} == {
         scope: set(names) for scope, names in claims.SCOPE_CLAIMS.items()
     }
+
+
+def test_the_members_table_names_what_province_and_agency_agree_on() -> None:
+    """Each member that only a trusted file sets. What an invitation bounded is written by the invitation."""
+    text = (ROOT / "docs" / "administer" / "README.md").read_text("utf-8")
+    named = {name for row in re.findall(r"(?m)^\| (`.+?) \|", text) for name in re.findall(r"`(\w+)`", row)}
+    by_invitation = {"invited_scopes", "invited_hosts"}
+    assert {*service_registry.AGREED, "client_id", "sector", "agency_code"} - by_invitation <= named
 
 
 # -- decisions -----------------------------------------------------------------------------------------------------

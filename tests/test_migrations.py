@@ -18,8 +18,10 @@ from flask import Flask
 from sqlalchemy import Connection, inspect, text
 
 from idp import storage
+from idp.domain.consent import BasisKind
 from idp.runtime import chance
 from idp.storage import partitions, tables
+from tests.builders import a_citizen, a_service
 from tests.doubles import START
 from tests.stores import ROOT
 
@@ -259,3 +261,35 @@ def test_0002_the_version_before_still_writes_and_is_read(migrated: Flask) -> No
             grant = storage.grants.find_grant(tx, tx.execute(sqlalchemy.select(tables.grants.c.id)).scalar_one())
             assert grant is not None
             assert grant.resource is None
+
+
+# -- 0004: the version before runs on it ------------------------------------------------------------------------------
+
+CONSENT_OF_0003 = text(
+    "INSERT INTO consents (id, subject_id, service_id, kind, name_bits, offline, given_at)"
+    " VALUES (:id, :subject, :service, 'consent', 1, false, :now)"
+)
+
+
+def test_0004_a_consent_of_the_version_before_names_no_interface(migrated: Flask) -> None:
+    subject, service = a_citizen(migrated).id, a_service(migrated).id
+    with migrated.app_context():
+        with storage.begin() as tx:
+            is_postgres = tx.dialect.name == "postgresql"
+            ids = {"id": chance.new_id(START), "subject": subject, "service": service}
+            values = ids if is_postgres else {name: id_.hex for name, id_ in ids.items()}
+            tx.execute(CONSENT_OF_0003, {**values, "now": START if is_postgres else START.replace(tzinfo=None)})
+        with storage.once() as tx:
+            found = storage.consents.find_latest(tx, subject, service, BasisKind.CONSENT)
+        assert found is not None
+        assert found.resources == frozenset()
+
+
+def test_0004_a_service_of_the_version_before_lets_nobody_in(migrated: Flask) -> None:
+    with migrated.app_context():
+        with storage.begin() as tx:
+            insert_service_of_0001(tx, "cu", resources=["https://cu.example/api"])
+        with storage.once() as tx:
+            found = storage.relying_services.find_by_client_id(tx, "cu")
+        assert found is not None
+        assert (found.callers, found.invited_scopes, found.invited_hosts) == ((), None, ())

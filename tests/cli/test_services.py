@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from tests.builders import a_citizen, a_service, ask, obtain_tokens, refresh, userinfo
+from tests.builders import a_citizen, a_service, ask, lend_keys, obtain_tokens, refresh, userinfo
 from tests.cli.conftest import Type
 from tests.doubles import FixedClock
-from tests.rows import count_rows, events
+from tests.rows import count_rows, events, rows_of
 
 SECRET = "mat-khau-cua-dich-vu-0123456789"
 PORTAL: dict[str, Any] = {
@@ -146,3 +146,53 @@ def test_an_invitation_is_shown_once_and_lets_in(make_app: Callable[..., Flask],
 @pytest.mark.parametrize("words", [("--uses", "0"), ("--days", "91"), ("--uses", "x")])
 def test_an_invitation_has_its_bounds(type_in: Type, words: tuple[str, str]) -> None:
     assert type_in("services", "invite", *words).exit_code == 2
+
+
+def test_an_invitation_says_what_may_be_registered(make_app: Callable[..., Flask], sqlite_url: str) -> None:
+    app = make_app(sqlite_url, IDP_REGISTRATION_OPEN="false")
+    words = ["--scopes", "openid phone", "--hosts", "MOI.example", "--hosts", "thu.moi.example", "--uses", "9"]
+    done = app.test_cli_runner().invoke(args=["services", "invite", *words])
+    assert done.exit_code == 0, done.output
+    headers = {"Authorization": f"Bearer {done.output.strip()}"}
+
+    def register(address: str, **members: object) -> int:
+        document = {"redirect_uris": [address], **members}
+        return app.test_client().post("/oauth2/register", json=document, headers=headers).status_code
+
+    assert register("https://moi.example/cb", scope="openid phone") == 201
+    assert register("https://thu.moi.example/cb") == 201
+    assert register("https://khac.example/cb") == 400
+    assert register("https://moi.example/cb", scope="openid email") == 400
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--scopes", "profile"), "scopes must hold openid"),
+        (("--scopes", ""), "scopes must hold openid"),
+        (("--scopes", "openid khac"), "scopes must hold openid"),
+        (("--scopes", "openid personal_id_number"), "scopes must hold openid"),
+        (("--scopes", "openid dvcqg"), "scopes must hold openid"),
+        (("--hosts", "https://moi.example"), "hosts must be host names"),
+        (("--hosts", "moi.example:8443"), "hosts must be host names"),
+        (("--hosts", ""), "hosts must be host names"),
+    ],
+)
+def test_an_invitation_that_cannot_be_is_refused_in_one_sentence(
+    sqlite_app: Flask, type_in: Type, words: tuple[str, str], sentence: str
+) -> None:
+    done = type_in("services", "invite", *words)
+    assert done.exit_code == 1
+    assert done.output.startswith(f"Error: {sentence}")
+    assert done.output.count("\n") == 1
+    with sqlite_app.app_context():
+        assert rows_of("initial_access_tokens") == []
+
+
+def test_outside_development_an_invitation_names_the_agency(make_app: Callable[..., Flask], sqlite_url: str) -> None:
+    app = make_app(sqlite_url, IDP_ISSUER="https://xacthuc.example")
+    lend_keys(app)
+    runner = app.test_cli_runner()
+    refused = runner.invoke(args=["services", "invite"])
+    assert (refused.exit_code, "--agency is missing" in refused.output) == (2, True)
+    assert runner.invoke(args=["services", "invite", "--agency", "H05.01"]).exit_code == 0

@@ -35,7 +35,16 @@ class Household:
         machine = {"grant_types": ["authorization_code", "client_credentials"], "machine_scopes": "doc ghi"}
         self.keyed = a_keyed_service(provider, self.key, **machine)
         self.machine = provider.new_service(token_endpoint_auth_method="client_secret_post", **machine)
-        self.guard = provider.new_service(resources=[RESOURCE], resource_token_format="jwt", sector="giao-dien")
+        # Without an address: whoever takes the first of a service's redirect URIs meets one that has none.
+        self.machine_only = provider.new_service(
+            grant_types=["client_credentials"], machine_scopes="doc", redirect_uris=None
+        )
+        machines = (self.keyed, self.machine, self.machine_only)
+        callers = [{"client_id": each.client_id, "scopes": "doc ghi"} for each in machines]
+        callers.append({"client_id": provider.service.client_id})
+        self.guard = provider.new_service(
+            resources=[RESOURCE], resource_token_format="jwt", sector="giao-dien", callers=callers
+        )
         self.renew()
 
     @property
@@ -106,6 +115,7 @@ class Household:
             SECRET,
             RESOURCE,
             self.service.client_id,
+            self.machine_only.client_id,
             self.service.redirect_uri,
         )
 

@@ -1,7 +1,8 @@
 """Every page in a real browser: axe finds nothing, nothing is wider than the screen, pictures are kept.
 
 WCAG 2.2 AA. Each page is looked at in both languages, at 360 and 1280 px, light and dark; the pictures lie in
-var/screenshots/. Reflow (1.4.10) is measured at 320 px, and again with the large text.
+var/screenshots/. Reflow (1.4.10) is measured at 320 px, and again with the large text. Beyond AA, at 360 px: what is
+pressed measures 44 px, running text 18 px, and nothing moves where the person's device says so.
 """
 
 import re
@@ -172,6 +173,7 @@ def test_a_page_bars_nobody(scene: Scene, name: str) -> None:
         faults |= {look: found} if (found := axe(page)) else {}
         screenshot(page, look)
     assert faults == {}
+    assert _measured(page) == {"pressed": [], "read": [], "moving": []}
     assert _overflow(page) == []
 
 
@@ -181,6 +183,54 @@ def _looks(name: str, language: str) -> list[tuple[str, str]]:
     if not name.startswith("information_"):
         return looks
     return [looks[(INFORMATION.index(name.removeprefix("information_")) + (language == "en")) % 4]]
+
+
+def _measured(page: Page) -> dict[str, list[str]]:
+    """What is too small to be pressed or to be read on a phone, and what moves though it should not (WCAG 2.3.3)."""
+    page.set_viewport_size(WIDTHS["phone"])
+    page.emulate_media(reduced_motion="reduce")
+    return {"pressed": page.evaluate(_PRESSED), "read": page.evaluate(_READ), "moving": page.evaluate(_MOVING)}
+
+
+def test_what_is_too_small_or_moves_is_found(page: Page) -> None:
+    """On a page of the test's own, so that a measure that measures nothing is seen."""
+    page.set_content(
+        """<style>b { animation: x 9s } @keyframes x { to { opacity: 0 } }</style><body style="font-size: 17px"><main>
+        <p>Words with <a href="#1">a link</a> in them.</p> <p><a href="#2">alone</a></p> <button>x</button>
+        <input type="hidden"> <a href="#3" style="display: block; height: 44px; width: 44px; font-size: 18px">big</a>
+        <b>moves</b></main>"""
+    )
+    found = _measured(page)
+    assert [re.sub("<(a|button).*", r"\1", each) for each in found["pressed"]] == ["a", "button"]
+    assert "#2" in found["pressed"][0]
+    assert len(found["read"]) == 4
+    assert [each[:2] for each in found["moving"]] == ["<b"]
+
+
+# The size of what is pressed, a link within a sentence aside: its height is the line's (WCAG 2.5.8, 2.5.5).
+_PRESSED = """() => {
+  const said = e => e.textContent.replace(/\\s+/g, " ").trim();
+  const inSentence = e => getComputedStyle(e).display === "inline" && said(e.parentElement) !== said(e);
+  const isThere = e => e.checkVisibility() && e.getBoundingClientRect().right > 0;  // the skip link waits outside
+  return [...document.querySelectorAll("a[href], button, summary, select, textarea, input:not([type=hidden])")]
+    .filter(e => isThere(e) && !inSentence(e))
+    .filter(e => { const box = e.getBoundingClientRect(); return box.width < 43.5 || box.height < 43.5; })
+    .map(e => e.outerHTML.slice(0, 120));
+}"""
+# Running text, and what is typed and pressed. Labels and notes beside it carry a class and may be smaller.
+_READ = """() => [document.body, ...document.querySelectorAll(
+    "main p:not([class]), main li:not([class]), main label, main input:not([type=hidden]), main button")]
+  .filter(e => e.checkVisibility() && parseFloat(getComputedStyle(e).fontSize) < 18)
+  .map(e => e.outerHTML.slice(0, 120))"""
+# One element is told to move, by its own style: the page's rule must be the stronger one.
+_MOVING = """() => {
+  const told = document.querySelector("main h1");
+  if (told) { told.style.transition = "all 9s"; told.style.animation = "x 9s"; }
+  const moves = style => style.animationName !== "none" || !/^(0s(, )?)+$/.test(style.transitionDuration)
+    || style.scrollBehavior === "smooth";
+  return [...document.querySelectorAll("*")].filter(e => moves(getComputedStyle(e)))
+    .map(e => e.outerHTML.slice(0, 120));
+}"""
 
 
 def _overflow(page: Page) -> list[str]:
