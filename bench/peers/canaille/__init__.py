@@ -1,0 +1,5 @@
+"""Canaille, a Flask provider of identities; see README.md."""
+
+from bench.peers.canaille.system import Canaille
+
+__all__ = ["Canaille"]
