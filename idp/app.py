@@ -32,7 +32,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, outbound: Outb
     with app.app_context():
         storage.prepare_engine()
     Migrate(app, storage.db, directory=str(ROOT / "migrations"), compare_type=True)
-    runtime = _runtime(settings, clock or SystemClock(), outbound)
+    runtime = _runtime(app, settings, clock or SystemClock(), outbound)
     app.extensions["idp"] = runtime
     with app.app_context():
         _refuse_unfit_store(runtime)
@@ -41,7 +41,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, outbound: Outb
     return app
 
 
-def _runtime(settings: Settings, clock: Clock, outbound: Outbound | None) -> Runtime:
+def _runtime(app: Flask, settings: Settings, clock: Clock, outbound: Outbound | None) -> Runtime:
     masters = keyring.read_masters(
         settings.keys.master_key_file,
         settings.keys.previous_master_key_files,
@@ -50,12 +50,14 @@ def _runtime(settings: Settings, clock: Clock, outbound: Outbound | None) -> Run
     )
 
     def load(ring: Keyring) -> StoredKeys:
-        with storage.once() as tx:
-            stored = storage.keys.find_stored_keys(tx, ring)
-        if stored is not None:
-            return stored
-        with storage.begin() as tx:
-            return key_care.ensure_keys(tx, ring, clock.now())
+        # Keys are read anew wherever they are used, which may be outside of any request.
+        with app.app_context():
+            with storage.once() as tx:
+                stored = storage.keys.find_stored_keys(tx, ring)
+            if stored is not None:
+                return stored
+            with storage.begin() as tx:
+                return key_care.ensure_keys(tx, ring, clock.now())
 
     gate = Gate(settings.server.at_work, settings.server.under_way, settings.server.threads)
     door = outbound or Outbound(settings.outbound, log_exemptions=settings.is_production)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -32,11 +32,15 @@ class Answer:
     status: int
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
-    origins: frozenset[str] = frozenset()
+    of_service: RelyingService | None = None
 
     def readable_from(self, service: RelyingService | None) -> "Answer":
         """The same answer, which scripts on the service's own registered origins may read (CORS)."""
-        return replace(self, origins=service.origins if service else frozenset())
+        return Answer(self.status, self.body, self.headers, service)
+
+    @property
+    def origins(self) -> frozenset[str]:
+        return self.of_service.origins if self.of_service else frozenset()
 
 
 def json_answer(status: int, document: Mapping[str, Any], headers: Mapping[str, str] = NO_STORE) -> Answer:

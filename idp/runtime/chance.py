@@ -1,6 +1,8 @@
 """The one place that draws random values, and the digests under which secrets are kept."""
 
 import hashlib
+import os
+import random
 import secrets
 from datetime import datetime
 from threading import Lock
@@ -17,6 +19,8 @@ class _Last:
     drawn = 0
 
 
+# Not for secrets: a name of 64 bits, drawn without asking the system.
+_names = random.Random(os.urandom(32))  # noqa: S311
 _last = _Last()
 _lock = Lock()
 
@@ -42,7 +46,12 @@ def new_secret() -> str:
 
 
 def new_bytes(count: int) -> bytes:
-    return secrets.token_bytes(count)
+    return os.urandom(count)
+
+
+def new_reference() -> str:
+    """16 hexadecimal digits to find a request by: no secret, and no two alike in any one log."""
+    return f"{_names.getrandbits(64):016x}"
 
 
 def digest(secret: str) -> bytes:

@@ -35,11 +35,17 @@ class Metrics:
         )
         self._sign_ins = Counter("idp_sign_ins", "Tries to sign in.", ("outcome",), registry=registry)
         self._deliveries = Counter("idp_deliveries", "Tries to deliver.", ("kind", "outcome"), registry=registry)
+        self._answers: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def answered(self, endpoint: str, method: str, status: int, seconds: float) -> None:
-        if self._is_on:
-            self._requests.labels(endpoint, method if method in METHODS else "other", str(status)).inc()
-            self._seconds.labels(endpoint).observe(seconds)
+        if not self._is_on:
+            return
+        kind = endpoint, method if method in METHODS else "other", status
+        if kind not in self._answers:
+            self._answers[kind] = self._requests.labels(*map(str, kind)), self._seconds.labels(endpoint)
+        counter, histogram = self._answers[kind]
+        counter.inc()
+        histogram.observe(seconds)
 
     def tried_to_sign_in(self, outcome: str) -> None:
         if self._is_on:

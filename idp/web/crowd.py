@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Final
 
 from idp.runtime.gate import Crowded, Gate
 from idp.runtime.metrics import Metrics
+from idp.web import lane
 from idp.web.headers import NO_PAGE, OVER_HTTPS
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 RETRY_AFTER: Final = 2
+# What costs a page's time or may wait for a password's hash is not among these.
+OF_MACHINES: Final = frozenset({lane.AUTHORIZE, *lane.DOCUMENTS, *(path for _, path in lane.ENDPOINTS)})
 # Digits of a length that no body we read has.
 _LONG_LENGTH: Final = 10
 # Of the load balancer, which asks whether the process lives, not whether it is busy.
@@ -51,7 +54,8 @@ class Crowd:
         if environ["PATH_INFO"] == ALWAYS_ANSWERED:
             return self._inner(environ, start_response)
         try:
-            with self._gate.enter(_receiver(environ, self._largest_body)):
+            is_page = environ["PATH_INFO"] not in OF_MACHINES
+            with self._gate.enter(_receiver(environ, self._largest_body), people=is_page):
                 return self._inner(environ, start_response)
         except Crowded:
             self._metrics.answered("crowd", environ["REQUEST_METHOD"], 503, 0.0)

@@ -6,6 +6,7 @@ from typing import Final
 from flask import Flask, Response, g
 from werkzeug.datastructures import Headers
 
+from idp.runtime.settings import Settings
 from idp.web import given
 
 ALWAYS: Final = {
@@ -19,8 +20,8 @@ OVER_HTTPS: Final = {**ALWAYS, "Strict-Transport-Security": "max-age=31536000; i
 NO_PAGE: Final = "default-src 'none'; frame-ancestors 'none'"
 
 
-def always() -> Mapping[str, str]:
-    return ALWAYS if given.runtime().settings.insecure_loopback else OVER_HTTPS
+def always(settings: Settings) -> Mapping[str, str]:
+    return ALWAYS if settings.insecure_loopback else OVER_HTTPS
 
 
 def must_not_be_kept(status: int, names: Mapping[str, str] | Headers) -> bool:
@@ -40,7 +41,7 @@ def install(app: Flask) -> None:
                 f"form-action {ends}; base-uri 'none'; frame-ancestors 'none'"
             )
         response.headers["Content-Security-Policy"] = policy
-        response.headers.update(always())
+        response.headers.update(always(given.runtime().settings))
         response.headers["X-Request-Id"] = g.request_id
         if must_not_be_kept(response.status_code, response.headers):
             response.headers["Cache-Control"] = "no-store"

@@ -6,7 +6,7 @@ plain (a method or media type of its own, a script of another origin, a body wit
 must answer) takes Flask's way.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from io import BytesIO
@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl
 from flask import Flask, g
 
 from idp.protocol.answers import Answer, Asked, Pairs
+from idp.runtime.runtime import Runtime
 from idp.web import cookies, errors, headers, watching
 from idp.web.assets import Assets
 from idp.web.documents import Document
@@ -45,13 +46,13 @@ ENDPOINTS: Final = {
     ("POST", "/oauth2/introspect"): _Endpoint("introspection.introspect", introspection.respond),
     ("POST", "/oauth2/revoke"): _Endpoint("revocation.revoke", revocation.respond),
 }
-DOCUMENTS: Final[dict[str, tuple[str, Callable[[], Document]]]] = {
+DOCUMENTS: Final[dict[str, tuple[str, Callable[[Flask], Document]]]] = {
     "/.well-known/openid-configuration": ("discovery.openid", discovery.find_metadata),
     "/.well-known/oauth-authorization-server": ("discovery.oauth", discovery.find_metadata),
     "/oauth2/jwks": ("discovery.jwks", discovery.find_key_set),
 }
 _STATIC: Final = "/static/"
-_AUTHORIZE: Final = "/oauth2/authorize"
+AUTHORIZE: Final = "/oauth2/authorize"
 
 
 class Lane:
@@ -60,24 +61,56 @@ class Lane:
     def __init__(self, app: Flask, inner: "WSGIApplication") -> None:
         self._app, self._inner = app, inner
         self._assets: Assets = app.extensions["idp.assets"]
+        self._runtime: Runtime = app.extensions["idp"]
+        always = headers.always(self._runtime.settings)
+        self._always: Mapping[str, str] = {"Content-Security-Policy": headers.NO_PAGE, **always}
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        plain = self._plain(environ)
-        if plain is None:
-            return self._inner(environ, start_response)
-        name, respond = plain
+        watch = watching.Watch()
+        named = self._document(environ)
+        if named is None:
+            plain = self._plain(environ)
+            if plain is None:
+                return self._inner(environ, start_response)
+            name, respond = plain
+            answer = self._respond(watch, respond)
+            if answer is None:
+                return self._inner(environ, start_response)
+        else:
+            name, answer = named
+        watch.note(self._runtime.metrics, name, environ["REQUEST_METHOD"], environ["PATH_INFO"], answer.status)
+        start_response(_STATUS[answer.status], self._headers(answer, watch))
+        return [answer.body]
+
+    def _respond(self, watch: watching.Watch, respond: Callable[[], Answer | None]) -> Answer | None:
         with self._app.app_context():
-            watching.begin()
+            watching.begin(watch)
             g.is_machine = True
             try:
-                answer = respond()
+                return respond()
             except Exception as fault:
-                answer = errors.machine_answer(fault)
-            if answer is not None:
-                watching.note(name, environ["REQUEST_METHOD"], environ["PATH_INFO"], answer.status)
-                start_response(_STATUS[answer.status], _headers(answer))
-                return [answer.body]
-        return self._inner(environ, start_response)
+                return errors.machine_answer(fault)
+
+    def _document(self, environ: "WSGIEnvironment") -> tuple[str, Answer] | None:
+        """The endpoint's name and the answer, where it is a document that stands ready in memory."""
+        if environ["REQUEST_METHOD"] != "GET":
+            return None
+        path = environ["PATH_INFO"]
+        if path in DOCUMENTS:
+            name, find = DOCUMENTS[path]
+            try:
+                document = find(self._app)
+            except Exception:  # Flask's way meets it again, and says what it is
+                return None
+        elif path.startswith(_STATIC):
+            name, found = "static_files.file", self._assets.find(path[len(_STATIC) :])
+            if found is None:
+                return None
+            document = found
+        else:
+            return None
+        tag, accepts = environ.get("HTTP_IF_NONE_MATCH", ""), environ.get("HTTP_ACCEPT_ENCODING", "")
+        return name, document.answer(tag, accepts)
 
     def _plain(self, environ: "WSGIEnvironment") -> tuple[str, Callable[[], Answer | None]] | None:
         """The endpoint's name and what answers this request, if it is one of those that take the short way."""
@@ -86,16 +119,15 @@ class Lane:
         if endpoint is not None:
             asked = _asked(environ)
             return None if asked is None else (endpoint.name, lambda: endpoint.respond(asked))
-        if method != "GET":
-            return None
-        tag, accepts = environ.get("HTTP_IF_NONE_MATCH", ""), environ.get("HTTP_ACCEPT_ENCODING", "")
-        if path == _AUTHORIZE:
-            return _sign_in(environ)
-        if path in DOCUMENTS:
-            name, find = DOCUMENTS[path]
-            return name, lambda: find().answer(tag, accepts)
-        found = self._assets.find(path[len(_STATIC) :]) if path.startswith(_STATIC) else None
-        return None if found is None else ("static_files.file", lambda: found.answer(tag, accepts))
+        return _sign_in(environ) if method == "GET" and path == AUTHORIZE else None
+
+    def _headers(self, answer: Answer, watch: watching.Watch) -> list[tuple[str, str]]:
+        said = {**answer.headers, **self._always, "X-Request-Id": watch.id}
+        if answer.status != HTTPStatus.NOT_MODIFIED:
+            said["Content-Length"] = str(len(answer.body))
+        if headers.must_not_be_kept(answer.status, said):
+            said["Cache-Control"] = "no-store"
+        return list(said.items())
 
 
 def _sign_in(environ: "WSGIEnvironment") -> tuple[str, Callable[[], Answer | None]] | None:
@@ -127,17 +159,3 @@ def _form(environ: "WSGIEnvironment") -> Pairs | None:
         environ["wsgi.input"] = BytesIO(body)
         return None
     return parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="werkzeug.url_quote")
-
-
-def _headers(answer: Answer) -> list[tuple[str, str]]:
-    said = {
-        **answer.headers,
-        "Content-Security-Policy": headers.NO_PAGE,
-        **headers.always(),
-        "X-Request-Id": g.request_id,
-    }
-    if answer.status != HTTPStatus.NOT_MODIFIED:
-        said["Content-Length"] = str(len(answer.body))
-    if headers.must_not_be_kept(answer.status, said):
-        said["Cache-Control"] = "no-store"
-    return list(said.items())

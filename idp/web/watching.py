@@ -5,33 +5,45 @@ import time
 from flask import Flask, Response, g, request
 
 from idp.runtime import chance, log
+from idp.runtime.metrics import Metrics
 from idp.web import given
 
 
-def begin() -> None:
-    """Give the request its id, and start its clock."""
-    g.request_id = chance.new_bytes(8).hex()
-    g.began = time.perf_counter()
+class Watch:
+    """One request: its id, and since when it is worked on."""
+
+    __slots__ = ("_began", "id")
+
+    def __init__(self) -> None:
+        self.id, self._began = chance.new_reference(), time.perf_counter()
+
+    def note(self, metrics: Metrics, endpoint: str, method: str, path: str, status: int) -> None:
+        """It is answered; `method` and `path` hold nothing any more that a stranger should not find in a log."""
+        seconds = time.perf_counter() - self._began
+        metrics.answered(endpoint, method, status, seconds)
+        log.write_plain(
+            __name__,
+            "answered",
+            request=self.id,
+            method=method,
+            path=path,
+            status=status,
+            ms=round(seconds * 1000, 1),
+        )
 
 
-def note(endpoint: str, method: str, path: str, status: int) -> None:
-    seconds = time.perf_counter() - g.began
-    given.runtime().metrics.answered(endpoint, method, status, seconds)
-    log.write_plain(
-        __name__,
-        "answered",
-        request=g.request_id,
-        method=log.scrub(method),
-        path=log.scrub(path[:200]),
-        status=status,
-        ms=round(seconds * 1000, 1),
-    )
+def begin(watch: Watch) -> None:
+    """Let whatever is said about the request name its id."""
+    g.watch, g.request_id = watch, watch.id
 
 
 def install(app: Flask) -> None:
-    app.before_request(begin)
+    @app.before_request
+    def begun() -> None:
+        begin(Watch())
 
     @app.after_request
     def noted(response: Response) -> Response:
-        note(request.endpoint or "none", request.method, request.path, response.status_code)
+        method, path = log.scrub(request.method), log.scrub(request.path[:200])
+        g.watch.note(given.runtime().metrics, request.endpoint or "none", method, path, response.status_code)
         return response

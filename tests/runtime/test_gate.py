@@ -21,13 +21,13 @@ def threads() -> Iterator[ThreadPoolExecutor]:
 class Visit:
     """A request that stays inside until it is let go."""
 
-    def __init__(self, gate: Gate, threads: ThreadPoolExecutor, *, aside: bool = False) -> None:
+    def __init__(self, gate: Gate, threads: ThreadPoolExecutor, *, aside: bool = False, people: bool = False) -> None:
         self.at_work, self.go = threading.Event(), threading.Event()
-        self._gate, self._aside = gate, aside
+        self._gate, self._aside, self._people = gate, aside, people
         self.done: Future[None] = threads.submit(self._stay)
 
     def _stay(self) -> None:
-        with self._gate.enter():
+        with self._gate.enter(people=self._people):
             if not self._aside:
                 self._work()
                 return
@@ -175,3 +175,43 @@ def test_half_of_the_threads_may_wait_for_bodies_however_many_are_worked_on_at_o
     send(others=63)
     with pytest.raises(Crowded):
         send(others=64)
+
+
+# -- people and machines -------------------------------------------------------------------------------------------
+
+
+def test_people_hold_half_of_the_places_and_machines_the_others(threads: ThreadPoolExecutor) -> None:
+    gate = Gate(at_work=2, under_way=8, threads=12)
+    visits = [Visit(gate, threads, people=True) for _ in range(3)]
+    until(lambda: gate._inside == 3 and any(each.at_work.is_set() for each in visits))
+    machine = Visit(gate, threads)
+    assert machine.at_work.wait(PATIENCE)
+    assert sum(each.at_work.is_set() for each in visits) == 1
+    for each in (machine, *visits):
+        each.go.set()
+    for each in (machine, *visits):
+        each.end()
+
+
+def test_a_wave_of_people_leaves_machines_a_way_in(threads: ThreadPoolExecutor) -> None:
+    gate = Gate(at_work=2, under_way=4, threads=8)
+    wave = [Visit(gate, threads, people=True) for _ in range(3)]
+    until(lambda: gate._inside == 3)
+    with pytest.raises(Crowded), gate.enter(people=True):
+        pytest.fail("a fourth was let in")
+    with gate.enter():
+        pass
+    for each in wave:
+        each.go.set()
+    for each in wave:
+        each.end()
+
+
+def test_who_waits_aside_keeps_no_place_of_people_either(threads: ThreadPoolExecutor) -> None:
+    gate = Gate(at_work=2, under_way=8, threads=12)
+    aside = Visit(gate, threads, aside=True, people=True)
+    assert aside.at_work.wait(PATIENCE)
+    other = Visit(gate, threads, people=True)
+    assert other.at_work.wait(PATIENCE)
+    other.end()
+    aside.end()

@@ -7,7 +7,7 @@ from flask import Blueprint, Flask, current_app, request
 from flask.typing import ResponseReturnValue
 
 from idp import protocol
-from idp.web import given
+from idp.runtime.runtime import Runtime
 from idp.web.documents import Document
 from idp.web.errors import send
 
@@ -29,38 +29,48 @@ VIEWS = {
 @blueprint.get("/.well-known/openid-configuration", endpoint="openid")
 @blueprint.get("/.well-known/oauth-authorization-server", endpoint="oauth")
 def metadata() -> ResponseReturnValue:
-    return _send(find_metadata())
+    return _send(find_metadata(_this_app()))
 
 
 @blueprint.get("/oauth2/jwks")
 def jwks() -> ResponseReturnValue:
-    return _send(find_key_set())
+    return _send(find_key_set(_this_app()))
 
 
-def find_metadata() -> Document:
+def find_metadata(app: Flask) -> Document:
     """Made from what is mounted (Discovery 1.0 4, RFC 8414 3)."""
-    return _metadata(current_app._get_current_object(), _edition())  # type: ignore[attr-defined]
+    return _metadata(app, _edition(app))
 
 
-def find_key_set() -> Document:
+def find_key_set(app: Flask) -> Document:
     """Next, current and retired public keys (RFC 7517 5)."""
-    return _key_set(current_app._get_current_object(), _edition())  # type: ignore[attr-defined]
+    return _key_set(app, _edition(app))
 
 
-def _edition() -> tuple[tuple[str, str, str], ...]:
-    return tuple(given.runtime().keyring.list_signing_keys())
+def _this_app() -> Flask:
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    return app
+
+
+def _runtime(app: Flask) -> Runtime:
+    runtime: Runtime = app.extensions["idp"]
+    return runtime
+
+
+def _edition(app: Flask) -> tuple[tuple[str, str, str], ...]:
+    return tuple(_runtime(app).keyring.list_signing_keys())
 
 
 @lru_cache(maxsize=8)
 def _metadata(app: Flask, _edition: object) -> Document:
     rules = {rule.endpoint: rule.rule for rule in app.url_map.iter_rules()}
     mounted = {name: rules[endpoint] for name, endpoint in VIEWS.items() if endpoint in rules}
-    return _document(protocol.discovery.metadata(given.runtime(), mounted))
+    return _document(protocol.discovery.metadata(_runtime(app), mounted))
 
 
 @lru_cache(maxsize=8)
-def _key_set(_app: Flask, _edition: object) -> Document:
-    return _document(given.runtime().keyring.public_key_set())
+def _key_set(app: Flask, _edition: object) -> Document:
+    return _document(_runtime(app).keyring.public_key_set())
 
 
 def _document(said: object) -> Document:
