@@ -183,9 +183,7 @@ def test_services_whose_keys_hang_keep_nobody_else_waiting(
     make_app: Callable[..., Flask], sqlite_url: str, outbound: HangingOutbound
 ) -> None:
     """As many as are asked at a time, which is as many as a process works on: anybody can send such a request."""
-    app, key = make_app(sqlite_url), a_key()
-    assert app.extensions["idp"].settings.server.at_work == MOST_AT_ONCE
-
+    app, key = make_app(sqlite_url, IDP_SERVER_AT_WORK=str(MOST_AT_ONCE)), a_key()
     keyed = {"token_endpoint_auth_method": "private_key_jwt", "client_secret": None}
     addresses = [f"https://treo-{place}.example/jwks" for place in range(MOST_AT_ONCE + 1)]
     *hanging, last = [a_service(app, **keyed, jwks_uri=address) for address in addresses]
