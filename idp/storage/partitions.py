@@ -19,7 +19,7 @@ from sqlalchemy.exc import OperationalError
 from idp.storage.database import Tx, db
 from idp.storage.tables import HISTORY, OF_TOKENS, PARTITIONED, grants, machine_grants, sessions
 
-MONTHS_AHEAD = 3
+MONTHS_AHEAD = 12
 # How long letting go waits for somebody else before it gives up until the next time.
 LOCK_TIMEOUT: Final = "1s"
 _LOCK_NOT_AVAILABLE: Final = "55P03"
@@ -48,7 +48,7 @@ class LetGo:
 
 
 def ensure_months(tx: Tx, now: datetime) -> int:
-    """Make the partitions of this month and the next ones where they are missing; gives how many were made."""
+    """Make the partitions of this month and the next twelve where they are missing; gives how many were made."""
     if tx.dialect.name != "postgresql":
         return 0
     tx.execute(text("SELECT pg_advisory_xact_lock(hashtext('idp months'))"))  # of two processes, one makes them

@@ -55,6 +55,24 @@ def test_one_plan_serves_all_values(postgres_house: House) -> None:
 
 
 @pytest.mark.postgres
+def test_a_statement_outlives_what_is_undone_beside_it(postgres_house: House) -> None:
+    person = postgres_house.person()
+    for _ in range(2):
+        with storage.once() as tx:
+            assert _FIND.find(tx, {"subject_id": person.id}).id == person.id
+        with pytest.raises(LookupError):
+            undo_much()
+
+
+def undo_much() -> None:
+    """So much that the driver would prepare it, and then let go of all that is prepared."""
+    with storage.begin() as tx:
+        for _ in range(7):
+            tx.execute(text("SELECT count(*) FROM subjects"))
+        raise LookupError
+
+
+@pytest.mark.postgres
 def test_an_error_is_sqlalchemys_and_keeps_the_values_to_itself(postgres_house: House) -> None:
     with pytest.raises(DBAPIError) as failed, storage.once() as tx:
         _DIVIDE.find(tx, {"first": 41_000_013, "second": 0})
