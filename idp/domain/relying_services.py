@@ -21,7 +21,8 @@ SigningAlgorithm = Literal["RS256", "ES256"]
 AssertionAlgorithm = Literal["RS256", "PS256", "ES256", "EdDSA", "HS256"]
 TokenFormat = Literal["opaque", "jwt"]
 ApplicationType = Literal["web", "native"]
-ServiceState = Literal["active", "suspended"]
+# A removed one is out of use for good: only its record is left.
+ServiceState = Literal["active", "suspended", "removed"]
 
 PKCE: Final = "pkce"
 EXCEPTION_RULES: Final = frozenset({PKCE})
@@ -149,6 +150,10 @@ class RelyingService:
     @property
     def is_active(self) -> bool:
         return self.state == "active"
+
+    @property
+    def is_removed(self) -> bool:
+        return self.state == "removed"
 
     def lets_in(self, caller: "RelyingService") -> bool:
         """Whether a service may have tokens for the interfaces guarded here: the guard itself, and whom it names."""

@@ -34,7 +34,7 @@ def deliver(runtime: Runtime, parcel: Parcel) -> str | None:
         service = storage.relying_services.find_service(tx, parcel.service_id) if parcel.service_id else None
     if service is None:
         return None  # nobody is left to be told
-    if service.state == storage.relying_services.REMOVED:
+    if service.is_removed:
         return WAS_REMOVED
     try:
         if parcel.kind == storage.outbox.BACKCHANNEL_LOGOUT:

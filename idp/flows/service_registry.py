@@ -62,8 +62,7 @@ def register(
     invitation: Invitation | None = None,
 ) -> Registered:
     """A service registers itself: it gets an id, a secret if it needs one, and a sector of its own."""
-    read = read_metadata(metadata, insecure_loopback=runtime.settings.insecure_loopback, trusted=False)
-    read = keep_to(invitation, read, metadata) if invitation else read
+    read = _read_own(runtime, metadata, invitation)
     now = runtime.clock.now()
     id_ = chance.new_id(now)
     secret = chance.new_secret() if read.token_endpoint_auth_method in WITH_SECRET else None
@@ -139,9 +138,7 @@ def change(tx: storage.Tx, runtime: Runtime, service: RelyingService, metadata: 
             "client_secret must be the one it has, or absent (RFC 7592 2.2)",
             field="client_secret",
         )
-    read = read_metadata(metadata, insecure_loopback=runtime.settings.insecure_loopback, trusted=False)
-    invitation = Invitation.of(service)
-    read = keep_to(invitation, read, metadata) if invitation else read
+    read = _read_own(runtime, metadata, Invitation.of(service))
     now = runtime.clock.now()
     needs_new = read.token_endpoint_auth_method in WITH_SECRET and (
         not service.secret_digests or read.token_endpoint_auth_method != service.token_endpoint_auth_method
@@ -163,6 +160,12 @@ def change(tx: storage.Tx, runtime: Runtime, service: RelyingService, metadata: 
         _keep_shared_secret(tx, runtime, changed, secret)
     _after_change(tx, runtime, changed, Event.SERVICE_CHANGED, "itself", now)
     return Registered(service=changed, secret=secret, is_new=False)
+
+
+def _read_own(runtime: Runtime, metadata: Mapping[str, object], invitation: Invitation | None) -> ServiceMetadata:
+    """What a service says of itself, within the invitation that it came by."""
+    read = read_metadata(metadata, insecure_loopback=runtime.settings.insecure_loopback, trusted=False)
+    return keep_to(invitation, read, metadata) if invitation else read
 
 
 def remove(tx: storage.Tx, runtime: Runtime, service: RelyingService, *, actor: str) -> None:
@@ -237,7 +240,7 @@ def _import_one(tx: storage.Tx, runtime: Runtime, read: ServiceMetadata, actor: 
 
 
 def _check_not_removed(service: RelyingService) -> None:
-    if service.state == storage.relying_services.REMOVED:
+    if service.is_removed:
         raise Refusal("wrong_state", f"{service.client_id} was removed")
 
 

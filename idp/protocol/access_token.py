@@ -101,14 +101,12 @@ def recognise(runtime: Runtime, text: str) -> Token | None:
     """What any token says, sealed or signed, if it is ours and not expired; whether it lives, storage knows."""
     if text.count(".") != 2:
         return unseal(runtime, text, TokenKind.ACCESS, TokenKind.MACHINE, TokenKind.REFRESH)
-    token = _read_signed(runtime, text)
-    return token if token is not None and runtime.clock.now() < token.expires_at else None
+    return _unexpired(runtime, _read_signed(runtime, text))
 
 
 def unseal(runtime: Runtime, text: str, *kinds: TokenKind) -> Token | None:
     """What a token says, if it is ours, of one of these kinds and not expired; whether it lives, storage knows."""
-    token = unseal_of_any_age(runtime, text, *kinds)
-    return token if token is not None and runtime.clock.now() < token.expires_at else None
+    return _unexpired(runtime, unseal_of_any_age(runtime, text, *kinds))
 
 
 def unseal_of_any_age(runtime: Runtime, text: str, *kinds: TokenKind) -> Token | None:
@@ -123,6 +121,10 @@ def unseal_of_any_age(runtime: Runtime, text: str, *kinds: TokenKind) -> Token |
         if token.kind is kind:
             return token
     return None
+
+
+def _unexpired(runtime: Runtime, token: Token | None) -> Token | None:
+    return token if token is not None and runtime.clock.now() < token.expires_at else None
 
 
 def _seal_jti(runtime: Runtime, token: Token) -> str:

@@ -25,15 +25,17 @@ class ClientCredentials(ClientCredentialsGrant):
             raise InvalidClientError(
                 description="a public service has no access in its own name (RFC 6749 4.4)", status_code=401
             )
-        wanted = (self.request.payload.scope or "").split()
-        permitted = self._permitted(self._find_guard())
+        self._resource = self._read_resource()
+        self._guard = access_token.find_guard(self.server, self._resource, service)
+        permitted = self._permitted()
+        wanted = tuple((self.request.payload.scope or "").split())
         if not set(wanted) <= set(permitted):
             raise InvalidScopeError("scope holds what the service is not registered for (RFC 6749 3.3)")
+        self._scopes = wanted or permitted
 
     def create_token_response(self) -> tuple[int, dict[str, Any], list[tuple[str, str]]]:
         service, runtime = self.request.client.service, self.server.runtime
-        resource, guard = self._resource(), self._find_guard()
-        scopes = tuple((self.request.payload.scope or "").split()) or self._permitted(guard)
+        resource, scopes = self._resource, self._scopes
         now = runtime.clock.now()
         grant = MachineGrant(
             id=chance.new_id(now),
@@ -45,7 +47,7 @@ class ClientCredentials(ClientCredentialsGrant):
         )
         token = Token(TokenKind.MACHINE, grant.id, service.id, scopes, 0, grant.expires_at, resource)
         storage.machine_grants.insert_grant(self.request.open_tx, grant)
-        issued = access_token.issue(self.server, service, token, guard, now=now)
+        issued = access_token.issue(self.server, service, token, self._guard, now=now)
         body = {
             "access_token": issued.text,
             "token_type": "Bearer",
@@ -54,27 +56,23 @@ class ClientCredentials(ClientCredentialsGrant):
         }
         return 200, body, []
 
-    def _resource(self) -> str | None:
+    def _read_resource(self) -> str | None:
         """The interface the token is for, None for none; raises InvalidTarget where there are several (RFC 8707 2)."""
         named = [value for name, value in self.request.asked.pairs if name == "resource"]
         if len(named) > 1:
             raise access_token.InvalidTarget(description="one token is for one resource (RFC 8707 2)")
         return named[0] if named else None
 
-    def _find_guard(self) -> RelyingService | None:
-        """Who guards it, if it lets the service in; from memory. Raises InvalidTarget."""
-        return access_token.find_guard(self.server, self._resource(), self.request.client.service)
-
-    def _permitted(self, guard: RelyingService | None) -> tuple[str, ...]:
+    def _permitted(self) -> tuple[str, ...]:
         """What the service may hold: at an interface what its guard says, elsewhere what it is registered for.
 
         Where a guard lets it in for people alone there is nothing to hold, and a token that says nothing would be
         taken by an interface that looks at no scope.
         """
         service: RelyingService = self.request.client.service
-        if guard is None:
+        if self._guard is None:
             return service.machine_scopes
-        permitted = guard.scopes_of(service)
+        permitted = self._guard.scopes_of(service)
         if not permitted:
             raise InvalidScopeError("the resource gives the service no scopes in its own name (RFC 8707 2)")
         return permitted

@@ -16,7 +16,7 @@ import structlog
 from structlog.typing import FilteringBoundLogger
 
 _REMOVED: Final = "[removed]"
-_OPTIONS: Final = orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
+_OPTIONS: Final = orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
 LONGEST: Final = 20_000
 _OF_SECRETS: Final = string.ascii_letters + string.digits + "._+- '\"@$="
 # Fields of the log itself that hold a secret whatever it looks like (`code` is there the code of a refusal).
@@ -99,7 +99,7 @@ def write_plain(name: str, event: str, **said: str | float | None) -> None:
     """
     if _plain is not None:
         line = {**said, "event": event, "level": "info", "logger": name, "timestamp": datetime.now(UTC)}
-        _plain.info(orjson.dumps(line, option=_OPTIONS | orjson.OPT_UTC_Z).decode())
+        _plain.info(_as_json(line))
 
 
 def configure(level: str) -> None:

@@ -58,12 +58,12 @@ def engine_config(settings: Database) -> dict[str, Any]:
             "tcp_user_timeout": 1000 * SILENT_FOR,
             "keepalives_idle": SILENT_FOR // 3,
             "keepalives_interval": SILENT_FOR // 3,
-            # Everything here is asked for by key, over an index: one plan serves all values, one that was made when a
-            # table was small too. PostgreSQL itself would plan statements over partitions anew at each execution, for
-            # ten times what they then cost (record 0023).
             # What is worth preparing, storage/statements.py prepares: the driver would let go of all that is prepared,
             # ours too, after every rollback.
             "prepare_threshold": None,
+            # Everything here is asked for by key, over an index: one plan serves all values, one that was made when a
+            # table was small too. PostgreSQL itself would plan statements over partitions anew at each execution, for
+            # ten times what they then cost (record 0023).
             "options": "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off",
         }
         # Hot statements run alone; a connection that is in autocommit already needs no word before or after them.

@@ -345,14 +345,7 @@ def find_grant(tx: Tx, grant_id: UUID) -> Grant | None:
 
 def end_grant(tx: Tx, grant_id: UUID, reason: EndReason, now: datetime) -> Grant | None:
     """End one grant with all its tokens; None when there was none to end."""
-    statement = (
-        update(grants)
-        .where(grants.c.id == grant_id, grants.c.ended_at.is_(None))
-        .values(ended_at=now, end_reason=reason)
-        .returning(*_GRANT_COLUMNS)
-    )
-    row = tx.execute(statement).one_or_none()
-    return _grant(row) if row else None
+    return next(iter(_end(tx, reason, now, grants.c.id == grant_id)), None)
 
 
 def end_of_session(tx: Tx, session_id: UUID, reason: EndReason, now: datetime, *, offline_too: bool) -> list[UUID]:
@@ -374,18 +367,13 @@ def end_of_person(
     tx: Tx, subject_id: UUID, reason: EndReason, now: datetime, *, service_id: UUID | None = None
 ) -> list[Grant]:
     """End every grant of a person, lasting ones too, at one service or at all; gives those that lived."""
-    where = [grants.c.subject_id == subject_id, grants.c.ended_at.is_(None)]
-    if service_id is not None:
-        where.append(grants.c.service_id == service_id)
-    statement = update(grants).where(*where).values(ended_at=now, end_reason=reason).returning(*_GRANT_COLUMNS)
-    return [_grant(row) for row in tx.execute(statement)]
+    at_service = true() if service_id is None else grants.c.service_id == service_id
+    return _end(tx, reason, now, grants.c.subject_id == subject_id, at_service)
 
 
 def end_of_service(tx: Tx, service_id: UUID, reason: EndReason, now: datetime) -> list[Grant]:
     """End every grant at a service, lasting ones too; gives those that lived."""
-    where = (grants.c.service_id == service_id, grants.c.ended_at.is_(None))
-    statement = update(grants).where(*where).values(ended_at=now, end_reason=reason).returning(*_GRANT_COLUMNS)
-    return [_grant(row) for row in tx.execute(statement)]
+    return _end(tx, reason, now, grants.c.service_id == service_id)
 
 
 def end_notices(tx: Tx, service_id: UUID, law: str | None, now: datetime) -> int:
@@ -410,8 +398,13 @@ def end_by_notice(tx: Tx, service_id: UUID, law: str | None, reason: EndReason, 
         releases.c.basis_kind == BasisKind.NOTICE.value,
         _is_other(releases.c.legal_basis, law),
     )
-    where = (grants.c.service_id == service_id, grants.c.ended_at.is_(None), stands_on_other)
-    statement = update(grants).where(*where).values(ended_at=now, end_reason=reason).returning(*_GRANT_COLUMNS)
+    return _end(tx, reason, now, grants.c.service_id == service_id, stands_on_other)
+
+
+def _end(tx: Tx, reason: EndReason, now: datetime, *where: Any) -> list[Grant]:
+    """End the grants that these conditions name; gives those that lived."""
+    living = (grants.c.ended_at.is_(None), *where)
+    statement = update(grants).where(*living).values(ended_at=now, end_reason=reason).returning(*_GRANT_COLUMNS)
     return [_grant(row) for row in tx.execute(statement)]
 
 

@@ -14,8 +14,7 @@ from idp.runtime.keyring import Keyring
 from idp.storage.database import Tx
 from idp.storage.tables import relying_services, service_origins, service_resources
 
-REMOVED: Final[str] = "removed"
-"""The state of a service that is out of use for good; only its record is left."""
+REMOVED: Final[ServiceState] = "removed"
 _FIELDS = frozenset(field.name for field in fields(RelyingService))
 SECRET_PLACE = "relying_services.secret_sealed"
 _COLUMNS = ("id", "client_id", "agency_id", "sector", "state", "secret_digests", "created_at", "updated_at")

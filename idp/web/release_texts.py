@@ -71,9 +71,8 @@ def not_sent(names: Iterable[str], *, is_asking_elsewhere: bool = False) -> list
     What a service learns at another interface is not known here, so then nothing is promised but the password.
     """
     wanted = frozenset(names)
-    feared = [name for name in ("personal_id_number", "phone_number", "address") if name not in wanted]
-    feared = [] if is_asking_elsewhere else feared
-    told = [gettext("Your password"), *(label(name) for name in feared)]
+    feared = () if is_asking_elsewhere else ("personal_id_number", "phone_number", "address")
+    told = [gettext("Your password"), *(label(name) for name in feared if name not in wanted)]
     return [text[:1].lower() + text[1:] for text in told]
 
 
