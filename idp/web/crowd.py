@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Final
 
 from idp.runtime.gate import Crowded, Gate
 from idp.runtime.metrics import Metrics
-from idp.web import lane
+from idp.web import errors, lane
 from idp.web.headers import NO_PAGE, OVER_HTTPS
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 RETRY_AFTER: Final = 2
-# What costs a page's time or may wait for a password's hash is not among these.
-OF_MACHINES: Final = frozenset({lane.AUTHORIZE, *lane.DOCUMENTS, *(path for _, path in lane.ENDPOINTS)})
+# Neither a page's time nor a password's hash is spent on these; the balancer's question is one of them.
+OF_MACHINES: Final = errors.MACHINES | {lane.AUTHORIZE, "/readyz"}
 # Digits of a length that no body we read has.
 _LONG_LENGTH: Final = 10
 # Of the load balancer, which asks whether the process lives, not whether it is busy.

@@ -111,7 +111,7 @@ def _refused_page(refusal: Refusal) -> Response:
             "refusal.html",
             status=status,
             text=refusal_text(refusal.code),
-            reference=g.request_id,
+            reference=g.watch.id,
             back=None,
             detail=refusal.detail or None,
         )
@@ -123,13 +123,13 @@ def _refused_page(refusal: Refusal) -> Response:
 
 def _note_refusal(refusal: Refusal) -> int:
     status = STATUS.get(refusal.code, 400)
-    _log.info("refused", request=g.request_id, code=refusal.code, detail=refusal.detail, status=status)
+    _log.info("refused", request=g.watch.id, code=refusal.code, detail=refusal.detail, status=status)
     return status
 
 
 def _note_unavailable(error: storage.Unavailable) -> None:
-    _log.error("the database did not answer", request=g.request_id, fault=str(error))
+    _log.error("the database did not answer", request=g.watch.id, fault=str(error))
 
 
 def _note_fault(error: Exception) -> None:
-    _log.error("a request failed", request=g.request_id, fault=type(error).__name__, exc_info=error)
+    _log.error("a request failed", request=g.watch.id, fault=type(error).__name__, exc_info=error)

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from flask import current_app
+from flask import Flask, current_app
 
 from idp import storage
 from idp.protocol.server import Server
@@ -13,7 +13,11 @@ from idp.web import cookies
 
 
 def runtime() -> Runtime:
-    given: Runtime = current_app.extensions["idp"]
+    return runtime_of(current_app)
+
+
+def runtime_of(app: Flask) -> Runtime:
+    given: Runtime = app.extensions["idp"]
     return given
 
 

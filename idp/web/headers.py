@@ -42,7 +42,7 @@ def install(app: Flask) -> None:
             )
         response.headers["Content-Security-Policy"] = policy
         response.headers.update(always(given.runtime().settings))
-        response.headers["X-Request-Id"] = g.request_id
+        response.headers["X-Request-Id"] = g.watch.id
         if must_not_be_kept(response.status_code, response.headers):
             response.headers["Cache-Control"] = "no-store"
         return response

@@ -16,8 +16,7 @@ from urllib.parse import parse_qsl
 from flask import Flask, g
 
 from idp.protocol.answers import Answer, Asked, Pairs
-from idp.runtime.runtime import Runtime
-from idp.web import cookies, errors, headers, watching
+from idp.web import cookies, errors, given, headers, watching
 from idp.web.assets import Assets
 from idp.web.documents import Document
 from idp.web.oidc import authorize, discovery, introspection, revocation, token, userinfo
@@ -61,56 +60,55 @@ class Lane:
     def __init__(self, app: Flask, inner: "WSGIApplication") -> None:
         self._app, self._inner = app, inner
         self._assets: Assets = app.extensions["idp.assets"]
-        self._runtime: Runtime = app.extensions["idp"]
+        self._runtime = given.runtime_of(app)
         always = headers.always(self._runtime.settings)
         self._always: Mapping[str, str] = {"Content-Security-Policy": headers.NO_PAGE, **always}
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         watch = watching.Watch()
-        named = self._document(environ)
-        if named is None:
-            plain = self._plain(environ)
-            if plain is None:
-                return self._inner(environ, start_response)
-            name, respond = plain
-            answer = self._respond(watch, respond)
-            if answer is None:
-                return self._inner(environ, start_response)
-        else:
-            name, answer = named
+        answered = self._document(environ) or self._respond(environ, watch)
+        if answered is None:
+            return self._inner(environ, start_response)
+        name, answer = answered
         watch.note(self._runtime.metrics, name, environ["REQUEST_METHOD"], environ["PATH_INFO"], answer.status)
         start_response(_STATUS[answer.status], self._headers(answer, watch))
         return [answer.body]
 
-    def _respond(self, watch: watching.Watch, respond: Callable[[], Answer | None]) -> Answer | None:
+    def _respond(self, environ: "WSGIEnvironment", watch: watching.Watch) -> tuple[str, Answer] | None:
+        """The endpoint's name and its answer, where the request is plain and needs no page."""
+        plain = self._plain(environ)
+        if plain is None:
+            return None
+        name, respond = plain
         with self._app.app_context():
             watching.begin(watch)
             g.is_machine = True
             try:
-                return respond()
+                answer = respond()
             except Exception as fault:
-                return errors.machine_answer(fault)
+                answer = errors.machine_answer(fault)
+        return None if answer is None else (name, answer)
 
     def _document(self, environ: "WSGIEnvironment") -> tuple[str, Answer] | None:
-        """The endpoint's name and the answer, where it is a document that stands ready in memory."""
-        if environ["REQUEST_METHOD"] != "GET":
+        """The endpoint's name and its answer, where that is a document which stands ready in memory."""
+        found = self._find_document(environ["PATH_INFO"]) if environ["REQUEST_METHOD"] == "GET" else None
+        if found is None:
             return None
-        path = environ["PATH_INFO"]
-        if path in DOCUMENTS:
-            name, find = DOCUMENTS[path]
-            try:
-                document = find(self._app)
-            except Exception:  # Flask's way meets it again, and says what it is
-                return None
-        elif path.startswith(_STATIC):
-            name, found = "static_files.file", self._assets.find(path[len(_STATIC) :])
-            if found is None:
-                return None
-            document = found
-        else:
-            return None
+        name, document = found
         tag, accepts = environ.get("HTTP_IF_NONE_MATCH", ""), environ.get("HTTP_ACCEPT_ENCODING", "")
         return name, document.answer(tag, accepts)
+
+    def _find_document(self, path: str) -> tuple[str, Document] | None:
+        if path.startswith(_STATIC):
+            asset = self._assets.find(path[len(_STATIC) :])
+            return None if asset is None else ("static_files.file", asset)
+        if path not in DOCUMENTS:
+            return None
+        name, find = DOCUMENTS[path]
+        try:
+            return name, find(self._app)
+        except Exception:  # Flask's way meets it again, and says what it is
+            return None
 
     def _plain(self, environ: "WSGIEnvironment") -> tuple[str, Callable[[], Answer | None]] | None:
         """The endpoint's name and what answers this request, if it is one of those that take the short way."""

@@ -34,7 +34,7 @@ class Watch:
 
 def begin(watch: Watch) -> None:
     """Let whatever is said about the request name its id."""
-    g.watch, g.request_id = watch, watch.id
+    g.watch = watch
 
 
 def install(app: Flask) -> None:

@@ -61,6 +61,20 @@ def test_the_load_balancer_hears_that_the_process_lives(full: Flask) -> None:
     assert full.test_client().get("/healthz").status_code == 200
 
 
+@pytest.mark.parametrize(("path", "status"), [("/readyz", 200), ("/oauth2/jwks", 200), ("/sign-in", 503)])
+def test_a_wave_of_people_leaves_machines_and_the_load_balancer_their_way_in(
+    make_app: Callable[..., Flask], sqlite_url: str, path: str, status: int
+) -> None:
+    limits = {"IDP_SERVER_AT_WORK": "2", "IDP_SERVER_UNDER_WAY": "4", "IDP_PASSWORDS_HASH_SLOTS": "1"}
+    app = make_app(sqlite_url, **limits, IDP_PASSWORDS_HASH_QUEUE="0")
+    gate: Gate = app.extensions["idp"].gate
+    with ExitStack() as inside:
+        for _ in range(3):  # each waits for a password's hash
+            inside.enter_context(gate.enter(people=True))
+            inside.enter_context(gate.step_aside())
+        assert app.test_client().get(path).status_code == status
+
+
 def test_when_there_is_room_again_everything_is_answered(make_app: Callable[..., Flask], sqlite_url: str) -> None:
     limits = {"IDP_SERVER_AT_WORK": "1", "IDP_SERVER_UNDER_WAY": "2", "IDP_PASSWORDS_HASH_SLOTS": "1"}
     client = make_app(sqlite_url, **limits, IDP_PASSWORDS_HASH_QUEUE="0").test_client()

@@ -7,7 +7,7 @@ from flask import Blueprint, Flask, current_app, request
 from flask.typing import ResponseReturnValue
 
 from idp import protocol
-from idp.runtime.runtime import Runtime
+from idp.web import given
 from idp.web.documents import Document
 from idp.web.errors import send
 
@@ -52,25 +52,20 @@ def _this_app() -> Flask:
     return app
 
 
-def _runtime(app: Flask) -> Runtime:
-    runtime: Runtime = app.extensions["idp"]
-    return runtime
-
-
 def _edition(app: Flask) -> tuple[tuple[str, str, str], ...]:
-    return tuple(_runtime(app).keyring.list_signing_keys())
+    return tuple(given.runtime_of(app).keyring.list_signing_keys())
 
 
 @lru_cache(maxsize=8)
 def _metadata(app: Flask, _edition: object) -> Document:
     rules = {rule.endpoint: rule.rule for rule in app.url_map.iter_rules()}
     mounted = {name: rules[endpoint] for name, endpoint in VIEWS.items() if endpoint in rules}
-    return _document(protocol.discovery.metadata(_runtime(app), mounted))
+    return _document(protocol.discovery.metadata(given.runtime_of(app), mounted))
 
 
 @lru_cache(maxsize=8)
 def _key_set(app: Flask, _edition: object) -> Document:
-    return _document(_runtime(app).keyring.public_key_set())
+    return _document(given.runtime_of(app).keyring.public_key_set())
 
 
 def _document(said: object) -> Document:
