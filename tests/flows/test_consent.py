@@ -1,6 +1,5 @@
 """The person's answer is kept, what was agreed goes on being agreed, and a no leaves a trace."""
 
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -16,8 +15,8 @@ from idp.runtime.runtime import Runtime
 from idp.storage.sessions import SignedIn
 from tests.builders import a_citizen, a_service, sign_in
 from tests.doubles import FixedClock
-from tests.flows.test_key_care import is_somebody_waiting
 from tests.flows.test_sign_out import find_signed_in
+from tests.racing import Waiting
 from tests.rows import count_rows, events, rows_of
 
 LAW = "Nghị định 118/2025/NĐ-CP"
@@ -129,18 +128,12 @@ def test_a_notice_waits_for_a_change_of_the_law_that_is_under_way(
         table = Table(app, app.extensions["idp"], clock)
         given: list[Consent | None] = []
 
-        def tell() -> None:
-            with app.app_context():
-                given.append(table.try_to_give(NOTICE))
-
-        second = threading.Thread(target=tell)
+        later = Waiting(app, lambda: given.append(table.try_to_give(NOTICE)))
         document = {"redirect_uris": list(table.service.redirect_uris), "client_id": table.service.client_id}
         with storage.begin() as tx:
             service_registry.import_services(tx, table.runtime, [document], actor="the tests")
-            second.start()
-            while not is_somebody_waiting():
-                assert second.is_alive(), "it did not wait"
-        second.join()
+            later.start(tx)
+        later.join()
         assert given == [None]
 
 

@@ -1,6 +1,5 @@
 """Keys: made once however many processes start, rotated with an overlap, moved to a new master key."""
 
-import threading
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -19,11 +18,9 @@ from idp.runtime.runtime import Runtime
 from idp.runtime.settings import ROOT
 from tests.builders import NUMBERS, a_citizen, sign_in
 from tests.doubles import FixedClock
+from tests.racing import Waiting
 from tests.rows import events, rows_of
 
-WAITING = """
-    SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
-"""
 NEW_MASTER = Master.of(b"n" * 32)
 
 
@@ -34,11 +31,6 @@ def keyless(app: Flask) -> Flask:
         for table in ("keys", "data_keys"):
             tx.execute(storage.db.metadata.tables[table].delete())
     return app
-
-
-def is_somebody_waiting() -> bool:
-    with storage.once() as tx:
-        return bool(tx.scalar(text(WAITING)))
 
 
 def states(alg: str) -> list[str]:
@@ -70,18 +62,15 @@ def test_two_processes_that_start_at_once_make_one_set_and_agree_on_it(keyless: 
     seen: list[StoredKeys] = []
 
     def start() -> None:
-        with keyless.app_context(), storage.begin() as tx:
+        with storage.begin() as tx:
             seen.append(key_care.ensure_keys(tx, runtime.keyring, clock.now()))
 
-    second = threading.Thread(target=start)
+    second = Waiting(keyless, start)
     with keyless.app_context():
         before = events()["key.made"]
         with storage.begin() as tx:
             first = key_care.ensure_keys(tx, runtime.keyring, clock.now())
-            second.start()
-            # On SQLite it waits at the door; on PostgreSQL it has looked, found nothing, and waits for the first key.
-            while tx.dialect.name == "postgresql" and not is_somebody_waiting():
-                assert second.is_alive()
+            second.start(tx)  # on PostgreSQL it has looked, found nothing, and waits for the first key
         second.join()
         assert seen == [first]
         for alg in signing.ALGORITHMS:
@@ -197,15 +186,13 @@ def test_a_rotation_and_a_revocation_at_once_leave_one_signer_and_never_the_leak
 
     def do_later() -> None:
         # After a revocation the next key is new, so that the rotation is refused.
-        with suppress(Refusal), app.app_context(), storage.begin() as tx:
+        with suppress(Refusal), storage.begin() as tx:
             later(tx)
 
-    second = threading.Thread(target=do_later)
+    second = Waiting(app, do_later)
     with storage.begin() as tx:
         earlier(tx)
-        second.start()
-        while tx.dialect.name == "postgresql" and not is_somebody_waiting():
-            assert second.is_alive()
+        second.start(tx)
     second.join()
     assert leaked in kids(runtime, "gone")
     assert (len(kids(runtime, "current")), len(kids(runtime, "next"))) == (1, 1)

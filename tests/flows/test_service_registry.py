@@ -1,6 +1,5 @@
 """Registering relying services: from an operator's file, all or nothing, and by themselves (RFC 7591)."""
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -26,7 +25,7 @@ from tests.builders import (
     userinfo,
 )
 from tests.doubles import FixedClock
-from tests.flows.test_key_care import is_somebody_waiting
+from tests.racing import Waiting
 from tests.rows import count_rows, events, rows_of
 
 LAW = "Nghị định 118/2025/NĐ-CP"
@@ -244,27 +243,6 @@ def test_a_removed_service_stays_removed(runtime: Runtime, deed: str) -> None:
     assert refused.value.code == "wrong_state"
     found = find(made.service.client_id)
     assert (found.state, found.is_active, found.redirect_uris) == ("removed", False, made.service.redirect_uris)
-
-
-class Waiting:
-    """A deed in a transaction of its own, in another thread, that must wait for the one under way here."""
-
-    def __init__(self, app: Flask, deed: Callable[[], None]) -> None:
-        self._app, self._deed = app, deed
-        self._thread = threading.Thread(target=self._do)
-
-    def _do(self) -> None:
-        with self._app.app_context():
-            self._deed()
-
-    def start(self, tx: storage.Tx) -> None:
-        self._thread.start()
-        # On SQLite it waits at the door.
-        while tx.dialect.name == "postgresql" and not is_somebody_waiting():
-            assert self._thread.is_alive(), "it did not wait"
-
-    def join(self) -> None:
-        self._thread.join()
 
 
 @pytest.mark.parametrize(("deed", "status"), [("suspend", 403), ("import", 401)])

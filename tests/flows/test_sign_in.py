@@ -21,7 +21,7 @@ from idp.runtime.runtime import Runtime
 from idp.storage.sessions import SignedIn
 from tests.builders import NUMBERS, Citizen, a_citizen, a_service, obtain_tokens
 from tests.doubles import FixedClock
-from tests.flows.test_key_care import is_somebody_waiting
+from tests.racing import Waiting
 from tests.rows import count_rows, events, rows_of
 from tests.runtime.test_hash_slots import held
 
@@ -168,15 +168,13 @@ def test_a_sign_in_and_a_lock_at_once_leave_no_session_that_an_unlock_would_wake
     [later] = deeds.values()
 
     def do_later() -> None:
-        with app.app_context(), storage.begin() as tx:
+        with storage.begin() as tx:
             later(tx)
 
-    second = threading.Thread(target=do_later)
+    second = Waiting(app, do_later)
     with storage.begin() as tx:
         earlier(tx)
-        second.start()
-        while tx.dialect.name == "postgresql" and not is_somebody_waiting():
-            assert second.is_alive(), "it did not wait"
+        second.start(tx)
     second.join()
     assert [each is Failure.WRONG for each in outcome] == [first == "lock"]
     assert [row.end_reason for row in rows_of("sessions")] == ([] if first == "lock" else ["locked"])
