@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
@@ -14,8 +13,8 @@ from importlib.metadata import version
 from typing import Final
 
 from bench.database import Cluster
-from bench.starting import FOLDER, ROOT, NotReady, Pinned, bare_environment, free_port
-from bench.system import OPERATIONS, Browser, Client, Reply, Target
+from bench.starting import FOLDER, ROOT, Pinned, bare_environment, free_port, run
+from bench.system import OPERATIONS, Browser, Client, Reply, Target, behind_proxy
 
 ISSUER: Final = "https://idp.bench.example"
 REDIRECT_URI: Final = "https://service.bench.example/callback"
@@ -32,8 +31,6 @@ PATHS: Final = {
     "jwks": "/oauth2/jwks",
     "discovery": "/.well-known/openid-configuration",
 }
-# What nginx of docs/operate/install.md adds, for a person in a network of their own.
-HEADERS: Final = {"Host": "idp.bench.example", "X-Forwarded-For": "203.0.113.{place}", "X-Forwarded-Proto": "https"}
 _PARKED: Final = re.compile(r'name="parked" value="([^"]*)"')
 
 
@@ -140,7 +137,7 @@ class Ours:
             jwt_alg="ES256",
             resource=RESOURCE,
             machine_scope="read",
-            headers=HEADERS,
+            headers=behind_proxy("idp.bench.example"),
         )
 
     def stop(self) -> None:
@@ -177,9 +174,7 @@ class Ours:
         people = [sys.executable, "-m", "bench.people", str(PEOPLE)]
         quiet = {**environ, "IDP_LOGGING_LEVEL": "warning", "IDP_METRICS_FOLDER": ""}
         for command in ([*flask, "db", "upgrade"], [*flask, "services", "import", str(services)], people):
-            ran = subprocess.run(command, check=False, cwd=ROOT, env=quiet, capture_output=True, text=True)
-            if ran.returncode:
-                raise NotReady(f"{' '.join(command[1:])} failed:\n{ran.stdout[-1000:]}{ran.stderr[-2000:]}")
+            run(command, cwd=ROOT, environ=quiet)
 
 
 def _services(alg: str) -> list[dict[str, object]]:

@@ -7,7 +7,6 @@ import argparse
 import importlib
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Generator, Iterator
 from contextlib import closing
@@ -181,7 +180,7 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
         systems = find_systems(plan.systems)
-    except (NotReady, PostgresMissing, subprocess.CalledProcessError) as fault:
+    except (NotReady, PostgresMissing) as fault:
         console.print(str(fault), style="red", markup=False)
         return 1
     os.sched_setaffinity(0, {cores()[1]})

@@ -33,6 +33,15 @@ def bare_environment(**settings: str) -> dict[str, str]:
     return {**kept, **settings}
 
 
+def run(command: Sequence[str], *, cwd: Path, environ: Mapping[str, str] = os.environ, given: str = "") -> str:
+    """Run a command to its end, with `given` to read; gives what it printed. Raises NotReady with what it said."""
+    ran = subprocess.run(command, env=dict(environ), cwd=cwd, input=given, check=False, capture_output=True, text=True)
+    if ran.returncode:
+        said = f"{ran.stdout[-1000:]}{ran.stderr[-2000:]}"
+        raise NotReady(f"{' '.join(command[:5])} failed:\n{said}")
+    return ran.stdout
+
+
 class Pinned:
     """A server in the foreground on one core; ended by its process id, with all that it started."""
 

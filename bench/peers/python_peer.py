@@ -9,7 +9,6 @@ import os
 import platform
 import re
 import secrets
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,8 +21,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from bench.database import Cluster
-from bench.starting import FOLDER, NotReady, Pinned, bare_environment
-from bench.system import Browser, Client, Reply, Target
+from bench.starting import FOLDER, Pinned, bare_environment, run
+from bench.system import Browser, Client, Reply, Target, behind_proxy
 
 PEOPLE: Final = 40
 DATABASE: Final = "peer"
@@ -82,9 +81,9 @@ class PythonPeer:
         if stamp.exists() and stamp.read_text() == wanted:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._run([sys.executable, "-m", "venv", "--clear", str(self.folder / "venv")], os.environ, self.folder)
+        run([sys.executable, "-m", "venv", "--clear", str(self.folder / "venv")], cwd=self.folder)
         install = [*self._command("python"), "-m", "pip", "install", "--no-deps", "--requirement"]
-        self._run([*install, str(self.requirements)], os.environ, self.folder)
+        run([*install, str(self.requirements)], cwd=self.folder)
         stamp.write_text(wanted)
 
     def sign_in(self, browser: Browser, address: str, user_name: str, password: str) -> str:
@@ -102,7 +101,8 @@ class PythonPeer:
     def versions(self) -> Mapping[str, str]:
         """What the virtualenv holds, and the database as it was last started."""
         asking = "import importlib.metadata as m, json, sys; print(json.dumps({p: m.version(p) for p in sys.argv[1:]}))"
-        found = self._run([*self._command("python"), "-c", asking, *self.packages], bare_environment(), self.folder)
+        command = [*self._command("python"), "-c", asking, *self.packages]
+        found = run(command, cwd=self.folder, environ=bare_environment())
         return {**json.loads(found), "Python": platform.python_version(), **self._database_versions}
 
     def start_database(self, core: int) -> str:
@@ -115,7 +115,7 @@ class PythonPeer:
 
     def set_up(self, command: Sequence[str], environ: Mapping[str, str], cwd: Path, given: str = "") -> None:
         """Run one command of the virtualenv to its end."""
-        self._run(self._command(*command), bare_environment(**environ), cwd, given)
+        run(self._command(*command), cwd=cwd, environ=bare_environment(**environ), given=given)
 
     def serve(self, command: Sequence[str], environ: Mapping[str, str], cwd: Path, *, core: int, port: int) -> None:
         """Start the server, a command of the virtualenv, on this core, and wait until it listens."""
@@ -146,20 +146,11 @@ class PythonPeer:
             server_pids=(self._server.pid,),
             database_pids=(self._cluster.pid,),
             machine_scope=MACHINE_SCOPE,
-            headers={"Host": self.host, "X-Forwarded-For": "203.0.113.{place}", "X-Forwarded-Proto": "https"},
+            headers=behind_proxy(self.host),
         )
 
     def _command(self, program: str, *arguments: str) -> list[str]:
         return [str(self._programs / program), *arguments]
-
-    def _run(self, command: Sequence[str], environ: Mapping[str, str], cwd: Path, given: str = "") -> str:
-        ran = subprocess.run(
-            command, env=dict(environ), cwd=cwd, input=given, check=False, capture_output=True, text=True
-        )
-        if ran.returncode:
-            said = f"{ran.stdout[-1000:]}{ran.stderr[-2000:]}"
-            raise NotReady(f"{self.name}: {' '.join(command[:4])} failed:\n{said}")
-        return ran.stdout
 
 
 def new_rsa_key() -> str:

@@ -4,7 +4,6 @@ import json
 import re
 import secrets
 import shutil
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,8 +12,8 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from bench.starting import FOLDER, NotReady, Pinned, bare_environment, find_command, free_port
-from bench.system import OPERATIONS, Browser, Client, Target
+from bench.starting import FOLDER, Pinned, bare_environment, find_command, free_port, run
+from bench.system import OPERATIONS, Browser, Client, Target, behind_proxy
 
 ISSUER: Final = "https://idp.bench.example"
 REDIRECT_URI: Final = "https://service.bench.example/callback"
@@ -28,7 +27,6 @@ PATHS: Final = {
     "jwks": "/jwks",
     "discovery": "/.well-known/openid-configuration",
 }
-HEADERS: Final = {"Host": "idp.bench.example", "X-Forwarded-For": "203.0.113.{place}", "X-Forwarded-Proto": "https"}
 _HERE: Final = Path(__file__).parent
 _ACTION: Final = re.compile(r'action="([^"]+)"')
 
@@ -71,9 +69,7 @@ class _OidcProvider:
             return
         npm = [str(Path(self._node).with_name("npm")), "ci", "--prefix", str(self._folder)]
         options = ["--cache", str(FOLDER / "npm-cache"), "--ignore-scripts", "--no-audit", "--no-fund"]
-        ran = subprocess.run([*npm, *options], capture_output=True, text=True, check=False)
-        if ran.returncode:
-            raise NotReady(f"npm ci failed:\n{ran.stderr[-1500:]}")
+        run([*npm, *options], cwd=self._folder)
         mark.write_text(wanted)
 
     def start(self, alg: str, *, server_core: int, database_core: int) -> Target:
@@ -105,7 +101,7 @@ class _OidcProvider:
             alg=alg,
             resource=RESOURCE,
             machine_scope="read",
-            headers=HEADERS,
+            headers=behind_proxy("idp.bench.example"),
         )
 
     def stop(self) -> None:
@@ -116,8 +112,8 @@ class _OidcProvider:
     def versions(self) -> Mapping[str, str]:
         locked = json.loads((_HERE / "package-lock.json").read_text())["packages"]
         packages = {name: locked[f"node_modules/{name}"]["version"] for name in ("oidc-provider", "ioredis")}
-        node = subprocess.run([self._node, "--version"], capture_output=True, text=True, check=True)
-        return {**packages, "Node.js": node.stdout.strip(), **self._versions}
+        node = run([self._node, "--version"], cwd=self._folder)
+        return {**packages, "Node.js": node.strip(), **self._versions}
 
     def _start_store(self, core: int) -> tuple[str | None, tuple[int, ...]]:
         """The socket of its store and the processes of it; nothing for a store in its own memory."""
@@ -173,8 +169,7 @@ class OidcProviderRedis(_OidcProvider):
 
 def _redis_versions(socket: str) -> dict[str, str]:
     def ask(*words: str) -> str:
-        command = [find_command("redis-cli", "redis-tools"), "-s", socket, "--raw", *words]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        return run([find_command("redis-cli", "redis-tools"), "-s", socket, "--raw", *words], cwd=FOLDER)
 
     version = re.search(r"redis_version:(\S+)", ask("INFO", "server"))
     kept = {name: ask("CONFIG", "GET", name).split("\n")[1].strip() for name in ("save", "appendonly")}
