@@ -2,23 +2,26 @@
 
 The INSERT at the exchange is the single use of a code: its grant's id was minted with it, so a second use finds the id
 taken. Liveness is joined from session and subject at every use, never copied and never cached. On PostgreSQL each of
-`exchange`, `refresh` and `find_live` is one statement; SQLite, which can write in one place a statement, takes up to
-three (one more when the session is touched) inside the transaction that `once(writes=True)` opens for it.
+`exchange`, `refresh` and `find_live` is one statement, the latter two over the month where the grant stands; SQLite,
+which can write in one place a statement, takes up to three (one more when the session is touched) inside the
+transaction that `once(writes=True)` opens for it.
 
 Rows are locked in one order, session before grant, so that a logout that races an exchange or a refresh wins or waits.
 
 Long because the statements of a grant's life are only right together.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from types import SimpleNamespace
 from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Integer, Uuid, and_, bindparam, exists, func, not_, or_, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ProgrammingError
 
 from idp.domain import claims
 from idp.domain.accounts import Profile
@@ -28,7 +31,7 @@ from idp.domain.relying_services import RelyingService
 from idp.domain.sessions import EndReason
 from idp.runtime import chance
 from idp.runtime.keyring import Keyring
-from idp.storage import accounts, audit
+from idp.storage import accounts, audit, partitions
 from idp.storage.database import Tx
 from idp.storage.statements import Statement
 from idp.storage.tables import Moment, consents, data_keys, grants, profiles, releases, sessions, subjects, subs
@@ -76,12 +79,17 @@ _SESSION_LIVES: Final = and_(
     sessions.c.seen_at > _moment("idle_since"),
 )
 _SUBJECT_LIVES: Final = subjects.c.state == "active"
-_GRANT_LIVES: Final = and_(
-    grants.c.ended_at.is_(None),
-    grants.c.expires_at > _moment("now"),
-    _SUBJECT_LIVES,
-    or_(grants.c.offline, _SESSION_LIVES),
-)
+
+
+def _grant_lives(of: Any) -> Any:
+    return and_(
+        of.c.ended_at.is_(None),
+        of.c.expires_at > _moment("now"),
+        _SUBJECT_LIVES,
+        or_(of.c.offline, _SESSION_LIVES),
+    )
+
+
 _FACTS: Final = (*accounts.profile_columns(), subjects.c.proof_source, subs.c.sub)
 _GRANT_COLUMNS: Final = tuple(grants.c)
 
@@ -255,41 +263,41 @@ def refresh(
         "sector": sector,
     }
     if tx.dialect.name == "postgresql":
-        return _held(keyring, _REFRESH.find(tx, values))
-    tx.execute(_TOUCH_OF_GRANT, values)
-    if tx.execute(_COUNT_UP_ON_SQLITE, values).rowcount == 0:
+        return _held(keyring, _find_in_month(tx, _refresh_statement, values))
+    tx.execute(_touch_of(grants), values)
+    if tx.execute(_count_up(grants), values).rowcount == 0:
         return None
-    return _held(keyring, _FIND_LIVE.find(tx, values))
+    return _held(keyring, _live_statement(grants).find(tx, values))
 
 
-def _count_up() -> Any:
+def _count_up(of: Any) -> Any:
     return (
-        update(grants)
+        update(of)
         .where(
-            grants.c.id == _uuid("grant_id"),
-            grants.c.service_id == _uuid("of_service"),
-            grants.c.generation == bindparam("of_generation", type_=Integer),
-            grants.c.session_id == sessions.c.id,
-            grants.c.subject_id == subjects.c.id,
-            _GRANT_LIVES,
+            of.c.id == _uuid("grant_id"),
+            of.c.service_id == _uuid("of_service"),
+            of.c.generation == bindparam("of_generation", type_=Integer),
+            of.c.session_id == sessions.c.id,
+            of.c.subject_id == subjects.c.id,
+            _grant_lives(of),
         )
-        .values(generation=grants.c.generation + 1, refreshed_at=_moment("now"))
+        .values(generation=of.c.generation + 1, refreshed_at=_moment("now"))
     )
 
 
-def _touch_of_grant() -> Any:
+def _touch_of(of: Any) -> Any:
     """A refresh counts as use of its session: not an offline one, made when the person is away, nor a refused one."""
     refreshed = and_(
-        grants.c.id == _uuid("grant_id"),
-        grants.c.service_id == _uuid("of_service"),
-        grants.c.generation == bindparam("of_generation", type_=Integer),
-        grants.c.ended_at.is_(None),
-        grants.c.expires_at > _moment("now"),
-        grants.c.subject_id == subjects.c.id,
+        of.c.id == _uuid("grant_id"),
+        of.c.service_id == _uuid("of_service"),
+        of.c.generation == bindparam("of_generation", type_=Integer),
+        of.c.ended_at.is_(None),
+        of.c.expires_at > _moment("now"),
+        of.c.subject_id == subjects.c.id,
         _SUBJECT_LIVES,
-        not_(grants.c.offline),
+        not_(of.c.offline),
     )
-    session_id = select(grants.c.session_id).where(refreshed).scalar_subquery()
+    session_id = select(of.c.session_id).where(refreshed).scalar_subquery()
     return (
         update(sessions)
         .where(sessions.c.id == session_id, sessions.c.seen_at <= _moment("touch_before"), _SESSION_LIVES)
@@ -297,12 +305,22 @@ def _touch_of_grant() -> Any:
     )
 
 
-def _refresh_statement() -> Any:
+@cache
+def _refresh_statement(of: Any) -> Statement:
     # The count of touched rows is always >= 0: asking for it makes PostgreSQL lock the session before the grant.
-    touched = _touch_of_grant().returning(sessions.c.id).cte("touched")
+    touched = _touch_of(of).returning(sessions.c.id).cte("touched")
     first = select(func.count()).select_from(touched).scalar_subquery() >= 0
-    spent = _count_up().where(first).returning(*_GRANT_COLUMNS).cte("spent")
-    return _with_facts(spent)
+    spent = _count_up(of).where(first).returning(*of.c).cte("spent")
+    return Statement(_with_facts(spent))
+
+
+@cache
+def _live_statement(of: Any) -> Statement:
+    return Statement(
+        _with_facts(of)
+        .join(sessions, sessions.c.id == of.c.session_id, isouter=True)
+        .where(of.c.id == _uuid("grant_id"), _grant_lives(of))
+    )
 
 
 def _with_facts(source: Any) -> Any:
@@ -318,23 +336,15 @@ def _with_facts(source: Any) -> Any:
     )
 
 
-_REFRESH: Final = Statement(_refresh_statement())
-_COUNT_UP_ON_SQLITE: Final = _count_up()
-_TOUCH_OF_GRANT: Final = _touch_of_grant()
-_FIND_LIVE: Final = Statement(
-    _with_facts(grants)
-    .join(sessions, sessions.c.id == grants.c.session_id, isouter=True)
-    .where(grants.c.id == _uuid("grant_id"), _GRANT_LIVES)
-)
-
-
 # -- use and end ---------------------------------------------------------------------------------------------------
 
 
 def find_live(tx: Tx, keyring: Keyring, grant_id: UUID, *, sector: str, times: Times) -> Held | None:
     """A grant with its person's facts, if grant, session and person live at this moment."""
     values = {**times.values(), "grant_id": grant_id, "sector": sector}
-    return _held(keyring, _FIND_LIVE.find(tx, values))
+    if tx.dialect.name == "postgresql":
+        return _held(keyring, _find_in_month(tx, _live_statement, values))
+    return _held(keyring, _live_statement(grants).find(tx, values))
 
 
 def find_grant(tx: Tx, grant_id: UUID) -> Grant | None:
@@ -411,6 +421,16 @@ def _end(tx: Tx, reason: EndReason, now: datetime, *where: Any) -> list[Grant]:
 def _is_other(named: Any, law: str | None) -> Any:
     """Whether a notice named another law than the one there is now; where there is none, every one did."""
     return true() if law is None else func.coalesce(named, "") != law
+
+
+def _find_in_month(tx: Tx, statement: Callable[[Any], Statement], values: Mapping[str, Any]) -> Any:
+    """The row of a statement over the month where its grant stands; None where that month was let go."""
+    try:
+        return statement(partitions.month_of(grants, values["grant_id"])).find(tx, values)
+    except ProgrammingError as error:
+        if type(error.orig).__name__ != "UndefinedTable":
+            raise
+        return None
 
 
 def find_sub_override(tx: Tx, sector: str, subject_id: UUID) -> str | None:

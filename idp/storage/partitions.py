@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, text
+from sqlalchemy import ColumnElement, MetaData, Table, and_, delete, exists, func, or_, select, text
 from sqlalchemy import table as sql_table
 from sqlalchemy.exc import OperationalError
 
@@ -114,6 +115,20 @@ def delete_rows(tx: Tx, kept_since: Mapping[str, datetime], now: datetime, *, li
         rows = tx.execute(delete(table).where(table.c.id.in_(old))).rowcount
         gone += [LetGo(name, rows)] if rows else []
     return gone
+
+
+def month_of(table: Table, id_: UUID) -> Table:
+    """The month of `table` where a row of this id stands: a table for statements that name it. PostgreSQL only.
+
+    A statement over all months locks every one of them at each use, and what thirteen would cost leads its plan astray.
+    """
+    first = datetime.fromtimestamp((id_.int >> 80) / 1000, UTC)
+    return _named_month(table, f"{table.name}_{first:%Y_%m}")
+
+
+@cache
+def _named_month(table: Table, name: str) -> Table:
+    return table.to_metadata(MetaData(), name=name)
 
 
 def is_partition(name: str | None) -> bool:

@@ -427,3 +427,16 @@ def test_no_deed_fails_while_a_year_of_months_goes(months_house: House) -> None:
     assert dropped == 12 * len(tables.PARTITIONED)
     assert not [each for each in rounds if isinstance(each, Exception)], rounds
     assert min(rounds) > 0  # type: ignore[type-var]
+
+
+@pytest.mark.postgres
+def test_a_grant_of_a_month_that_was_let_go_is_not_there(months_house: House) -> None:
+    house = months_house
+    session = house.session(house.person(), "cookie")
+    code = house.code(session, house.service())
+    assert house.exchange(code) is not None
+    assert house.find_live(code) is not None
+    with storage.begin() as tx:
+        tx.execute(text(f"DROP TABLE {partitions.month_of(tables.grants, code.grant_id).name}"))
+    assert house.find_live(code) is None
+    assert house.refresh(code, 0) is None

@@ -55,6 +55,29 @@ def test_one_plan_serves_all_values(postgres_house: House) -> None:
 
 
 @pytest.mark.postgres
+def test_a_grant_is_found_by_its_id_whatever_statistics_say(postgres_house: House) -> None:
+    """They said once that there is hardly anybody, so that looking through everybody's grants would be quick."""
+    house = postgres_house
+    service, people = house.service(), [house.person() for _ in range(8)]
+    sessions = [house.session(person, person.number) for person in people]
+    codes = [house.code(session, service) for session in sessions for _ in range(20)]
+    for code in codes:
+        house.exchange(code)
+    with storage.once() as tx:
+        tx.execute(text("ANALYZE grants"))
+    house.find_live(codes[0])
+    house.refresh(codes[0], 0)
+    rows = "sum(pg_stat_get_xact_tuples_returned(oid))"
+    read = f"SELECT {rows} FROM pg_class WHERE relkind = 'i' AND relname LIKE 'grants_%'"
+    with storage.begin() as tx:
+        assert storage.grants.find_live(tx, house.keyring, codes[1].grant_id, sector="a.example", times=house.times)
+        assert storage.grants.refresh(
+            tx, house.keyring, codes[1].grant_id, service.id, 0, sector="a.example", times=house.times
+        )
+        assert tx.scalar(text(read)) <= 4  # read; looked for by the touch of its session, by the refresh, and locked
+
+
+@pytest.mark.postgres
 def test_a_statement_outlives_what_is_undone_beside_it(postgres_house: House) -> None:
     person = postgres_house.person()
     for _ in range(2):
