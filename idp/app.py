@@ -8,6 +8,7 @@ from idp.flows import key_care
 from idp.protocol.registry import Registry
 from idp.runtime import keyring, log
 from idp.runtime.clock import Clock, SystemClock
+from idp.runtime.foreign_documents import ForeignDocuments
 from idp.runtime.foreign_keys import ForeignKeys
 from idp.runtime.gate import Gate
 from idp.runtime.hash_slots import HashSlots
@@ -67,6 +68,7 @@ def _runtime(app: Flask, settings: Settings, clock: Clock, outbound: Outbound | 
         keyring=Keyring(masters, clock, load),
         outbound=door,
         foreign_keys=ForeignKeys(door, clock, gate),
+        foreign_documents=ForeignDocuments(door, gate),
         metrics=Metrics(settings.metrics.folder, ROOT),
         gate=gate,
         hash_slots=HashSlots(settings.passwords.hash_slots, settings.passwords.hash_queue, gate),

@@ -17,8 +17,11 @@ from uuid import UUID
 from idp.domain.refusals import Refusal
 
 AuthMethod = Literal["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none"]
-SigningAlgorithm = Literal["RS256", "ES256"]
+SigningAlgorithm = Literal["RS256", "ES256", "PS256", "EdDSA"]
 AssertionAlgorithm = Literal["RS256", "PS256", "ES256", "EdDSA", "HS256"]
+RequestObjectAlgorithm = Literal["RS256", "PS256", "ES256", "EdDSA", "none"]
+EncryptionAlgorithm = Literal["RSA-OAEP", "RSA-OAEP-256", "ECDH-ES", "ECDH-ES+A128KW", "ECDH-ES+A256KW"]
+ContentEncryption = Literal["A128CBC-HS256", "A256CBC-HS512", "A128GCM", "A256GCM"]
 TokenFormat = Literal["opaque", "jwt"]
 ApplicationType = Literal["web", "native"]
 # A removed one is out of use for good: only its record is left.
@@ -75,13 +78,18 @@ class RelyingService:
     post_logout_redirect_uris: tuple[str, ...] = ()
     backchannel_logout_uri: str | None = None
     backchannel_logout_session_required: bool = False
+    frontchannel_logout_uri: str | None = None
+    frontchannel_logout_session_required: bool = False
     token_endpoint_auth_method: AuthMethod = "client_secret_basic"
     grant_types: tuple[str, ...] = ("authorization_code",)
     response_types: tuple[str, ...] = ("code",)
     scopes: tuple[str, ...] = ("openid",)
     id_token_signed_response_alg: SigningAlgorithm = "RS256"
+    id_token_encrypted_response_alg: EncryptionAlgorithm | None = None
+    id_token_encrypted_response_enc: ContentEncryption | None = None
     application_type: ApplicationType = "web"
     subject_type: Literal["pairwise"] = "pairwise"
+    sector_identifier_uri: str | None = None
     logo_uri: str | None = None
     policy_uri: str | None = None
     tos_uri: str | None = None
@@ -92,7 +100,14 @@ class RelyingService:
     jwks_uri: str | None = None
     token_endpoint_auth_signing_alg: AssertionAlgorithm | None = None
     userinfo_signed_response_alg: SigningAlgorithm | None = None
+    userinfo_encrypted_response_alg: EncryptionAlgorithm | None = None
+    userinfo_encrypted_response_enc: ContentEncryption | None = None
     introspection_signed_response_alg: SigningAlgorithm = "RS256"
+    request_object_signing_alg: RequestObjectAlgorithm | None = None
+    request_object_encryption_alg: EncryptionAlgorithm | None = None
+    request_object_encryption_enc: ContentEncryption | None = None
+    request_uris: tuple[str, ...] = ()
+    default_acr_values: tuple[str, ...] = ()
     machine_scopes: tuple[str, ...] = ()
     resources: tuple[str, ...] = ()
     resource_token_format: TokenFormat = "opaque"

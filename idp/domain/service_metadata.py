@@ -1,7 +1,7 @@
 """Reads the metadata by which a relying service is registered, and writes back what was registered.
 
-RFC 7591 2 and 3.2.1, OpenID Connect Dynamic Client Registration 2, Back-Channel Logout 2.2, RP-Initiated
-Logout 3.1. Members it does not know are ignored (RFC 7591 2). What an agency agrees with the province
+RFC 7591 2 and 3.2.1, OpenID Connect Dynamic Client Registration 2, Back-Channel Logout 2.2, Front-Channel Logout 2,
+RP-Initiated Logout 3.1. Members it does not know are ignored (RFC 7591 2). What an agency agrees with the province
 (sector, legal basis, levels, exceptions) is read only from a trusted file: nobody grants himself rights.
 Long because every member is named where it is read, handed on and echoed.
 """
@@ -25,7 +25,10 @@ from idp.domain.relying_services import (
     AssertionAlgorithm,
     AuthMethod,
     Caller,
+    ContentEncryption,
+    EncryptionAlgorithm,
     RelyingService,
+    RequestObjectAlgorithm,
     ServiceException,
     SigningAlgorithm,
     TokenFormat,
@@ -38,7 +41,12 @@ PERSONAL_NUMBER_SCOPE: Final = "personal_id_number"
 NATIONAL_PORTAL_SCOPE: Final = "dvcqg"
 # What no service gives itself: a law or an agreement has to stand on its record.
 WITHHELD_SCOPES: Final = frozenset({PERSONAL_NUMBER_SCOPE, NATIONAL_PORTAL_SCOPE})
-KNOWN_GRANT_TYPES: Final = ("authorization_code", "refresh_token", "client_credentials")
+KNOWN_GRANT_TYPES: Final = ("authorization_code", "implicit", "refresh_token", "client_credentials")
+CODE_FLOW: Final = ("code",)
+# Those that hand something out at the authorization endpoint (OAuth 2.0 Multiple Response Types 3 and 5).
+FRONT_CHANNEL: Final = ("id_token", "id_token token", "code id_token", "code token", "code id_token token")
+RESPONSE_TYPES: Final = (*CODE_FLOW, *FRONT_CHANNEL)
+MOST_REQUEST_URIS: Final = 20
 MOST_URIS: Final = 50
 MOST_CONTACTS: Final = 10
 LONGEST_NAME: Final = 200
@@ -55,12 +63,11 @@ LONGEST_AGE: Final = 366 * 24 * 3600
 _CLIENT_ID: Final = r"[A-Za-z0-9._~-]{1,64}"
 _NO_CLIENT_ID: Final = "must have 1 to 64 unreserved URI characters (RFC 3986 2.3)"
 
-# Every member of the registries that names a signing algorithm; most are otherwise ignored.
+# Members of the registries that name a signing algorithm which is never none; most are otherwise ignored.
 _ALGORITHM_MEMBERS: Final = frozenset(
     {
         "id_token_signed_response_alg",
         "userinfo_signed_response_alg",
-        "request_object_signing_alg",
         "token_endpoint_auth_signing_alg",
         "authorization_signed_response_alg",
         "introspection_signed_response_alg",
@@ -81,6 +88,8 @@ class ServiceMetadata:
     post_logout_redirect_uris: tuple[str, ...]
     backchannel_logout_uri: str | None
     backchannel_logout_session_required: bool
+    frontchannel_logout_uri: str | None
+    frontchannel_logout_session_required: bool
     token_endpoint_auth_method: AuthMethod
     grant_types: tuple[str, ...]
     response_types: tuple[str, ...]
@@ -101,6 +110,16 @@ class ServiceMetadata:
     token_endpoint_auth_signing_alg: AssertionAlgorithm | None = None
     userinfo_signed_response_alg: SigningAlgorithm | None = None
     introspection_signed_response_alg: SigningAlgorithm = "RS256"
+    id_token_encrypted_response_alg: EncryptionAlgorithm | None = None
+    id_token_encrypted_response_enc: ContentEncryption | None = None
+    userinfo_encrypted_response_alg: EncryptionAlgorithm | None = None
+    userinfo_encrypted_response_enc: ContentEncryption | None = None
+    request_object_signing_alg: RequestObjectAlgorithm | None = None
+    request_object_encryption_alg: EncryptionAlgorithm | None = None
+    request_object_encryption_enc: ContentEncryption | None = None
+    request_uris: tuple[str, ...] = ()
+    sector_identifier_uri: str | None = None
+    default_acr_values: tuple[str, ...] = ()
     machine_scopes: tuple[str, ...] = ()
     resources: tuple[str, ...] = ()
     resource_token_format: TokenFormat = "opaque"
@@ -140,17 +159,20 @@ _REGISTERED: Final = frozenset(field.name for field in fields(ServiceMetadata)) 
 )
 
 
-def read_metadata(metadata: Mapping[str, object], *, insecure_loopback: bool, trusted: bool) -> ServiceMetadata:
+def read_metadata(
+    metadata: Mapping[str, object], *, insecure_loopback: bool, trusted: bool, strict: bool = True
+) -> ServiceMetadata:
     """Check a metadata document, decoded from JSON.
 
     `insecure_loopback` lets http URIs of this machine pass (development). `trusted` is for files an operator
-    imports. Raises Refusal('invalid_redirect_uri' | 'invalid_client_metadata') with the member in `field`.
+    imports; where rules are `strict`, only such a file allows tokens in the front channel. Raises
+    Refusal('invalid_redirect_uri' | 'invalid_client_metadata') with the member in `field`.
     """
     if not isinstance(metadata, Mapping):
         raise Refusal("invalid_client_metadata", "the metadata must be a JSON object (RFC 7591 3.1)")
     members = Members(metadata)
     _refuse_unsupported(members)
-    read = _read_standard(members, insecure_loopback)
+    read = _read_standard(members, insecure_loopback, RESPONSE_TYPES if trusted or not strict else CODE_FLOW)
     read = _with_agreement(read, members, insecure_loopback) if trusted else _without_withheld(read)
     if trusted and not insecure_loopback and read.agency_code is None:
         refuse("agency_code", "is missing: every service belongs to an agency (rule of the province)")
@@ -168,13 +190,20 @@ def to_registration_response(service: RelyingService) -> dict[str, object]:
         "post_logout_redirect_uris": list(service.post_logout_redirect_uris),
         "backchannel_logout_uri": service.backchannel_logout_uri,
         "backchannel_logout_session_required": service.backchannel_logout_session_required,
+        "frontchannel_logout_uri": service.frontchannel_logout_uri,
+        # Only beside what it speaks of.
+        "frontchannel_logout_session_required": service.frontchannel_logout_uri
+        and service.frontchannel_logout_session_required,
         "token_endpoint_auth_method": service.token_endpoint_auth_method,
         "grant_types": list(service.grant_types),
         "response_types": list(service.response_types),
         "scope": " ".join(service.scopes),
         "id_token_signed_response_alg": service.id_token_signed_response_alg,
+        "id_token_encrypted_response_alg": service.id_token_encrypted_response_alg,
+        "id_token_encrypted_response_enc": service.id_token_encrypted_response_enc,
         "application_type": service.application_type,
         "subject_type": service.subject_type,
+        "sector_identifier_uri": service.sector_identifier_uri,
         "logo_uri": service.logo_uri,
         "policy_uri": service.policy_uri,
         "tos_uri": service.tos_uri,
@@ -185,8 +214,15 @@ def to_registration_response(service: RelyingService) -> dict[str, object]:
         "jwks_uri": service.jwks_uri,
         "token_endpoint_auth_signing_alg": service.token_endpoint_auth_signing_alg,
         "userinfo_signed_response_alg": service.userinfo_signed_response_alg,
+        "userinfo_encrypted_response_alg": service.userinfo_encrypted_response_alg,
+        "userinfo_encrypted_response_enc": service.userinfo_encrypted_response_enc,
         "introspection_signed_response_alg": service.introspection_signed_response_alg,
+        "request_object_signing_alg": service.request_object_signing_alg,
+        "request_object_encryption_alg": service.request_object_encryption_alg,
+        "request_object_encryption_enc": service.request_object_encryption_enc,
+        "request_uris": list(service.request_uris),
         "default_max_age": service.default_max_age,
+        "default_acr_values": list(service.default_acr_values),
         "require_auth_time": service.require_auth_time,
         # Only where it was asked for: that it was not never means that it may be left out.
         "require_pkce": service.require_pkce or None,
@@ -194,7 +230,9 @@ def to_registration_response(service: RelyingService) -> dict[str, object]:
     return {member: value for member, value in document.items() if value is not None and value != []}
 
 
-def _read_standard(members: Members, insecure_loopback: bool) -> ServiceMetadata:
+def _read_standard(
+    members: Members, insecure_loopback: bool, allowed_response_types: tuple[str, ...]
+) -> ServiceMetadata:
     """The members that any service may register."""
     registration = "OpenID Connect Registration 2"
     application_type: ApplicationType = members.choice(
@@ -217,18 +255,29 @@ def _read_standard(members: Members, insecure_loopback: bool) -> ServiceMetadata
             return None
         return check_web_uri(value, name, insecure_loopback=insecure_loopback, no_fragment_by=no_fragment_by)
 
-    grant_types = _grant_types(members)
+    def encryption(kind: str) -> EncryptionAlgorithm | None:
+        return _optional(members, f"{kind}_alg", get_args(EncryptionAlgorithm))
+
+    def content(kind: str) -> ContentEncryption | None:
+        return _content_encryption(members, kind)
+
+    grant_types = _grant_types(members, allowed_response_types)
+    response_types = _response_types(members, grant_types, allowed_response_types)
     return ServiceMetadata(
         names=members.localised("client_name", LONGEST_NAME),
-        redirect_uris=_redirect_uris(members, redirect, needed="authorization_code" in grant_types),
+        redirect_uris=_redirect_uris(members, redirect, needed=bool(response_types)),
         post_logout_redirect_uris=members.each("post_logout_redirect_uris", MOST_URIS, redirect),
         backchannel_logout_uri=web("backchannel_logout_uri", no_fragment_by="OpenID Connect Back-Channel Logout 2.2"),
         backchannel_logout_session_required=members.flag(
             "backchannel_logout_session_required", "OpenID Connect Back-Channel Logout 2.2"
         ),
+        frontchannel_logout_uri=web("frontchannel_logout_uri", no_fragment_by="OpenID Connect Front-Channel Logout 2"),
+        frontchannel_logout_session_required=members.flag(
+            "frontchannel_logout_session_required", "OpenID Connect Front-Channel Logout 2"
+        ),
         token_endpoint_auth_method=auth_method,
         grant_types=grant_types,
-        response_types=_response_types(members, grant_types),
+        response_types=response_types,
         scopes=_scopes(members, grant_types),
         id_token_signed_response_alg=algorithm,
         application_type=application_type,
@@ -250,6 +299,20 @@ def _read_standard(members: Members, insecure_loopback: bool) -> ServiceMetadata
         introspection_signed_response_alg=members.choice(
             "introspection_signed_response_alg", get_args(SigningAlgorithm), "RS256", "RFC 9701 6"
         ),
+        id_token_encrypted_response_alg=encryption("id_token_encrypted_response"),
+        id_token_encrypted_response_enc=content("id_token_encrypted_response"),
+        userinfo_encrypted_response_alg=encryption("userinfo_encrypted_response"),
+        userinfo_encrypted_response_enc=content("userinfo_encrypted_response"),
+        request_object_signing_alg=_optional(members, "request_object_signing_alg", get_args(RequestObjectAlgorithm)),
+        request_object_encryption_alg=encryption("request_object_encryption"),
+        request_object_encryption_enc=content("request_object_encryption"),
+        request_uris=members.each(
+            "request_uris",
+            MOST_REQUEST_URIS,
+            lambda value, member: check_web_uri(value, member, insecure_loopback=insecure_loopback),
+        ),
+        sector_identifier_uri=web("sector_identifier_uri"),
+        default_acr_values=members.each("default_acr_values", MOST_CONTACTS, partial(check_text, longest=LONGEST_NAME)),
     )
 
 
@@ -297,8 +360,9 @@ def _redirect_uris(members: Members, check: Callable[[object, str], str], *, nee
     return uris
 
 
-def _grant_types(members: Members) -> tuple[str, ...]:
-    grant_types = members.each("grant_types", MOST_URIS, one_of(KNOWN_GRANT_TYPES, "RFC 7591 2"))
+def _grant_types(members: Members, allowed_response_types: tuple[str, ...]) -> tuple[str, ...]:
+    known = tuple(each for each in KNOWN_GRANT_TYPES if each != "implicit" or allowed_response_types != CODE_FLOW)
+    grant_types = members.each("grant_types", MOST_URIS, one_of(known, "RFC 7591 2"))
     if not grant_types and "grant_types" not in members.values:
         return ("authorization_code",)
     if "refresh_token" in grant_types and "authorization_code" not in grant_types:
@@ -333,17 +397,50 @@ def _jwks(members: Members) -> Mapping[str, object] | None:
     return {"keys": [dict(key) for key in keys]}
 
 
-def _response_types(members: Members, grant_types: tuple[str, ...]) -> tuple[str, ...]:
-    """Only the code flow: tokens in the front channel are not offered (RFC 9700 2.1.2)."""
-    if "authorization_code" not in grant_types:
+def _content_encryption(members: Members, kind: str) -> ContentEncryption | None:
+    """How the content is encrypted: A128CBC-HS256 unless said, None without an algorithm for its key."""
+    if f"{kind}_alg" not in members.values:
+        if f"{kind}_enc" in members.values:
+            refuse(f"{kind}_enc", f"needs {kind}_alg beside it (OpenID Connect Registration 2)")
+        return None
+    named: ContentEncryption = members.choice(
+        f"{kind}_enc", get_args(ContentEncryption), "A128CBC-HS256", "OpenID Connect Registration 2"
+    )
+    return named
+
+
+def _response_types(members: Members, grant_types: tuple[str, ...], allowed: tuple[str, ...]) -> tuple[str, ...]:
+    """In one order of words each. Tokens in the front channel only where the record allows them (RFC 9700 2.1.2)."""
+    if not {"authorization_code", "implicit"} & set(grant_types):
         if members.values.get("response_types"):
             refuse("response_types", "must be empty without grant type authorization_code (RFC 7591 2.1)")
         return ()
-    check = one_of(("code",), "RFC 9700 2.1.2")
+
+    def check(value: object, member: str) -> str:
+        ordered = in_order(value) if isinstance(value, str) else ""
+        if ordered not in allowed:
+            refuse(member, f"must be {' or '.join(allowed)} (RFC 9700 2.1.2)")
+        return ordered
+
     response_types = members.each("response_types", MOST_URIS, check)
-    if not response_types and "response_types" in members.values:
-        refuse("response_types", "must have code (RFC 7591 2)")
-    return ("code",)
+    if not response_types and ("response_types" in members.values or "authorization_code" not in grant_types):
+        refuse("response_types", "must name at least one (RFC 7591 2)")
+    for response_type in response_types:
+        _check_grant_types_of(response_type, grant_types)
+    return tuple(dict.fromkeys(response_types)) or CODE_FLOW
+
+
+def in_order(response_type: str) -> str:
+    """A response type with its words in the one order that is compared (OAuth 2.0 Multiple Response Types 5)."""
+    return " ".join(sorted(response_type.split(" ")))
+
+
+def _check_grant_types_of(response_type: str, grant_types: tuple[str, ...]) -> None:
+    words = set(response_type.split())
+    if "code" in words and "authorization_code" not in grant_types:
+        refuse("grant_types", "must have authorization_code for response types with code (RFC 7591 2.1)")
+    if words - {"code"} and "implicit" not in grant_types:
+        refuse("grant_types", "must have implicit for response types with id_token or token (RFC 7591 2.1)")
 
 
 def _scopes(members: Members, grant_types: tuple[str, ...]) -> tuple[str, ...]:
@@ -437,11 +534,6 @@ def _refuse_unsupported(members: Members) -> None:
             refuse(name, "must not be none: everything is signed (RFC 8725 3.2)")
     if members.values.get("subject_type", "pairwise") != "pairwise":
         refuse("subject_type", "must be pairwise (OpenID Connect Core 8.1)")
-    if "sector_identifier_uri" in members.values:
-        refuse(
-            "sector_identifier_uri",
-            "is not supported; the province fixes the sector (OpenID Connect Core 8.1)",
-        )
 
 
 def _refuse_contradictions(read: ServiceMetadata) -> None:
@@ -451,6 +543,9 @@ def _refuse_contradictions(read: ServiceMetadata) -> None:
         _refuse_of_a_public_service(read)
     else:
         _refuse_no_proof(read)
+    encrypted = (read.id_token_encrypted_response_alg, read.userinfo_encrypted_response_alg)
+    if any(encrypted) and read.jwks is None and read.jwks_uri is None:
+        refuse("jwks_uri", "or jwks is needed to encrypt to (OpenID Connect Core 10.2)")
     if "offline_access" in read.scopes and "refresh_token" not in read.grant_types:
         refuse("scope", "offline_access needs grant type refresh_token (OpenID Connect Core 11)")
     if read.callers and not read.resources:

@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
+from urllib.parse import urlsplit
 from uuid import UUID
+
+import orjson
 
 from idp import storage
 from idp.domain.audit import Entry, Event
@@ -13,6 +16,7 @@ from idp.domain.refusals import Refusal
 from idp.domain.relying_services import RelyingService
 from idp.domain.service_metadata import ServiceMetadata, read_metadata
 from idp.runtime import chance
+from idp.runtime.outbound import OutboundFailure
 from idp.runtime.runtime import Runtime
 
 
@@ -61,8 +65,11 @@ def register(
     agency_id: UUID | None = None,
     invitation: Invitation | None = None,
 ) -> Registered:
-    """A service registers itself: it gets an id, a secret if it needs one, and a sector of its own."""
+    """A service registers itself: it gets an id, a secret if it needs one, and a sector: its own unless it is one of
+    those that share a document of redirect URIs (OpenID Connect Registration 5).
+    """
     read = _read_own(runtime, metadata, invitation)
+    sector = _shared_sector(runtime, read)
     now = runtime.clock.now()
     id_ = chance.new_id(now)
     secret = chance.new_secret() if read.token_endpoint_auth_method in WITH_SECRET else None
@@ -72,7 +79,7 @@ def register(
         client_id=id_.hex,
         secret_digests=_digests(runtime, secret),
         agency_id=agency_id,
-        sector=f"self-registered:{id_.hex}",
+        sector=sector or f"self-registered:{id_.hex}",
         now=now,
     )
     if invitation:
@@ -139,6 +146,14 @@ def change(tx: storage.Tx, runtime: Runtime, service: RelyingService, metadata: 
             field="client_secret",
         )
     read = _read_own(runtime, metadata, Invitation.of(service))
+    if read.sector_identifier_uri != service.sector_identifier_uri:
+        raise Refusal(
+            "invalid_client_metadata",
+            "sector_identifier_uri cannot be changed: every person would get another sub (OpenID Connect Core 8.1)",
+            field="sector_identifier_uri",
+        )
+    if read.redirect_uris != service.redirect_uris:
+        _shared_sector(runtime, read)
     now = runtime.clock.now()
     needs_new = read.token_endpoint_auth_method in WITH_SECRET and (
         not service.secret_digests or read.token_endpoint_auth_method != service.token_endpoint_auth_method
@@ -164,8 +179,36 @@ def change(tx: storage.Tx, runtime: Runtime, service: RelyingService, metadata: 
 
 def _read_own(runtime: Runtime, metadata: Mapping[str, object], invitation: Invitation | None) -> ServiceMetadata:
     """What a service says of itself, within the invitation that it came by."""
-    read = read_metadata(metadata, insecure_loopback=runtime.settings.insecure_loopback, trusted=False)
+    settings = runtime.settings
+    read = read_metadata(
+        metadata, insecure_loopback=settings.insecure_loopback, trusted=False, strict=settings.services.strict
+    )
     return keep_to(invitation, read, metadata) if invitation else read
+
+
+def _shared_sector(runtime: Runtime, read: ServiceMetadata) -> str | None:
+    """The sector of all services whose redirect URIs stand in one document, named after its host; None without one.
+
+    Never one that the province fixed, whatever that is called. Raises Refusal where the document cannot be had, or does
+    not list every redirect URI (OpenID Connect Registration 5).
+    """
+    uri = read.sector_identifier_uri
+    if uri is None:
+        return None
+    try:
+        listed = orjson.loads(runtime.foreign_documents.fetch(uri))
+    except (OutboundFailure, ValueError):
+        listed = None
+    if not isinstance(listed, list) or not set(read.redirect_uris) <= {
+        each for each in listed if isinstance(each, str)
+    }:
+        raise Refusal(
+            "invalid_client_metadata",
+            "sector_identifier_uri must answer with a JSON list that holds every redirect URI (OpenID Connect "
+            "Registration 5)",
+            field="sector_identifier_uri",
+        )
+    return f"sector-identifier:{urlsplit(uri).hostname}"
 
 
 def remove(tx: storage.Tx, runtime: Runtime, service: RelyingService, *, actor: str) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from idp.runtime.clock import Clock
+from idp.runtime.foreign_documents import ForeignDocuments
 from idp.runtime.foreign_keys import ForeignKeys
 from idp.runtime.gate import Gate
 from idp.runtime.hash_slots import HashSlots
@@ -19,6 +20,7 @@ class Runtime:
     keyring: Keyring
     outbound: Outbound
     foreign_keys: ForeignKeys
+    foreign_documents: ForeignDocuments
     gate: Gate
     hash_slots: HashSlots
     metrics: Metrics

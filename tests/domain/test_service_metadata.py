@@ -35,12 +35,13 @@ def read(
     *,
     trusted: bool = False,
     insecure_loopback: bool = False,
+    strict: bool = True,
     **members: object,
 ) -> ServiceMetadata:
     """Read a document of a good redirect URI and these members; `named` has those Python cannot name."""
     agreed = {"agency_code": "H05"} if trusted else {}
     document = {"redirect_uris": [CALLBACK], **agreed, **members, **named}
-    return read_metadata(document, insecure_loopback=insecure_loopback, trusted=trusted)
+    return read_metadata(document, insecure_loopback=insecure_loopback, trusted=trusted, strict=strict)
 
 
 def refusal_of(named: Document = MappingProxyType({}), /, *, trusted: bool = False, **members: object) -> Refusal:
@@ -217,6 +218,8 @@ def test_rp_initiated_logout_3_1_post_logout_redirect_uri_keeps_the_same_rules(u
 
 
 URI_MEMBERS = [
+    "frontchannel_logout_uri",
+    "sector_identifier_uri",
     "logo_uri",
     "policy_uri",
     "tos_uri",
@@ -297,7 +300,6 @@ def test_oidc_registration_2_id_token_algorithm_that_is_not_offered_is_refused(v
     [
         "id_token_signed_response_alg",
         "userinfo_signed_response_alg",
-        "request_object_signing_alg",
         "token_endpoint_auth_signing_alg",
         "authorization_signed_response_alg",
         "introspection_signed_response_alg",
@@ -320,8 +322,85 @@ def test_oidc_core_8_1_subject_type_other_than_pairwise_is_refused(value: object
     assert refusal_of(subject_type=value).field == "subject_type"
 
 
-def test_oidc_core_8_1_sector_identifier_uri_is_refused() -> None:
-    assert refusal_of(sector_identifier_uri="https://portal.example.vn/sector").field == "sector_identifier_uri"
+@pytest.mark.parametrize("value", ["http://portal.example.vn/sector", "portal.example.vn", 1])
+def test_oidc_registration_5_sector_identifier_uri_that_is_no_https_address_is_refused(value: object) -> None:
+    assert refusal_of(sector_identifier_uri=value).field == "sector_identifier_uri"
+
+
+FRONT = ("id_token", "id_token token", "code id_token", "code token", "code id_token token")
+
+
+@pytest.mark.parametrize("response_type", FRONT)
+def test_multiple_response_types_5_a_record_allows_tokens_in_the_front_channel(response_type: str) -> None:
+    """In any order of words; an operator's file is such a record, and where rules are not strict its own metadata."""
+    members = {"grant_types": ["authorization_code", "implicit"]}
+    for order in (response_type, " ".join(reversed(response_type.split()))):
+        for read_so in ({"trusted": True}, {"strict": False}):
+            metadata = read({**members, "response_types": [order, response_type]}, **read_so)  # type: ignore[arg-type]
+            assert metadata.response_types == (response_type,)
+
+
+@pytest.mark.parametrize(
+    "response_type", ["token", "code code", "none", "", " code", "code  token", "id_token id_token"]
+)
+def test_multiple_response_types_5_a_response_type_of_another_kind_is_never_allowed(response_type: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        read(response_types=[response_type], grant_types=["authorization_code", "implicit"], strict=False)
+    assert refused.value.field == "response_types"
+
+
+@pytest.mark.parametrize(
+    ("response_types", "grant_types"),
+    [(["code"], ["implicit"]), (["id_token"], ["authorization_code"]), (["code token"], ["implicit"])],
+)
+def test_oidc_registration_2_response_types_need_their_grant_types(
+    response_types: list[str], grant_types: list[str]
+) -> None:
+    with pytest.raises(Refusal) as refused:
+        read(response_types=response_types, grant_types=grant_types, strict=False)
+    assert refused.value.field == "grant_types"
+
+
+def test_oidc_registration_2_implicit_alone_says_what_it_wants() -> None:
+    assert read(response_types=["id_token"], grant_types=["implicit"], strict=False).response_types == ("id_token",)
+    with pytest.raises(Refusal):
+        read(grant_types=["implicit"], strict=False)
+
+
+ENCRYPTIONS = ("id_token_encrypted_response", "userinfo_encrypted_response", "request_object_encryption")
+
+
+@pytest.mark.parametrize("kind", ENCRYPTIONS)
+def test_oidc_registration_2_content_is_encrypted_by_a128cbc_hs256_unless_said(kind: str) -> None:
+    metadata = read({f"{kind}_alg": "RSA-OAEP"}, jwks_uri=JWKS_URI)
+    assert getattr(metadata, f"{kind}_enc") == "A128CBC-HS256"
+    named = read({f"{kind}_alg": "ECDH-ES", f"{kind}_enc": "A256GCM"}, jwks_uri=JWKS_URI)
+    assert (getattr(named, f"{kind}_alg"), getattr(named, f"{kind}_enc")) == ("ECDH-ES", "A256GCM")
+
+
+@pytest.mark.parametrize("kind", ENCRYPTIONS)
+def test_oidc_registration_2_an_encryption_of_another_kind_is_refused(kind: str) -> None:
+    assert refusal_of({f"{kind}_enc": "A128GCM"}).field == f"{kind}_enc"
+    for alg in ("RSA1_5", "dir", "A128KW", "PBES2-HS256+A128KW", "none", "rsa-oaep", 1):
+        assert refusal_of({f"{kind}_alg": alg}, jwks_uri=JWKS_URI).field == f"{kind}_alg"
+    for enc in ("A192GCM", "none", "", 1):
+        assert refusal_of({f"{kind}_alg": "RSA-OAEP", f"{kind}_enc": enc}, jwks_uri=JWKS_URI).field == f"{kind}_enc"
+
+
+@pytest.mark.parametrize("kind", ENCRYPTIONS[:2])
+def test_oidc_core_10_2_what_is_encrypted_needs_a_key(kind: str) -> None:
+    assert refusal_of({f"{kind}_alg": "RSA-OAEP"}).field == "jwks_uri"
+
+
+@pytest.mark.parametrize("alg", ["None", "NONE", "HS256", "RS384", 1])
+def test_oidc_registration_2_a_request_object_algorithm_of_another_kind_is_refused(alg: object) -> None:
+    assert refusal_of(request_object_signing_alg=alg).field == "request_object_signing_alg"
+    assert read(request_object_signing_alg="none").request_object_signing_alg == "none"
+
+
+@pytest.mark.parametrize("uris", ["https://a.example/x", ["http://a.example/x"], [1], ["ftp://a.example/"]])
+def test_oidc_registration_2_request_uris_are_https_addresses(uris: object) -> None:
+    assert refusal_of(request_uris=uris).field == "request_uris"
 
 
 @pytest.mark.parametrize("value", ["", " ", 1, ["openid"]])
@@ -622,6 +701,12 @@ def test_rfc7591_3_2_1_every_member_that_was_registered_is_echoed() -> None:
         "redirect_uris": [CALLBACK, "vn.example.portal:/cb"],
         "post_logout_redirect_uris": ["https://portal.example.vn/out"],
         "backchannel_logout_session_required": True,
+        "frontchannel_logout_session_required": True,
+        "request_object_signing_alg": "none",
+        "request_uris": ["https://portal.example.vn/request.jwt#digest"],
+        "default_acr_values": ["urn:vn:decree69:level:1"],
+        **{f"{kind}_alg": "ECDH-ES+A256KW" for kind in ENCRYPTIONS},
+        **{f"{kind}_enc": "A256CBC-HS512" for kind in ENCRYPTIONS},
         "token_endpoint_auth_method": "private_key_jwt",
         "token_endpoint_auth_signing_alg": "EdDSA",
         "grant_types": ["authorization_code", "refresh_token", "client_credentials"],
