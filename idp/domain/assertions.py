@@ -1,4 +1,5 @@
-"""What a client assertion must say: the JWT by which a service proves at the token endpoint that it is itself.
+"""What a client assertion must say: the JWT by which a service proves at the token endpoint that it is itself; and the
+times of any JWT that a service made.
 
 RFC 7523 3, OIDC Core 9, RFC 7521 4.2. Signature and algorithm are checked before; `jti` is spent afterwards.
 """
@@ -26,17 +27,28 @@ def check(claims: Mapping[str, object], client_id: str, audiences: Collection[st
     named = [aud] if isinstance(aud, str) else aud
     if not isinstance(named, list) or not any(one in audiences for one in named if isinstance(one, str)):
         raise BadAssertion("aud of the assertion must be the issuer or the token endpoint (RFC 7523 3)")
-    expires_at = _moment(claims.get("exp"), "exp")
-    if expires_at is None or now - LEEWAY >= expires_at:
+    expires_at = check_times(claims, now, "the assertion", "RFC 7523 3")
+    if expires_at is None:
         raise BadAssertion("exp of the assertion is missing or past (RFC 7523 3)")
     if expires_at > now + LONGEST_LIFE + LEEWAY:
         raise BadAssertion("exp of the assertion is too far away: 15 minutes at most (RFC 7523 3)")
-    for name in ("nbf", "iat"):
-        moment = _moment(claims.get(name), name)
-        if moment is not None and moment > now + LEEWAY:
-            raise BadAssertion(f"{name} of the assertion lies in the future (RFC 7523 3)")
     _check_jti(claims.get("jti"))
     return expires_at + LEEWAY
+
+
+def check_times(claims: Mapping[str, object], now: datetime, of: str, spec: str) -> datetime | None:
+    """Judge the times that a JWT says of itself; gives when it expires, None if it never does. `of` is what it is called.
+
+    RFC 7519 4.1.4 to 4.1.6, each as far as it is there.
+    """
+    expires_at = _moment(claims.get("exp"), "exp", of)
+    if expires_at is not None and now - LEEWAY >= expires_at:
+        raise BadAssertion(f"exp of {of} is missing or past ({spec})")
+    for name in ("nbf", "iat"):
+        moment = _moment(claims.get(name), name, of)
+        if moment is not None and moment > now + LEEWAY:
+            raise BadAssertion(f"{name} of {of} lies in the future ({spec})")
+    return expires_at
 
 
 def _check_jti(jti: object) -> None:
@@ -47,9 +59,9 @@ def _check_jti(jti: object) -> None:
         raise BadAssertion("jti of the assertion is no text (RFC 7519 4.1.7)")
 
 
-def _moment(value: object, name: str) -> datetime | None:
+def _moment(value: object, name: str, of: str) -> datetime | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= LAST_SECOND:
-        raise BadAssertion(f"{name} of the assertion is no time (RFC 7519 2)")
+        raise BadAssertion(f"{name} of {of} is no time (RFC 7519 2)")
     return datetime.fromtimestamp(value, UTC)

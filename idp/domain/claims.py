@@ -120,14 +120,25 @@ def _claims_of(scopes: tuple[str, ...]) -> frozenset[str]:
     return frozenset(name for scope in scopes for name in SCOPE_CLAIMS.get(scope, ()))
 
 
-def plan_release(service: RelyingService, scopes: Iterable[str], request: ClaimsRequest, profile: Profile) -> Release:
+def plan_release(
+    service: RelyingService,
+    scopes: Iterable[str],
+    request: ClaimsRequest,
+    profile: Profile,
+    *,
+    has_userinfo: bool = True,
+) -> Release:
     """The facts that this request would release: asked for, permitted, and known of the person.
 
-    Scope claims go to userinfo; the ID token carries only what `claims` asks for there (OIDC Core 5.4).
+    Scope claims go to userinfo, and the ID token carries only what `claims` asks for there; without an access token,
+    and so without userinfo, it carries them too (OIDC Core 5.4).
     """
     known = {name for name in profile.claims if _may_release(name, service, profile)}
+    by_scope = _claims_of(tuple(scopes))
+    if not has_userinfo:
+        return Release(frozenset(), frozenset((by_scope | set(request.id_token)) & known))
     return Release(
-        userinfo=frozenset((_claims_of(tuple(scopes)) | set(request.userinfo)) & known),
+        userinfo=frozenset((by_scope | set(request.userinfo)) & known),
         id_token=frozenset(set(request.id_token) & known),
     )
 

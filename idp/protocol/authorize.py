@@ -1,7 +1,8 @@
 """What an authorization request asks, and the way back to who asked it.
 
-RFC 6749 4.1.1, RFC 7636 (S256 only), RFC 9207, RFC 9700; OIDC Core 3.1.2.1 and 3.1.2.2. Who is asked what, and when, is
-domain/next_step.py, the code that answers is protocol/authorization_code.py.
+RFC 6749 4.1.1, RFC 7636 (S256 only), RFC 9207, RFC 9700; OIDC Core 3.1.2.1, 3.1.2.2, 3.2.2.1, 3.3.2.1; OAuth 2.0
+Multiple Response Types. Who is asked what, and when, is domain/next_step.py; what answers is protocol/authorization_code.py and
+protocol/front_channel.py. A request object was unpacked before (protocol/request_object.py).
 """
 
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from idp.domain.claims import ClaimsRequest
 from idp.domain.levels import AuthLevel
 from idp.domain.refusals import Refusal
 from idp.domain.relying_services import RelyingService
+from idp.domain.service_metadata import RESPONSE_TYPES, in_order
 from idp.protocol import access_token, response_modes, wording
 from idp.protocol.answers import Asked, Pairs, repeated
 from idp.protocol.response_modes import Sent
@@ -26,14 +28,12 @@ LONGEST_NONCE: Final = 1024
 UNREACHABLE: Final = 99
 # What tells an ID token from signed userinfo, which has the same `typ`: libraries know no other there (RFC 8725 3.12).
 OF_ID_TOKENS_ALONE: Final = ("exp", "iat", "auth_time", "sid")
+# What this endpoint reads; anything else is ignored (OIDC Core 3.1.2.1).
+PARAMETERS: Final = frozenset(
+    "client_id redirect_uri response_type response_mode scope state nonce code_challenge code_challenge_method prompt "
+    "max_age login_hint id_token_hint claims resource acr_values ui_locales display registration".split()
+)
 PROMPTS: Final = frozenset({"none", "login", "consent", "select_account"})
-RESPONSE_TYPES: Final = ("code",)
-# The code endpoint holds these by reference to another part of the specification that is not offered here.
-NOT_OFFERED: Final[Mapping[str, tuple[str, str]]] = {
-    "request": ("request_not_supported", "request objects are not offered (OIDC Core 6.1)"),
-    "request_uri": ("request_uri_not_supported", "request objects are not offered (OIDC Core 6.2)"),
-    "registration": ("registration_not_supported", "the registration parameter is not offered (OIDC Core 7.2.1)"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,7 @@ class AuthorizationRequest:
 
     service: RelyingService
     back: Back
+    response_type: str
     nonce: str | None = field(repr=False)
     scopes: tuple[str, ...]
     code_challenge: str | None
@@ -71,6 +72,15 @@ class AuthorizationRequest:
     def redirect_uri(self) -> str:
         return self.back.redirect_uri
 
+    @property
+    def is_plain_code(self) -> bool:
+        return self.response_type == "code"
+
+    @property
+    def wanted(self) -> frozenset[str]:
+        """What the answer holds: code, id_token, token."""
+        return frozenset(self.response_type.split())
+
 
 class RefusedAtService(Exception):
     """A refusal that the service is told by the way back, whose address was checked before."""
@@ -81,12 +91,11 @@ class RefusedAtService(Exception):
 
 
 def read(server: Server, pairs: Pairs) -> AuthorizationRequest:
-    """Check an authorization request.
+    """Check an authorization request, whose request object was unpacked.
 
     Raises Refusal (a page: nobody may be redirected) or RefusedAtService.
     """
-    service, redirect_uri = _find_service(server, pairs)
-    back = _way_back(redirect_uri, pairs)
+    service, back = find_way_back(server, pairs)
     try:
         return _read_checked(server, service, back, pairs)
     except OAuth2Error as error:
@@ -95,14 +104,23 @@ def read(server: Server, pairs: Pairs) -> AuthorizationRequest:
         raise RefusedAtService(back, "invalid_request", refusal.detail) from None
 
 
+def find_way_back(server: Server, pairs: Pairs) -> tuple[RelyingService, Back]:
+    """Who asks, and how it may be answered; raises Refusal where nobody may be redirected."""
+    service, redirect_uri = _find_service(server, pairs)
+    return service, _way_back(redirect_uri, pairs)
+
+
 def _way_back(redirect_uri: str, pairs: Pairs) -> Back:
-    """How even a refusal travels: by the mode asked for where it can, else in the query; with the exact state."""
+    """How even a refusal travels: by the mode asked for where it can, else by the usual one; with the exact state."""
     given, again = dict(pairs), repeated(pairs)
+    usual = response_modes.usual_for(in_order(given.get("response_type", "")))
     mode = given.get("response_mode", "")
     is_web = redirect_uri.startswith(("https://", "http://"))
     usable = mode in response_modes.MODES and "response_mode" not in again and (is_web or mode != "form_post")
+    # Multiple Response Types 5: what stands in a query gets into logs, so tokens never do.
+    usable = usable and (mode != "query" or usual == "query")
     state = (given.get("state") or None) if "state" not in again else None
-    return Back(redirect_uri, mode if usable else response_modes.DEFAULT, state)
+    return Back(redirect_uri, mode if usable else usual, state)
 
 
 def _find_service(server: Server, pairs: Pairs) -> tuple[RelyingService, str]:
@@ -131,14 +149,19 @@ def _read_checked(server: Server, service: RelyingService, back: Back, pairs: Pa
     if again:
         raise _invalid(f"{_plain(again[0])} stands more than once (RFC 6749 3.1)")
     given = {name: value for name, value in pairs if value != ""}  # an empty value counts as absent (RFC 6749 3.1)
+    given["response_type"] = response_type = _read_response_type(given)
     _check_offered(given, back)
+    wanted = response_type.split()
+    if "id_token" in wanted and "nonce" not in given:
+        raise _invalid("nonce is missing: an ID token leaves the authorization endpoint (OIDC Core 3.2.2.1, 3.3.2.11)")
     request = Request(Asked("GET", list(given.items())), server.runtime.settings.issuer, None)
     grant = server.get_authorization_grant(request)
     grant.validate_consent_request()
     scopes = tuple(request.scope.split())
     if "openid" not in scopes:
         raise OAuth2Error(error="invalid_scope", description="scope must contain openid (OIDC Core 3.1.2.1)")
-    offline = "offline_access" in scopes and service.may_use_grant("refresh_token")
+    # Without a code nothing is refreshed (OIDC Core 11).
+    offline = "offline_access" in scopes and service.may_use_grant("refresh_token") and "code" in wanted
     if not offline:
         scopes = tuple(scope for scope in scopes if scope != "offline_access")
     asked_claims = claims.read_claims_request(given.get("claims"))
@@ -146,6 +169,7 @@ def _read_checked(server: Server, service: RelyingService, back: Back, pairs: Pa
     return AuthorizationRequest(
         service=service,
         back=back,
+        response_type=response_type,
         nonce=given.get("nonce"),
         scopes=scopes,
         code_challenge=given.get("code_challenge"),
@@ -161,16 +185,30 @@ def _read_checked(server: Server, service: RelyingService, back: Back, pairs: Pa
     )
 
 
-def _check_offered(given: Mapping[str, str], back: Back) -> None:
-    for name, (error, description) in NOT_OFFERED.items():
-        if name in given:
-            raise OAuth2Error(error=error, description=description)
+def _read_response_type(given: Mapping[str, str]) -> str:
+    """In the one order of words that registrations have (Multiple Response Types 5)."""
     if "response_type" not in given:
         raise _invalid("response_type is missing (RFC 6749 4.1.1)")
-    if given["response_type"] not in RESPONSE_TYPES:
-        raise OAuth2Error(error="unsupported_response_type", description="response_type must be code (RFC 6749 4.1.1)")
+    response_type = in_order(given["response_type"])
+    if response_type not in RESPONSE_TYPES:
+        raise OAuth2Error(
+            error="unsupported_response_type",
+            description=f"response_type must be {' or '.join(RESPONSE_TYPES)} (OAuth 2.0 Multiple Response Types 5)",
+        )
+    return response_type
+
+
+def _check_offered(given: Mapping[str, str], back: Back) -> None:
+    if "registration" in given:
+        raise OAuth2Error(
+            error="registration_not_supported",
+            description="the registration parameter is not offered (OIDC Core 7.2.1)",
+        )
     if given.get("response_mode", back.mode) != back.mode:
-        raise _invalid("response_mode must be query, fragment or form_post (OAuth 2.0 Multiple Response Types 2.1)")
+        raise _invalid(
+            "response_mode must be fragment or form_post, or query where nothing but a code is wanted "
+            "(OAuth 2.0 Multiple Response Types 2.1 and 5)"
+        )
     if len(given.get("state", "")) > LONGEST_STATE:
         raise _invalid(f"state is longer than {LONGEST_STATE} characters (limit of this provider)")
     if len(given.get("nonce", "")) > LONGEST_NONCE:
@@ -266,10 +304,10 @@ def _plain(name: str) -> str:
 # -- the answer ----------------------------------------------------------------------------------------------------
 
 
-def success(server: Server, asked: AuthorizationRequest, code: str) -> Sent:
-    """The code on its way to the service, with `iss` (RFC 9207 2)."""
+def success(server: Server, asked: AuthorizationRequest, said: Mapping[str, str | None]) -> Sent:
+    """The answer on its way to the service, with `state`, and with `iss` (RFC 9207 2)."""
     back = asked.back
-    said = {"code": code, "state": back.state}
+    said = {**said, "state": back.state}
     return response_modes.send(server.runtime.settings.issuer, back.redirect_uri, back.mode, said)
 
 

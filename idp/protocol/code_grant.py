@@ -12,6 +12,7 @@ from authlib.oauth2.rfc7636 import CodeChallenge
 
 from idp import storage
 from idp.domain.grants import Code, KeptCode
+from idp.domain.service_metadata import RESPONSE_TYPES
 from idp.protocol import authorization_code, client_auth, issuing
 from idp.protocol.adapters import AuthorizationCode, Client
 from idp.storage.grants import AlreadySpent
@@ -33,6 +34,8 @@ class CodeGrant(AuthorizationCodeGrant):
     """Authlib's grant over sealed codes; its checks of client, code and redirect URI run before ours."""
 
     TOKEN_ENDPOINT_AUTH_METHODS: ClassVar = list(client_auth.METHODS)
+    # What any of them asks is checked alike; whether a service may use one, its record says.
+    RESPONSE_TYPES: ClassVar = set(RESPONSE_TYPES)
 
     def query_authorization_code(self, code: str, client: Client) -> AuthorizationCode | None:
         """The code's contents, if it is ours and this service's; its age is judged when it is spent."""
@@ -83,6 +86,8 @@ class S256Challenge(CodeChallenge):
 
     def validate_code_challenge(self, grant: CodeGrant, redirect_uri: str) -> None:
         given = grant.request.payload.data
+        if "code" not in given["response_type"].split():
+            return
         today = grant.server.runtime.clock.now().date()
         if "code_challenge" not in given:
             if "code_challenge_method" in given or grant.request.client.service.must_use_pkce(

@@ -1,9 +1,11 @@
 """The provider's metadata, made from what is mounted (OpenID Connect Discovery 1.0 3, RFC 8414 2)."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from idp.domain import claims, levels
+from idp.domain.relying_services import RequestObjectAlgorithm
+from idp.domain.service_metadata import KNOWN_GRANT_TYPES, RESPONSE_TYPES
 from idp.protocol import authorize, client_auth, response_modes
 from idp.runtime.runtime import Runtime
 
@@ -28,9 +30,9 @@ def metadata(runtime: Runtime, mounted: Mapping[str, str]) -> dict[str, Any]:
     confidential = [method for method in client_auth.METHODS if method != "none"]
     document |= {
         "scopes_supported": list(claims.SCOPES_SUPPORTED),
-        "response_types_supported": list(authorize.RESPONSE_TYPES),
+        "response_types_supported": list(RESPONSE_TYPES),
         "response_modes_supported": list(response_modes.MODES),
-        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
+        "grant_types_supported": list(KNOWN_GRANT_TYPES),
         "acr_values_supported": levels.acr_values_supported(),
         "subject_types_supported": ["pairwise"],
         "id_token_signing_alg_values_supported": runtime.keyring.signing_algorithms(),
@@ -56,12 +58,14 @@ def metadata(runtime: Runtime, mounted: Mapping[str, str]) -> dict[str, Any]:
             "amr",
             "sid",
             "at_hash",
+            "c_hash",
             *claims.CLAIM_NAMES,
         ],
         "claims_parameter_supported": True,
-        "request_parameter_supported": False,
-        "request_uri_parameter_supported": False,
-        "require_request_uri_registration": False,
+        "request_parameter_supported": True,
+        "request_uri_parameter_supported": True,
+        "require_request_uri_registration": True,
+        "request_object_signing_alg_values_supported": list(get_args(RequestObjectAlgorithm)),
         "ui_locales_supported": ["vi", "en"],
         "prompt_values_supported": sorted(authorize.PROMPTS),
         "code_challenge_methods_supported": ["S256"],

@@ -3,7 +3,7 @@
 OIDC Core 2, 3.1.3.3, 3.1.3.6, 12.2; RFC 6749 5.1. Access and refresh tokens are sealed references to the grant.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from idp import storage
@@ -56,11 +56,8 @@ def token_response(
     guard: RelyingService | None,
 ) -> dict[str, Any]:
     """The successful answer; a service registered for refresh_token always gets one."""
-    runtime, grant, resource = server.runtime, held.grant, held.grant.resource
-    now = runtime.clock.now()
-    ends_at = min(now + timedelta(seconds=runtime.settings.tokens.access_token_for), grant.expires_at)
-    token = Token(TokenKind.ACCESS, grant.id, service.id, scopes, grant.generation, ends_at, resource)
-    issued = access_token.issue(server, service, token, guard, now=now, person=_person(tx, server, guard, held))
+    runtime, grant, now = server.runtime, held.grant, server.runtime.clock.now()
+    issued = access_token_for(tx, server, service, held, scopes, guard=guard, now=now)
     body: dict[str, Any] = {
         "access_token": issued.text,
         "token_type": "Bearer",
@@ -71,10 +68,27 @@ def token_response(
     if service.may_use_grant("refresh_token"):
         # The next token keeps the whole scope: a narrowed refresh narrows its access token alone (RFC 6749 6).
         refresh = Token(
-            TokenKind.REFRESH, grant.id, service.id, grant.scopes, grant.generation, grant.expires_at, resource
+            TokenKind.REFRESH, grant.id, service.id, grant.scopes, grant.generation, grant.expires_at, grant.resource
         )
         body["refresh_token"] = access_token.seal(runtime, refresh)
     return body
+
+
+def access_token_for(
+    tx: storage.Tx,
+    server: Server,
+    service: RelyingService,
+    held: Held,
+    scopes: tuple[str, ...],
+    *,
+    guard: RelyingService | None,
+    now: datetime,
+) -> access_token.Issued:
+    """An access token of this grant, which ends with it at the latest."""
+    runtime, grant = server.runtime, held.grant
+    ends_at = min(now + timedelta(seconds=runtime.settings.tokens.access_token_for), grant.expires_at)
+    token = Token(TokenKind.ACCESS, grant.id, service.id, scopes, grant.generation, ends_at, grant.resource)
+    return access_token.issue(server, service, token, guard, now=now, person=_person(tx, server, guard, held))
 
 
 def _person(tx: storage.Tx, server: Server, guard: RelyingService | None, held: Held) -> dict[str, Any] | None:
@@ -85,10 +99,18 @@ def _person(tx: storage.Tx, server: Server, guard: RelyingService | None, held: 
     return access_token.person_claims(server, guard, held, override)
 
 
-def id_token(server: Server, service: RelyingService, held: Held, *, beside: str | None, nonce: str | None) -> str:
+def id_token(
+    server: Server,
+    service: RelyingService,
+    held: Held,
+    *,
+    beside: str | None,
+    nonce: str | None,
+    code: str | None = None,
+) -> str:
     """The ID token: this sign-in as it was, whenever it is told; facts of the person only where `claims` asked.
 
-    `beside` is the access token that goes with it, for at_hash.
+    `beside` is the access token that goes with it, for at_hash; `code` the code, for c_hash (3.3.2.11).
     """
     runtime, grant = server.runtime, held.grant
     now = runtime.clock.now()
@@ -108,4 +130,6 @@ def id_token(server: Server, service: RelyingService, held: Held, *, beside: str
         said["nonce"] = nonce
     if beside is not None:
         said["at_hash"] = half_hash(beside)
+    if code is not None:
+        said["c_hash"] = half_hash(code)
     return runtime.keyring.sign(service.id_token_signed_response_alg, said)

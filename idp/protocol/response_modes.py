@@ -8,10 +8,15 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode
 
+from idp.domain.service_metadata import FRONT_CHANNEL
 from idp.protocol.answers import Pairs
 
 MODES: Final = ("query", "fragment", "form_post")
-DEFAULT: Final = "query"
+
+
+def usual_for(response_type: str) -> str:
+    """The mode of a response type that names none: the fragment where tokens are handed out (2.1 and 5)."""
+    return "fragment" if response_type in FRONT_CHANNEL else "query"
 
 
 @dataclass(frozen=True, slots=True)

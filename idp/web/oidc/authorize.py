@@ -4,6 +4,7 @@ Read it from top to bottom: what was asked (protocol/authorize.py), who is signe
 (domain/next_step.py). Steps never call each other; each answer is one redirect.
 """
 
+from dataclasses import replace
 from datetime import datetime
 
 from flask import Blueprint, request
@@ -34,10 +35,11 @@ DOOR = "authorize.authorize"
 def authorize() -> ResponseReturnValue:
     if request.method == "POST":
         return forms.park_post(DOOR)
-    parked = forms.taken_up(DOOR)
+    parked, server = forms.taken_up(DOOR), given.server()
     language.wish(parked.language_wanted)
-    server = given.server()
     try:
+        parked = replace(parked, pairs=protocol.request_object.unpack(server, parked.pairs))
+        language.wish(parked.language_wanted)
         asked = protocol.authorize.read(server, parked.pairs)
         return _next(asked, parked)
     except RefusedAtService as refused:
@@ -47,6 +49,8 @@ def authorize() -> ResponseReturnValue:
 def at_once(pairs: Pairs, session_secret: str) -> Answer | None:
     """The answer to a new request that needs no page, no word of refusal and no row; None for every other."""
     server, now = given.server(), given.runtime().clock.now()
+    if any(name in protocol.request_object.PARAMETERS for name, _ in pairs):
+        return None
     try:
         asked = protocol.authorize.read(server, pairs)
         signed_in = given.find_signed_in(session_secret)
@@ -54,11 +58,11 @@ def at_once(pairs: Pairs, session_secret: str) -> Answer | None:
     except (Refusal, RefusedAtService, storage.Unavailable):
         return None
     is_settled = isinstance(next_step.decide(facts, now), next_step.Issue)
-    if signed_in is None or facts.consent is None or not is_settled:
+    if signed_in is None or facts.consent is None or not is_settled or not asked.is_plain_code:
         return None
     code = protocol.authorization_code.make_code(server, asked, signed_in, release, consent=facts.consent, now=now)
     text = protocol.authorization_code.seal_code(server, code)
-    return _redirect(protocol.authorize.success(server, asked, text)) if text else None
+    return _redirect(protocol.authorize.success(server, asked, {"code": text})) if text else None
 
 
 def _next(asked: AuthorizationRequest, parked: Parked) -> ResponseReturnValue:
@@ -85,7 +89,9 @@ def look(asked: AuthorizationRequest, parked: Parked, signed_in: SignedIn | None
     need, consent, hint_names_another = None, None, False
     release = Release(frozenset(), frozenset())
     if signed_in is not None:
-        release = claims.plan_release(service, asked.scopes, asked.claims, signed_in.profile)
+        release = claims.plan_release(
+            service, asked.scopes, asked.claims, signed_in.profile, has_userinfo=asked.wanted != {"id_token"}
+        )
         need = consent_rules.need_of(service, release.names, offline=asked.offline, resource=asked.resource)
         with storage.once() as tx:
             consent = storage.consents.find_latest(tx, signed_in.subject.id, service.id, need.kind)
@@ -121,11 +127,18 @@ def _issue(
 ) -> ResponseReturnValue:
     server = given.server()
     code = protocol.authorization_code.make_code(server, asked, signed_in, release, consent=consent, now=now)
-    text = protocol.authorization_code.seal_code(server, code)
-    if text is None:
-        with storage.begin() as tx:
-            text = protocol.authorization_code.keep_large_code(tx, server, code)
-    return send_back(protocol.authorize.success(server, asked, text))
+    text = None
+    if "code" in asked.wanted:
+        text = protocol.authorization_code.seal_code(server, code)
+        if text is None:
+            with storage.begin() as tx:
+                text = protocol.authorization_code.keep_large_code(tx, server, code)
+    said: dict[str, str | None] = {"code": text}
+    if not asked.is_plain_code:
+        server.recall()
+        with storage.once(writes=True) as tx:
+            said = protocol.front_channel.hand_out(tx, server, asked, code, text)
+    return send_back(protocol.authorize.success(server, asked, said))
 
 
 def send_back(sent: Sent) -> ResponseReturnValue:
