@@ -37,7 +37,7 @@ def check(claims: Mapping[str, object], client_id: str, audiences: Collection[st
 
 
 def check_times(claims: Mapping[str, object], now: datetime, of: str, spec: str) -> datetime | None:
-    """Judge the times that a JWT says of itself; gives when it expires, None if it never does. `of` is what it is called.
+    """Judge the times that a JWT, called `of`, says of itself; gives when it expires, None if it never does.
 
     RFC 7519 4.1.4 to 4.1.6, each as far as it is there.
     """

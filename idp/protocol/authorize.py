@@ -1,8 +1,9 @@
 """What an authorization request asks, and the way back to who asked it.
 
 RFC 6749 4.1.1, RFC 7636 (S256 only), RFC 9207, RFC 9700; OIDC Core 3.1.2.1, 3.1.2.2, 3.2.2.1, 3.3.2.1; OAuth 2.0
-Multiple Response Types. Who is asked what, and when, is domain/next_step.py; what answers is protocol/authorization_code.py and
-protocol/front_channel.py. A request object was unpacked before (protocol/request_object.py).
+Multiple Response Types. Who is asked what, and when, is domain/next_step.py; what answers is
+protocol/authorization_code.py and protocol/front_channel.py. A request object was unpacked before
+(protocol/request_object.py).
 """
 
 from collections.abc import Mapping

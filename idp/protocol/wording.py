@@ -11,7 +11,9 @@ from authlib.oauth2.rfc6749.errors import OAuth2Error
 
 # By what Authlib says, up to the first equals sign, after which it quotes the request.
 OF_AUTHLIB: Final[Mapping[str, str]] = {
-    "The client is not authorized to use 'response_type": "the service is not registered for this response_type (RFC 6749 4.1.2.1)",
+    "The client is not authorized to use 'response_type": (
+        "the service is not registered for this response_type (RFC 6749 4.1.2.1)"
+    ),
     "The client is not authorized to use 'grant_type": "the service is not registered for grant_type (RFC 6749 5.2)",
     "Missing 'code' in request.": "code is missing (RFC 6749 4.1.3)",
     "Invalid 'code' in request.": "code is not one that was given to this service (RFC 6749 5.2)",
