@@ -304,7 +304,7 @@ def sentences_of(source: str) -> Iterator[str]:
 
 
 def test_every_error_description_is_explained_to_developers() -> None:
-    page = one_line((ROOT / "docs" / "integrate" / "README.md").read_text("utf-8"))
+    page = one_line((ROOT / "docs" / "integrate" / "troubleshoot.md").read_text("utf-8"))
     files = [*sorted((ROOT / "idp" / "protocol").glob("*.py")), *(ROOT / name for name in SPEAKING)]
     said = {text: shown(path) for path in files for text in sentences_of(path.read_text("utf-8"))}
     assert len(said) > 50

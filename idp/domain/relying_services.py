@@ -31,6 +31,9 @@ PKCE: Final = "pkce"
 EXCEPTION_RULES: Final = frozenset({PKCE})
 """The rules from which a service may be exempted by name, with a reason and a last day."""
 
+# How the sectors begin that no province fixed: of one service alone, or of those that share a document.
+OWN_SECTOR: Final = "self-registered:"
+SHARED_SECTOR: Final = "sector-identifier:"
 LONGEST_URI: Final = 2000
 _LOOPBACK_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _DEFAULT_PORTS: Final = {"https": 443, "http": 80}
@@ -156,6 +159,11 @@ class RelyingService:
         When an exception ends, the duty is back without a change to the service.
         """
         return self.is_public or self.require_pkce or (strict and not self.exempt_from(PKCE, today))
+
+    @property
+    def registered_itself(self) -> bool:
+        """Whether it came by a registration of its own, not by a file of the province."""
+        return self.sector.startswith((OWN_SECTOR, SHARED_SECTOR))
 
     @property
     def is_public(self) -> bool:

@@ -13,7 +13,7 @@ from idp import storage
 from idp.domain.audit import Entry, Event
 from idp.domain.invitations import USUAL, Invitation, keep_to
 from idp.domain.refusals import Refusal
-from idp.domain.relying_services import RelyingService
+from idp.domain.relying_services import OWN_SECTOR, SHARED_SECTOR, RelyingService
 from idp.domain.service_metadata import ServiceMetadata, read_metadata
 from idp.runtime import chance
 from idp.runtime.outbound import OutboundFailure
@@ -79,7 +79,7 @@ def register(
         client_id=id_.hex,
         secret_digests=_digests(runtime, secret),
         agency_id=agency_id,
-        sector=sector or f"self-registered:{id_.hex}",
+        sector=sector or f"{OWN_SECTOR}{id_.hex}",
         now=now,
     )
     if invitation:
@@ -208,7 +208,7 @@ def _shared_sector(runtime: Runtime, read: ServiceMetadata) -> str | None:
             "Registration 5)",
             field="sector_identifier_uri",
         )
-    return f"sector-identifier:{urlsplit(uri).hostname}"
+    return f"{SHARED_SECTOR}{urlsplit(uri).hostname}"
 
 
 def remove(tx: storage.Tx, runtime: Runtime, service: RelyingService, *, actor: str) -> None:

@@ -31,8 +31,27 @@ UNREACHABLE: Final = 99
 OF_ID_TOKENS_ALONE: Final = ("exp", "iat", "auth_time", "sid")
 # What this endpoint reads; anything else is ignored (OIDC Core 3.1.2.1).
 PARAMETERS: Final = frozenset(
-    "client_id redirect_uri response_type response_mode scope state nonce code_challenge code_challenge_method prompt "
-    "max_age login_hint id_token_hint claims resource acr_values ui_locales display registration".split()
+    {
+        "client_id",
+        "redirect_uri",
+        "response_type",
+        "response_mode",
+        "scope",
+        "state",
+        "nonce",
+        "code_challenge",
+        "code_challenge_method",
+        "prompt",
+        "max_age",
+        "login_hint",
+        "id_token_hint",
+        "claims",
+        "resource",
+        "acr_values",
+        "ui_locales",
+        "display",
+        "registration",
+    }
 )
 PROMPTS: Final = frozenset({"none", "login", "consent", "select_account"})
 

@@ -1,7 +1,7 @@
 """The home page, and the public register of services."""
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 from uuid import UUID
 
 from flask import Blueprint
@@ -47,7 +47,9 @@ def _listed() -> list[Listed]:
     with storage.once() as tx:
         found = storage.relying_services.list_services(tx)
         agencies = {each.id: each for each in storage.agencies.list_agencies(tx)}
-    code, is_open = language.current(), given.runtime().settings.registration.open
+    code, settings = language.current(), given.runtime().settings
+    # Where nobody but test suites comes, what they registered is on it.
+    is_open = settings.registration.open and settings.services.strict
     return [
         _entry(each, agencies, code)
         for each in found
@@ -69,10 +71,20 @@ def _entry(service: RelyingService, agencies: dict[UUID, Agency], code: str) -> 
 
 
 def _own_page_of(service: RelyingService) -> str:
-    """Where people find the service; what it says by itself counts only at a host it takes people to (RFC 7591 5)."""
-    said = service.client_uri or ""
+    """Where people find the service, best where it begins a sign-in by itself (OIDC Core 4).
+
+    What it says by itself counts only at a host it takes people to (RFC 7591 5).
+    """
+    said = service.initiate_login_uri or service.client_uri or ""
     hosts = {urlsplit(uri).netloc for uri in service.redirect_uris}
-    return said if not _registered_itself(service) or urlsplit(said).netloc in hosts else ""
+    if service.registered_itself and urlsplit(said).netloc not in hosts:
+        return ""
+    return _with_issuer(said) if service.initiate_login_uri else said
+
+
+def _with_issuer(initiate_login_uri: str) -> str:
+    joint = "&" if urlsplit(initiate_login_uri).query else "?"
+    return f"{initiate_login_uri}{joint}{urlencode({'iss': given.runtime().settings.issuer})}"
 
 
 def _domain_of(service: RelyingService, own_page: str) -> str:
@@ -84,8 +96,4 @@ def _domain_of(service: RelyingService, own_page: str) -> str:
 
 def _is_anybodys(service: RelyingService) -> bool:
     """Whether it registered itself, invited by no agency. Where registration is not open, all of them were invited."""
-    return service.agency_id is None and _registered_itself(service)
-
-
-def _registered_itself(service: RelyingService) -> bool:
-    return service.sector.startswith("self-registered:")
+    return service.agency_id is None and service.registered_itself

@@ -1,5 +1,6 @@
 """Home, the public register, and every address that people type and bookmark."""
 
+import html
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -165,6 +166,25 @@ def test_home_links_only_to_services_that_have_an_address(sqlite_app: Flask) -> 
     home = sqlite_app.test_client().get("/").text
     assert "Có địa chỉ" in home
     assert "Không địa chỉ" not in home
+
+
+@pytest.mark.parametrize(("query", "joint"), [("", "?"), ("?a=b", "&")])
+def test_oidc_core_4_home_leads_to_where_a_service_begins_a_sign_in(sqlite_app: Flask, query: str, joint: str) -> None:
+    begin = f"https://co.example/bat-dau{query}"
+    a_service(sqlite_app, client_name="Có", client_uri="https://co.example/", initiate_login_uri=begin)
+    home = html.unescape(sqlite_app.test_client().get("/").text)
+    assert f'href="{begin}{joint}iss=http%3A%2F%2Flocalhost%3A8000"' in home
+
+
+def test_oidc_core_4_a_service_that_registered_itself_begins_nowhere_else(sqlite_app: Flask) -> None:
+    register_itself(sqlite_app, {**ITSELF, "initiate_login_uri": "https://noi-khac.example/"}, agency_code="H05.14")
+    assert "noi-khac" not in sqlite_app.test_client().get("/").text
+
+
+def test_under_test_suites_what_they_registered_is_on_the_list(make_app: Callable[..., Flask], sqlite_url: str) -> None:
+    app = make_app(sqlite_url, IDP_SERVICES_STRICT="false")
+    register_itself(app, {**ITSELF, "initiate_login_uri": "https://tu-ghi.example/bat-dau"})
+    assert "https://tu-ghi.example/bat-dau?iss=" in app.test_client().get("/").text
 
 
 def test_a_name_with_markup_is_text(sqlite_app: Flask) -> None:
