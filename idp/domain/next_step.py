@@ -1,7 +1,7 @@
 """What happens next to an authorization request: one decision, taken anew after every page.
 
-OIDC Core 3.1.2.1 (prompt, max_age, id_token_hint), 3.1.2.3, 3.1.2.6 (errors); RFC 8252 8.6. Steps never call each
-other.
+OIDC Core 3.1.2.1 (prompt, max_age, id_token_hint), 3.1.2.3, 3.1.2.6 (errors); RFC 8252 8.6; Initiating User
+Registration via OpenID Connect 1.0. Steps never call each other.
 """
 
 from dataclasses import dataclass
@@ -87,8 +87,8 @@ def _next_page(facts: Facts, now: datetime) -> Step:
     if session is None:
         return SignIn()
     signed_in_for_this = session.auth_time >= facts.asked_at
-    if "login" in facts.prompts and not signed_in_for_this:
-        return SignIn()
+    if facts.prompts & {"login", "create"} and not signed_in_for_this:
+        return SignIn()  # a new account is got on the way there
     if _is_too_old(session, facts.max_age, now) and not (signed_in_for_this and now - session.auth_time <= SLOW_PAGES):
         return SignIn()
     if facts.hint_names_another:

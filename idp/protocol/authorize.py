@@ -53,7 +53,7 @@ PARAMETERS: Final = frozenset(
         "registration",
     }
 )
-PROMPTS: Final = frozenset({"none", "login", "consent", "select_account"})
+PROMPTS: Final = frozenset({"none", "login", "consent", "select_account", "create"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +241,8 @@ def _read_prompts(text: str) -> frozenset[str]:
         raise _invalid("prompt holds a value that is not offered (OIDC Core 3.1.2.1)")
     if "none" in prompts and len(prompts) > 1:
         raise _invalid("prompt=none stands with another value (OIDC Core 3.1.2.1)")
+    if "create" in prompts and len(prompts) > 1:
+        raise _invalid("prompt=create stands with another value (Initiating User Registration via OIDC 4.1)")
     return prompts
 
 

@@ -190,16 +190,16 @@ def test_trap_13_iss_stands_in_every_answer_errors_of_the_pages_too(provider: Pr
 
 
 @pytest.mark.parametrize("signed_with", ["none", "HS256", "ES256"])
-def test_trap_14_request_objects_are_refused_as_not_offered(
+def test_trap_14_a_request_object_of_nobody_is_refused_and_its_address_never_called(
     provider: Provider, browser: FlaskClient, signed_with: str
 ) -> None:
     inside = {**request_of(provider.service), "redirect_uri": "https://evil.example/cb"}
     key = {"none": None, "HS256": SECRET, "ES256": a_private_key()}[signed_with]
     request = jwt.encode(inside, key, algorithm=signed_with)
     said = told(ask(browser, provider.service, request=request), provider.service)
-    assert said["error"] == "request_not_supported"
+    assert said["error"] == "invalid_request_object"
     said = told(ask(browser, provider.service, request_uri="https://evil.example/r"), provider.service)
-    assert said["error"] == "request_uri_not_supported"
+    assert said["error"] == "invalid_request_uri"
     assert provider.outbound.calls_to("https://evil.example/r") == []
 
 

@@ -89,12 +89,10 @@ def test_discovery_3_what_is_promised_is_kept(provider: Provider, document: dict
     assert document["claims_parameter_supported"] is True
 
 
-def test_discovery_3_what_is_denied_is_refused(provider: Provider, document: dict[str, Any]) -> None:
-    browser = provider.signed_in()
-    assert document["request_parameter_supported"] is False
-    assert document["request_uri_parameter_supported"] is False
-    for name, error in (("request", "request_not_supported"), ("request_uri", "request_uri_not_supported")):
-        assert told(ask(browser, provider.service, **{name: "x"}), provider.service)["error"] == error
+def test_discovery_3_request_objects_are_announced_and_addresses_registered(document: dict[str, Any]) -> None:
+    assert document["request_parameter_supported"] is True
+    assert document["request_uri_parameter_supported"] is True
+    assert document["require_request_uri_registration"] is True
 
 
 def test_rfc9207_3_iss_is_announced_and_sent(provider: Provider, document: dict[str, Any]) -> None:

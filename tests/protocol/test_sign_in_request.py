@@ -94,7 +94,18 @@ def test_oidc_core_3_1_2_6_prompt_none_for_more_than_was_agreed_is_consent_requi
 
 @pytest.mark.parametrize(
     "prompt",
-    ["none login", "login none", "none consent", "none select_account", "create", "x", "NONE", "login,consent", "<x>"],
+    [
+        "none login",
+        "login none",
+        "none consent",
+        "none select_account",
+        "create login",
+        "none create",
+        "x",
+        "NONE",
+        "login,consent",
+        "<x>",
+    ],
 )
 def test_oidc_core_3_1_2_1_contradicting_or_unknown_prompts_are_refused(
     provider: Provider, browser: FlaskClient, prompt: str
@@ -128,6 +139,17 @@ def test_oidc_core_3_1_2_1_prompt_consent_asks_again_and_is_remembered_anew(
     assert "code" in answer_in(walk(browser, response))
     provider.clock.advance(seconds=1)
     assert page_after(browser, provider.service, prompt="consent") == "consent"
+
+
+def test_oidc_prompt_create_4_1_the_sign_in_page_says_how_to_get_an_account(
+    provider: Provider, browser: FlaskClient
+) -> None:
+    """Somebody else may be signed in: who wants a new account is asked all the same, and comes back by signing in."""
+    page = follow(browser, ask(browser, provider.service, prompt="create"))
+    assert page_of(page) == "sign_in"
+    assert 'id="register-first"' in page.text
+    assert 'id="register-first"' not in follow(browser, ask(browser, provider.service, prompt="login")).text
+    assert "code" in answer_in(walk(browser, page, provider.citizen))
 
 
 def test_oidc_core_3_1_2_1_prompt_select_account_offers_the_choice(provider: Provider, browser: FlaskClient) -> None:

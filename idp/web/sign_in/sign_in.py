@@ -45,8 +45,10 @@ def sign_in() -> ResponseReturnValue:
     if signed_in is not None and _was_for_this(signed_in.session.auth_time, parked):
         return _onward(parked)  # the back button, or a second tab: this request has had its sign-in
     language.wish(parked.language_wanted)
-    hint = next((value for name, value in parked.pairs if name == "login_hint"), "")
-    return _page(parked, identifier=hint[:254])
+    asked = dict(parked.pairs)
+    return _page(
+        parked, identifier=asked.get("login_hint", "")[:254], wants_account=asked.get("prompt", "").strip() == "create"
+    )
 
 
 def _was_for_this(auth_time: datetime, parked: Parked) -> bool:
@@ -160,6 +162,7 @@ def _page(
     identifier: str = "",
     errors: list[FieldError] | None = None,
     notice: str | None = None,
+    wants_account: bool = False,
     status: int = 200,
 ) -> ResponseReturnValue:
     asker, ends = asking(parked)
@@ -172,6 +175,7 @@ def _page(
         identifier=identifier,
         errors=errors or [],
         notice=notice,
+        wants_account=wants_account,
     )
 
 
