@@ -80,7 +80,7 @@ class PlainService:
 
     def sign_in(self, person: Person, **more: str) -> dict[str, str]:
         """Walks the pages; what the redirect back to the service carried."""
-        back = self._walk(self.address(**more), person)
+        back = self.follow(self.address(**more), person)
         assert back.startswith(f"{REDIRECT_URI}?")
         answer = {name: values[0] for name, values in parse_qs(urlsplit(back).query).items()}
         self.code = answer.get("code", "")
@@ -107,7 +107,8 @@ class PlainService:
         bearer = {"Authorization": f"Bearer {access_token}"}
         return requests.get(self.metadata["userinfo_endpoint"], headers=bearer, timeout=_PATIENCE)
 
-    def _walk(self, address: str, person: Person) -> str:
+    def follow(self, address: str, person: Person) -> str:
+        """Where the browser leaves the provider, once every page is answered."""
         answer = self.browser.get(address, allow_redirects=False, timeout=_PATIENCE)
         while True:
             if answer.is_redirect:
