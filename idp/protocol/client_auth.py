@@ -23,6 +23,7 @@ from idp.protocol.registry import Registry
 from idp.runtime import chance, foreign_keys
 from idp.runtime.data_keys import Unsealable
 from idp.runtime.runtime import Runtime
+from idp.runtime.signing import read_unverified_header
 
 METHODS: Final = ("client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none")
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -154,6 +155,8 @@ def _prove_by_assertion(
         raise _unknown()
     method = service.token_endpoint_auth_method
     try:
+        if not _has_type_of_an_assertion(assertion):
+            raise Unsealable
         if method == "client_secret_jwt":
             claims = _verify_with_secret(registry, service, assertion)
         else:
@@ -168,6 +171,12 @@ def _prove_by_assertion(
         raise InvalidClientError(description=str(bad), status_code=401) from None
     used = method if method in ASSERTION_METHODS else "private_key_jwt"
     return Proof(Client(service), used, str(claims["jti"]), expires_at)
+
+
+def _has_type_of_an_assertion(token: str) -> bool:
+    """No other kind of JWT proves a service (RFC 8725 3.11); most libraries name no kind."""
+    typ = str(read_unverified_header(token).get("typ", "")).lower()
+    return typ.removeprefix("application/") in ("", "jwt", "client-authentication+jwt")
 
 
 def _verify_with_secret(registry: Registry, service: RelyingService, assertion: str) -> dict[str, Any]:
