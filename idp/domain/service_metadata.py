@@ -75,6 +75,9 @@ _ALGORITHM_MEMBERS: Final = frozenset(
     }
 )
 
+# What is encrypted: of each, members ending in `_alg` and `_enc`.
+_ENCRYPTIONS: Final = ("id_token_encrypted_response", "userinfo_encrypted_response", "request_object_encryption")
+
 
 @dataclass(frozen=True, slots=True)
 class ServiceMetadata:
@@ -241,9 +244,6 @@ def _read_standard(
     auth_method: AuthMethod = members.choice(
         "token_endpoint_auth_method", get_args(AuthMethod), "client_secret_basic", "RFC 7591 2"
     )
-    algorithm: SigningAlgorithm = members.choice(
-        "id_token_signed_response_alg", get_args(SigningAlgorithm), "RS256", registration
-    )
 
     def redirect(value: object, member: str) -> str:
         native = application_type == "native"
@@ -254,12 +254,6 @@ def _read_standard(
         if value is None:
             return None
         return check_web_uri(value, name, insecure_loopback=insecure_loopback, no_fragment_by=no_fragment_by)
-
-    def encryption(kind: str) -> EncryptionAlgorithm | None:
-        return _optional(members, f"{kind}_alg", get_args(EncryptionAlgorithm))
-
-    def content(kind: str) -> ContentEncryption | None:
-        return _content_encryption(members, kind)
 
     grant_types = _grant_types(members, allowed_response_types)
     response_types = _response_types(members, grant_types, allowed_response_types)
@@ -279,7 +273,6 @@ def _read_standard(
         grant_types=grant_types,
         response_types=response_types,
         scopes=_scopes(members, grant_types),
-        id_token_signed_response_alg=algorithm,
         application_type=application_type,
         logo_uri=web("logo_uri"),
         policy_uri=web("policy_uri"),
@@ -295,17 +288,6 @@ def _read_standard(
         token_endpoint_auth_signing_alg=_optional(
             members, "token_endpoint_auth_signing_alg", get_args(AssertionAlgorithm)
         ),
-        userinfo_signed_response_alg=_optional(members, "userinfo_signed_response_alg", get_args(SigningAlgorithm)),
-        introspection_signed_response_alg=members.choice(
-            "introspection_signed_response_alg", get_args(SigningAlgorithm), "RS256", "RFC 9701 6"
-        ),
-        id_token_encrypted_response_alg=encryption("id_token_encrypted_response"),
-        id_token_encrypted_response_enc=content("id_token_encrypted_response"),
-        userinfo_encrypted_response_alg=encryption("userinfo_encrypted_response"),
-        userinfo_encrypted_response_enc=content("userinfo_encrypted_response"),
-        request_object_signing_alg=_optional(members, "request_object_signing_alg", get_args(RequestObjectAlgorithm)),
-        request_object_encryption_alg=encryption("request_object_encryption"),
-        request_object_encryption_enc=content("request_object_encryption"),
         request_uris=members.each(
             "request_uris",
             MOST_REQUEST_URIS,
@@ -313,7 +295,29 @@ def _read_standard(
         ),
         sector_identifier_uri=web("sector_identifier_uri"),
         default_acr_values=members.each("default_acr_values", MOST_CONTACTS, partial(check_text, longest=LONGEST_NAME)),
+        **_protection(members),
     )
+
+
+def _protection(members: Members) -> dict[str, Any]:
+    """How answers and request objects are signed and encrypted."""
+    signing = get_args(SigningAlgorithm)
+    read: dict[str, Any] = {
+        "id_token_signed_response_alg": members.choice(
+            "id_token_signed_response_alg", signing, "RS256", "OpenID Connect Registration 2"
+        ),
+        "userinfo_signed_response_alg": _optional(members, "userinfo_signed_response_alg", signing),
+        "introspection_signed_response_alg": members.choice(
+            "introspection_signed_response_alg", signing, "RS256", "RFC 9701 6"
+        ),
+        "request_object_signing_alg": _optional(
+            members, "request_object_signing_alg", get_args(RequestObjectAlgorithm)
+        ),
+    }
+    for kind in _ENCRYPTIONS:
+        read[f"{kind}_alg"] = _optional(members, f"{kind}_alg", get_args(EncryptionAlgorithm))
+        read[f"{kind}_enc"] = _content_encryption(members, kind)
+    return read
 
 
 def _with_agreement(read: ServiceMetadata, members: Members, insecure_loopback: bool) -> ServiceMetadata:

@@ -4,19 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
-from urllib.parse import urlsplit
 from uuid import UUID
-
-import orjson
 
 from idp import storage
 from idp.domain.audit import Entry, Event
 from idp.domain.invitations import USUAL, Invitation, keep_to
 from idp.domain.refusals import Refusal
-from idp.domain.relying_services import OWN_SECTOR, SHARED_SECTOR, RelyingService
+from idp.domain.relying_services import OWN_SECTOR, RelyingService
 from idp.domain.service_metadata import ServiceMetadata, read_metadata
+from idp.flows import shared_sector
 from idp.runtime import chance
-from idp.runtime.outbound import OutboundFailure
 from idp.runtime.runtime import Runtime
 
 
@@ -69,7 +66,7 @@ def register(
     those that share a document of redirect URIs (OpenID Connect Registration 5).
     """
     read = _read_own(runtime, metadata, invitation)
-    sector = _shared_sector(runtime, read)
+    sector = shared_sector.find(runtime, read)
     now = runtime.clock.now()
     id_ = chance.new_id(now)
     secret = chance.new_secret() if read.token_endpoint_auth_method in WITH_SECRET else None
@@ -153,7 +150,7 @@ def change(tx: storage.Tx, runtime: Runtime, service: RelyingService, metadata: 
             field="sector_identifier_uri",
         )
     if read.redirect_uris != service.redirect_uris:
-        _shared_sector(runtime, read)
+        shared_sector.find(runtime, read)
     now = runtime.clock.now()
     needs_new = read.token_endpoint_auth_method in WITH_SECRET and (
         not service.secret_digests or read.token_endpoint_auth_method != service.token_endpoint_auth_method
@@ -184,31 +181,6 @@ def _read_own(runtime: Runtime, metadata: Mapping[str, object], invitation: Invi
         metadata, insecure_loopback=settings.insecure_loopback, trusted=False, strict=settings.services.strict
     )
     return keep_to(invitation, read, metadata) if invitation else read
-
-
-def _shared_sector(runtime: Runtime, read: ServiceMetadata) -> str | None:
-    """The sector of all services whose redirect URIs stand in one document, named after its host; None without one.
-
-    Never one that the province fixed, whatever that is called. Raises Refusal where the document cannot be had, or does
-    not list every redirect URI (OpenID Connect Registration 5).
-    """
-    uri = read.sector_identifier_uri
-    if uri is None:
-        return None
-    try:
-        listed = orjson.loads(runtime.foreign_documents.fetch(uri))
-    except (OutboundFailure, ValueError):
-        listed = None
-    if not isinstance(listed, list) or not set(read.redirect_uris) <= {
-        each for each in listed if isinstance(each, str)
-    }:
-        raise Refusal(
-            "invalid_client_metadata",
-            "sector_identifier_uri must answer with a JSON list that holds every redirect URI (OpenID Connect "
-            "Registration 5)",
-            field="sector_identifier_uri",
-        )
-    return f"{SHARED_SECTOR}{urlsplit(uri).hostname}"
 
 
 def remove(tx: storage.Tx, runtime: Runtime, service: RelyingService, *, actor: str) -> None:

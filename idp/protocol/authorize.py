@@ -242,7 +242,7 @@ def _read_prompts(text: str) -> frozenset[str]:
     if "none" in prompts and len(prompts) > 1:
         raise _invalid("prompt=none stands with another value (OIDC Core 3.1.2.1)")
     if "create" in prompts and len(prompts) > 1:
-        raise _invalid("prompt=create stands with another value (Initiating User Registration via OIDC 4.1)")
+        raise _invalid("prompt=create stands with another value (OpenID Connect Initiating User Registration 4.1)")
     return prompts
 
 

@@ -151,7 +151,7 @@ def test_trap_09_what_authlib_ignores_is_heard(provider: Provider) -> None:
     assert page_of(follow(browser, ask(browser, provider.service, max_age="30"))) == "sign_in"
     assert told(ask(browser, provider.service, id_token_hint="x"), provider.service)["error"] == "invalid_request"
     assert told(ask(browser, provider.service, claims="x"), provider.service)["error"] == "invalid_request"
-    assert told(ask(browser, provider.service, prompt="create"), provider.service)["error"] == "invalid_request"
+    assert told(ask(browser, provider.service, prompt="create login"), provider.service)["error"] == "invalid_request"
     stranger = provider.browser()
     page = follow(stranger, ask(stranger, provider.service, login_hint="003999", ui_locales="en"))
     assert 'value="003999"' in page.text

@@ -143,7 +143,7 @@ def test_rfc7591_3_2_2_bad_redirect_uris_are_invalid_redirect_uri(provider: Prov
         {"id_token_signed_response_alg": "none"},
         {"id_token_signed_response_alg": "HS256"},
         {"userinfo_signed_response_alg": "none"},
-        {"request_object_signing_alg": "none"},
+        {"request_object_signing_alg": "HS256"},
         {"subject_type": "public"},
         {"application_type": "x"},
         {"client_name": {}},

@@ -103,6 +103,7 @@ def _sign_in(**changed: object) -> Case:
         "identifier": "",
         "errors": [],
         "notice": None,
+        "wants_account": False,
     }
     handles = frozenset({"identifier", "password", "sign-in", "register", "recover"})
     return Case("sign_in/sign_in.html", lambda: context | changed, handles, "/sign-in")
@@ -163,6 +164,7 @@ PAGE_NAMES = "register recover lock help privacy accessibility status business c
 
 CASES: dict[str, Case] = {
     "sign_in": _sign_in(),
+    "sign_in_create": _sign_in(wants_account=True),
     "sign_in_direct": _sign_in(asker=None, parked=None, notice="Trang cũ đã hết hạn. Xin Ông/Bà đăng nhập lại."),
     "sign_in_wrong": _sign_in(
         identifier="003156000127", errors=[_error("", "Số định danh hoặc mật khẩu không đúng. Hãy nhập lại.")]
