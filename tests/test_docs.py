@@ -31,6 +31,7 @@ SPEAKING = (
     "idp/domain/next_step.py",
     "idp/domain/relying_services.py",
     "idp/domain/service_metadata.py",
+    "idp/domain/shared_sectors.py",
     "idp/flows/service_registry.py",
     "idp/web/forms.py",
     "idp/web/oidc/asked.py",

@@ -249,11 +249,11 @@ def _read_standard(
         native = application_type == "native"
         return check_redirect_uri(value, member, insecure_loopback=insecure_loopback, native=native)
 
+    address = partial(check_web_uri, insecure_loopback=insecure_loopback)
+
     def web(name: str, *, no_fragment_by: str = "") -> str | None:
         value = members.values.get(name)
-        if value is None:
-            return None
-        return check_web_uri(value, name, insecure_loopback=insecure_loopback, no_fragment_by=no_fragment_by)
+        return None if value is None else address(value, name, no_fragment_by=no_fragment_by)
 
     grant_types = _grant_types(members, allowed_response_types)
     response_types = _response_types(members, grant_types, allowed_response_types)
@@ -288,11 +288,7 @@ def _read_standard(
         token_endpoint_auth_signing_alg=_optional(
             members, "token_endpoint_auth_signing_alg", get_args(AssertionAlgorithm)
         ),
-        request_uris=members.each(
-            "request_uris",
-            MOST_REQUEST_URIS,
-            lambda value, member: check_web_uri(value, member, insecure_loopback=insecure_loopback),
-        ),
+        request_uris=members.each("request_uris", MOST_REQUEST_URIS, address),
         sector_identifier_uri=web("sector_identifier_uri"),
         default_acr_values=members.each("default_acr_values", MOST_CONTACTS, partial(check_text, longest=LONGEST_NAME)),
         **_protection(members),

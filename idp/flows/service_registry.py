@@ -7,13 +7,14 @@ from typing import Final
 from uuid import UUID
 
 from idp import storage
+from idp.domain import shared_sectors
 from idp.domain.audit import Entry, Event
 from idp.domain.invitations import USUAL, Invitation, keep_to
 from idp.domain.refusals import Refusal
 from idp.domain.relying_services import OWN_SECTOR, RelyingService
 from idp.domain.service_metadata import ServiceMetadata, read_metadata
-from idp.flows import shared_sector
 from idp.runtime import chance
+from idp.runtime.outbound import OutboundFailure
 from idp.runtime.runtime import Runtime
 
 
@@ -66,7 +67,7 @@ def register(
     those that share a document of redirect URIs (OpenID Connect Registration 5).
     """
     read = _read_own(runtime, metadata, invitation)
-    sector = shared_sector.find(runtime, read)
+    sector = _shared_sector(runtime, read)
     now = runtime.clock.now()
     id_ = chance.new_id(now)
     secret = chance.new_secret() if read.token_endpoint_auth_method in WITH_SECRET else None
@@ -150,7 +151,7 @@ def change(tx: storage.Tx, runtime: Runtime, service: RelyingService, metadata: 
             field="sector_identifier_uri",
         )
     if read.redirect_uris != service.redirect_uris:
-        shared_sector.find(runtime, read)
+        _shared_sector(runtime, read)
     now = runtime.clock.now()
     needs_new = read.token_endpoint_auth_method in WITH_SECRET and (
         not service.secret_digests or read.token_endpoint_auth_method != service.token_endpoint_auth_method
@@ -181,6 +182,17 @@ def _read_own(runtime: Runtime, metadata: Mapping[str, object], invitation: Invi
         metadata, insecure_loopback=settings.insecure_loopback, trusted=False, strict=settings.services.strict
     )
     return keep_to(invitation, read, metadata) if invitation else read
+
+
+def _shared_sector(runtime: Runtime, read: ServiceMetadata) -> str | None:
+    """The sector of the document that the service names; None where it names none."""
+    if read.sector_identifier_uri is None:
+        return None
+    try:
+        document = runtime.foreign_documents.fetch(read.sector_identifier_uri)
+    except OutboundFailure:
+        document = b""
+    return shared_sectors.check(read, document)
 
 
 def remove(tx: storage.Tx, runtime: Runtime, service: RelyingService, *, actor: str) -> None:
