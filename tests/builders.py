@@ -79,7 +79,7 @@ def basic(client_id: str, client_secret: str) -> str:
 
 @cache
 def _signing_keys() -> tuple[tuple[str, str, str, bytes], ...]:
-    made = [(alg, state, *signing.generate(alg)) for alg in signing.ALGORITHMS for state in ("current", "next")]
+    made = [(alg, state, *signing.generate(alg)) for alg in signing.ALWAYS for state in ("current", "next")]
     return tuple(made)
 
 
@@ -137,6 +137,7 @@ def a_service(app: Flask, **members: object) -> Service:
     document = {name: value for name, value in {**usual, **members}.items() if value is not None}
     with app.app_context(), storage.begin() as tx:
         [registered] = flows.service_registry.import_services(tx, runtime, [document], actor="the tests")
+        flows.key_care.ensure_for(tx, runtime, registered.service)
     service = registered.service
     secret = document.get("client_secret", registered.secret)
     method, address = service.token_endpoint_auth_method, next(iter(service.redirect_uris), "")

@@ -193,7 +193,7 @@ class World:
     def list_keys(self) -> list[tuple[str, str, str]]:
         """Algorithm, state and kid of every signing key."""
         with self.app.app_context():
-            keys: list[tuple[str, str, str]] = self.app.extensions["idp"].keyring.list_signing_keys()
+            keys: list[tuple[str, str, str]] = self.app.extensions["idp"].keyring.list_keys()
         return keys
 
     # -- what stands there -----------------------------------------------------------------------------------------

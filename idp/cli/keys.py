@@ -36,7 +36,7 @@ def group(runtime: Runtime) -> AppGroup:
     @refusals_as_sentences
     def list_keys() -> None:
         """Every published signing key: algorithm, state, kid."""
-        for alg, state, kid in runtime.keyring.list_signing_keys():
+        for alg, state, kid in runtime.keyring.list_keys():
             click.echo(f"{alg} {state:8} {kid}")
 
     @keys.command("rewrap")

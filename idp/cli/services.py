@@ -33,6 +33,8 @@ def group(runtime: Runtime) -> AppGroup:
             raise Refusal("invalid_file", f"the file is not JSON: {error.msg} at line {error.lineno}") from None
         with storage.begin() as tx:
             done = flows.service_registry.import_services(tx, runtime, document, actor="the command line")
+            for registered in done:
+                flows.key_care.ensure_for(tx, runtime, registered.service)
         for registered in done:
             verb = "registered" if registered.is_new else "renewed"
             click.echo(f"{verb} {registered.service.client_id}")

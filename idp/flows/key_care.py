@@ -10,10 +10,13 @@ from uuid import UUID
 from idp import storage
 from idp.domain.audit import Entry, Event
 from idp.domain.refusals import Refusal
-from idp.runtime import chance, signing
+from idp.domain.relying_services import RelyingService
+from idp.runtime import chance, encryption, signing
+from idp.runtime.encryption import DecryptionKey
 from idp.runtime.keyring import Keyring, StoredKeys
 from idp.runtime.runtime import Runtime
 from idp.runtime.settings import Settings
+from idp.runtime.signing import SigningKey
 
 # A retired key is published this long after the last token it signed may have been handed out.
 CACHES_FOR: Final = timedelta(hours=24)
@@ -48,7 +51,7 @@ def ensure_keys(tx: storage.Tx, keyring: Keyring, now: datetime) -> StoredKeys:
         raise KeysMissing("the keys are gone from a database with accounts: restore the table keys")
     if not storage.data_keys.list_house_keys(tx, keyring):
         storage.data_keys.insert_data_key(tx, keyring, None, now)
-    for alg in signing.ALGORITHMS:
+    for alg in signing.ALWAYS:
         for state in ("current", "next"):
             _make(tx, keyring, alg, state, now)
     made = storage.keys.find_stored_keys(tx, keyring)
@@ -57,6 +60,36 @@ def ensure_keys(tx: storage.Tx, keyring: Keyring, now: datetime) -> StoredKeys:
     for key in made.signing:
         _note(tx, made, Event.KEY_MADE, f"{key.alg} {key.state} {key.kid}", "the first start", now)
     return made
+
+
+def ensure_for(tx: storage.Tx, runtime: Runtime, service: RelyingService) -> None:
+    """Make the keys that a service has registered for, where it is the first one; the others learn of them in seconds.
+
+    A key for an algorithm that nobody used has nobody who could miss it, so it signs at once.
+    """
+    signed = (
+        service.id_token_signed_response_alg,
+        service.userinfo_signed_response_alg,
+        service.introspection_signed_response_alg,
+    )
+    to_us = service.request_object_encryption_alg
+    wanted = {alg for alg in signed if alg in signing.ON_DEMAND} | ({encryption.kind_of(to_us)} if to_us else set())
+    have = {alg for alg, state, _ in runtime.keyring.list_keys() if state == "current"}
+    if wanted <= have:
+        return
+    now, keyring = runtime.clock.now(), runtime.keyring
+    storage.keys.lock_keys(tx)
+    stored = ensure_keys(tx, keyring, now)
+    for alg in sorted(each for each in wanted if not storage.keys.list_keys(tx, each, "current")):
+        for state in _states_of(alg):
+            kid = _make(tx, keyring, alg, state, now)
+            _note(tx, stored, Event.KEY_MADE, f"{alg} {state} {kid}", "the first service for it", now)
+    keyring.forget()
+
+
+def _states_of(alg: str) -> tuple[str, ...]:
+    """What signs is published before it does; what is encrypted to, whoever sees it may use."""
+    return ("current",) if alg in encryption.OWN_KINDS else ("current", "next")
 
 
 def rotate(tx: storage.Tx, runtime: Runtime, actor: str) -> list[str]:
@@ -73,17 +106,26 @@ def rotate(tx: storage.Tx, runtime: Runtime, actor: str) -> list[str]:
         rest = math.ceil((made_at + KNOWN_AFTER - now).total_seconds())
         raise Refusal("too_soon", f"a process may not know the next key yet: rotate in {rest} seconds")
     done = []
-    for alg in signing.ALGORITHMS:
-        for kid in storage.keys.list_signing_keys(tx, alg, "current"):
-            storage.keys.set_state(tx, kid, "retired", now)
-            done.append(f"{alg} {kid} retired")
-        for kid in storage.keys.list_signing_keys(tx, alg, "next")[:1]:
-            storage.keys.set_state(tx, kid, "current", now)
-            done.append(f"{alg} {kid} current")
-        done.append(f"{alg} {_make(tx, keyring, alg, 'next', now)} next")
+    for alg in (*signing.ALGORITHMS, *encryption.OWN_KINDS):
+        done += _rotate(tx, keyring, alg, now)
     storage.data_keys.insert_data_key(tx, keyring, None, now)
     for line in done:
         _note(tx, stored, Event.KEY_STATE_CHANGED, line, actor, now)
+    return done
+
+
+def _rotate(tx: storage.Tx, keyring: Keyring, alg: str, now: datetime) -> list[str]:
+    done = []
+    current = storage.keys.list_keys(tx, alg, "current")
+    for kid in current:
+        storage.keys.set_state(tx, kid, "retired", now)
+        done.append(f"{alg} {kid} retired")
+    for kid in storage.keys.list_keys(tx, alg, "next")[:1]:
+        storage.keys.set_state(tx, kid, "current", now)
+        done.append(f"{alg} {kid} current")
+    if current:
+        newest = _states_of(alg)[-1]
+        done.append(f"{alg} {_make(tx, keyring, alg, newest, now)} {newest}")
     return done
 
 
@@ -95,17 +137,19 @@ def revoke(tx: storage.Tx, runtime: Runtime, kid: str, actor: str) -> list[str]:
     now, keyring = runtime.clock.now(), runtime.keyring
     storage.keys.lock_keys(tx)
     stored = ensure_keys(tx, keyring, now)
-    key = next((key for key in stored.signing if key.kid == kid), None)
+    published: tuple[SigningKey | DecryptionKey, ...] = (*stored.signing, *stored.decryption)
+    key = next((key for key in published if key.kid == kid), None)
     if key is None:
         raise Refusal("unknown_key", f"no published signing key has the kid {kid[:80]}")
     storage.keys.set_state(tx, kid, "gone", now)
     done = [f"{key.alg} {kid} gone"]
     if key.state == "current":
-        for heir in storage.keys.list_signing_keys(tx, key.alg, "next")[:1]:
+        for heir in storage.keys.list_keys(tx, key.alg, "next")[:1]:
             storage.keys.set_state(tx, heir, "current", now)
             done.append(f"{key.alg} {heir} current")
     if key.state in ("current", "next"):
-        done.append(f"{key.alg} {_make(tx, keyring, key.alg, 'next', now)} next")
+        newest = _states_of(key.alg)[-1]
+        done.append(f"{key.alg} {_make(tx, keyring, key.alg, newest, now)} {newest}")
     for line in done:
         _note(tx, stored, Event.KEY_STATE_CHANGED, line, actor, now)
     return done
@@ -164,9 +208,8 @@ def rewrap(
 
 def _make(tx: storage.Tx, keyring: Keyring, alg: str, state: str, now: datetime) -> str:
     kid, private = signing.generate(alg)
-    storage.keys.insert_key(
-        tx, keyring, kid=kid, purpose=storage.keys.SIGNING, alg=alg, state=state, private=private, now=now
-    )
+    purpose = storage.keys.DECRYPTION if alg in encryption.OWN_KINDS else storage.keys.SIGNING
+    storage.keys.insert_key(tx, keyring, kid=kid, purpose=purpose, alg=alg, state=state, private=private, now=now)
     return kid
 
 

@@ -18,7 +18,7 @@ from idp.domain.levels import AuthLevel
 from idp.domain.refusals import Refusal
 from idp.domain.relying_services import RelyingService
 from idp.domain.service_metadata import RESPONSE_TYPES, in_order
-from idp.protocol import access_token, response_modes, wording
+from idp.protocol import access_token, encrypting, response_modes, wording
 from idp.protocol.answers import Asked, Pairs, repeated
 from idp.protocol.response_modes import Sent
 from idp.protocol.server import Request, Server
@@ -177,6 +177,8 @@ def _read_checked(server: Server, service: RelyingService, back: Back, pairs: Pa
     request = Request(Asked("GET", list(given.items())), server.runtime.settings.issuer, None)
     grant = server.get_authorization_grant(request)
     grant.validate_consent_request()
+    if "id_token" in wanted:
+        encrypting.find_key(server, service, service.id_token_encrypted_response_alg)
     scopes = tuple(request.scope.split())
     if "openid" not in scopes:
         raise OAuth2Error(error="invalid_scope", description="scope must contain openid (OIDC Core 3.1.2.1)")

@@ -7,6 +7,7 @@ from idp.domain import claims, levels
 from idp.domain.relying_services import RequestObjectAlgorithm
 from idp.domain.service_metadata import KNOWN_GRANT_TYPES, RESPONSE_TYPES
 from idp.protocol import authorize, client_auth, response_modes
+from idp.runtime import encryption, signing
 from idp.runtime.runtime import Runtime
 
 # The metadata name of each endpoint, by the name under which the web floor mounts it.
@@ -35,15 +36,19 @@ def metadata(runtime: Runtime, mounted: Mapping[str, str]) -> dict[str, Any]:
         "grant_types_supported": list(KNOWN_GRANT_TYPES),
         "acr_values_supported": levels.acr_values_supported(),
         "subject_types_supported": ["pairwise"],
-        "id_token_signing_alg_values_supported": runtime.keyring.signing_algorithms(),
+        "id_token_signing_alg_values_supported": list(signing.ALGORITHMS),
+        "id_token_encryption_alg_values_supported": list(encryption.ALGORITHMS),
+        "id_token_encryption_enc_values_supported": list(encryption.CONTENT),
         "token_endpoint_auth_methods_supported": list(client_auth.METHODS),
         "token_endpoint_auth_signing_alg_values_supported": [*client_auth.PRIVATE_ALGORITHMS, "HS256"],
         "introspection_endpoint_auth_methods_supported": confidential,
         "introspection_endpoint_auth_signing_alg_values_supported": [*client_auth.PRIVATE_ALGORITHMS, "HS256"],
-        "introspection_signing_alg_values_supported": runtime.keyring.signing_algorithms(),
+        "introspection_signing_alg_values_supported": list(signing.ALGORITHMS),
         "revocation_endpoint_auth_methods_supported": list(client_auth.METHODS),
         "revocation_endpoint_auth_signing_alg_values_supported": [*client_auth.PRIVATE_ALGORITHMS, "HS256"],
-        "userinfo_signing_alg_values_supported": runtime.keyring.signing_algorithms(),
+        "userinfo_signing_alg_values_supported": list(signing.ALGORITHMS),
+        "userinfo_encryption_alg_values_supported": list(encryption.ALGORITHMS),
+        "userinfo_encryption_enc_values_supported": list(encryption.CONTENT),
         "display_values_supported": ["page"],
         "claim_types_supported": ["normal"],
         "claims_supported": [
@@ -66,6 +71,8 @@ def metadata(runtime: Runtime, mounted: Mapping[str, str]) -> dict[str, Any]:
         "request_uri_parameter_supported": True,
         "require_request_uri_registration": True,
         "request_object_signing_alg_values_supported": list(get_args(RequestObjectAlgorithm)),
+        "request_object_encryption_alg_values_supported": list(encryption.ALGORITHMS),
+        "request_object_encryption_enc_values_supported": list(encryption.CONTENT),
         "ui_locales_supported": ["vi", "en"],
         "prompt_values_supported": sorted(authorize.PROMPTS),
         "code_challenge_methods_supported": ["S256"],

@@ -11,7 +11,7 @@ from idp.domain import claims
 from idp.domain.grants import Code, Token, TokenKind
 from idp.domain.levels import AuthLevel
 from idp.domain.relying_services import RelyingService
-from idp.protocol import access_token
+from idp.protocol import access_token, encrypting
 from idp.protocol.answers import Asked
 from idp.protocol.server import Server
 from idp.runtime.keyring import half_hash
@@ -112,7 +112,7 @@ def id_token(
 
     `beside` is the access token that goes with it, for at_hash; `code` the code, for c_hash (3.3.2.11).
     """
-    runtime, grant = server.runtime, held.grant
+    runtime, grant, alg = server.runtime, held.grant, service.id_token_signed_response_alg
     now = runtime.clock.now()
     said: dict[str, Any] = {
         **claims.release(held.profile, claims.from_bits(grant.id_token_bits), service),
@@ -129,7 +129,7 @@ def id_token(
     if nonce is not None:
         said["nonce"] = nonce
     if beside is not None:
-        said["at_hash"] = half_hash(beside)
+        said["at_hash"] = half_hash(alg, beside)
     if code is not None:
-        said["c_hash"] = half_hash(code)
-    return runtime.keyring.sign(service.id_token_signed_response_alg, said)
+        said["c_hash"] = half_hash(alg, code)
+    return encrypting.encrypt_id_token(server, service, runtime.keyring.sign(alg, said))

@@ -41,7 +41,7 @@ class Registry:
 
     def find_shared_secret(self, service: RelyingService) -> bytes | None:
         """The secret of a service that signs with it (client_secret_jwt): read at each use, never remembered."""
-        self._runtime.keyring.signing_algorithms()
+        self._runtime.keyring.recall()
         with storage.once() as tx:
             return storage.relying_services.find_shared_secret(tx, self._runtime.keyring, service.id)
 

@@ -86,13 +86,17 @@ def _read(server: Server, service: RelyingService, token: str) -> dict[str, Any]
     if len(token) > LONGEST:
         raise _bad(f"the request object is longer than {LONGEST} characters (limit of this provider)")
     try:
+        if token.count(".") == 4:
+            # RFC 7516, RFC 9101 6.1: signed first, so that what is opened is a request object again.
+            token = server.runtime.keyring.decrypt(token).decode("ascii")
         header = read_unverified_header(token)
         if str(header.get("typ", "")).lower().removeprefix("application/") not in TYPES or "crit" in header:
             raise _bad("typ of the request object must be oauth-authz-req+jwt or JWT, without crit (RFC 9101 10.8)")
         said = _verify(server, service, token, header.get("alg"))
-    except Unsealable:
+    except (Unsealable, UnicodeDecodeError):
         raise _bad(
-            "the request object is not signed by a key of the service with its registered algorithm (OIDC Core 6.3.2)"
+            "the request object is not signed by a key of the service with its registered algorithm, "
+            "or not encrypted to ours (OIDC Core 6.3)"
         ) from None
     _check_names(said, service, server.runtime.settings.issuer)
     try:

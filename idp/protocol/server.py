@@ -90,7 +90,7 @@ class Server(AuthorizationServer):
 
         Renewing takes one too: with all of the pool held by requests that want a second, none would go on.
         """
-        self.runtime.keyring.signing_algorithms()
+        self.runtime.keyring.recall()
 
     def prove(self, asked: Asked) -> client_auth.Proof:
         """The service behind a request, before the caller takes a connection; raises Authlib's errors."""

@@ -13,7 +13,7 @@ from authlib.oauth2.rfc6749.errors import OAuth2Error
 from idp import storage
 from idp.domain.grants import Code, KeptCode, Token, TokenKind
 from idp.domain.sessions import EndReason
-from idp.protocol import access_token, authorization_code, client_auth
+from idp.protocol import access_token, authorization_code, client_auth, encrypting
 from idp.protocol.answers import Answer, Asked, error_answer, repeated
 from idp.protocol.client_auth import Proof
 from idp.protocol.code_grant import CodeGrant, CodeSpentBefore, S256Challenge
@@ -58,6 +58,7 @@ def read(server: Server, asked: Asked) -> Read | Answer:
     sound = replace(asked, pairs=given)
     try:
         proof = server.prove(sound)
+        encrypting.find_key(server, proof.service, proof.service.id_token_encrypted_response_alg)
     except OAuth2Error as error:
         return server.refuse(error)
     spent = _open(server, dict(given))

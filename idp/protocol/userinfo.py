@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 
+import orjson
+from authlib.oauth2.rfc6749.errors import OAuth2Error
+
 from idp import storage
 from idp.domain import claims
 from idp.domain.grants import Token, TokenKind
 from idp.domain.relying_services import RelyingService
-from idp.protocol import access_token, issuing
+from idp.protocol import access_token, encrypting, issuing
 from idp.protocol.answers import NO_STORE, Answer, Asked, error_answer, json_answer, repeated
 from idp.protocol.server import Server
 
@@ -39,6 +42,10 @@ def read(server: Server, asked: Asked) -> Read | Answer:
     if token.expires_at <= server.runtime.clock.now():
         # The service's own page must be able to read that its token is over, or it cannot sign in anew.
         return _invalid(server).readable_from(service)
+    try:
+        encrypting.find_key(server, service, service.userinfo_encrypted_response_alg)
+    except OAuth2Error as error:
+        return server.refuse(error).readable_from(service)
     return Read(token, service)
 
 
@@ -57,12 +64,19 @@ def answer(tx: storage.Tx, server: Server, read: Read) -> Answer:
     said = {**claims.release(held.profile, names, service), "sub": sub}
     if "dvcqg" in token.scopes:
         said |= claims.national_portal_claims(said, sub)
+    if service.userinfo_signed_response_alg is None and service.userinfo_encrypted_response_alg is None:
+        return json_answer(200, said).readable_from(service)
+    text = _protected(server, service, said)
+    return Answer(200, text.encode(), {**NO_STORE, "Content-Type": "application/jwt"}).readable_from(service)
+
+
+def _protected(server: Server, service: RelyingService, said: dict[str, object]) -> str:
+    """Signed, encrypted, or both, as the service registered; signed, it says who made it and for whom (5.3.2)."""
     alg = service.userinfo_signed_response_alg
     if alg is None:
-        return json_answer(200, said).readable_from(service)
-    # OIDC Core 5.3.2: signed, it says who made it and for whom.
-    signed = runtime.keyring.sign(alg, {**said, "iss": runtime.settings.issuer, "aud": service.client_id})
-    return Answer(200, signed.encode(), {**NO_STORE, "Content-Type": "application/jwt"}).readable_from(service)
+        return encrypting.encrypt_userinfo(server, service, orjson.dumps(said).decode(), is_jwt=False)
+    named = {**said, "iss": server.runtime.settings.issuer, "aud": service.client_id}
+    return encrypting.encrypt_userinfo(server, service, server.runtime.keyring.sign(alg, named), is_jwt=True)
 
 
 class _Malformed(Exception):

@@ -16,6 +16,7 @@ import jwt
 import orjson
 from jwt.utils import base64url_decode
 
+from idp.runtime import strict_json
 from idp.runtime.clock import Clock
 from idp.runtime.data_keys import Unsealable
 from idp.runtime.gate import Gate
@@ -35,6 +36,7 @@ MOST_KEYS: Final = 50
 # Keys of a set that one token is tried with: each try costs a signature's check before anything is proved.
 MOST_TRIED: Final = 4
 KEY_TYPES: Final = {"RS": "RSA", "PS": "RSA", "ES": "EC", "Ed": "OKP"}
+AGREEMENT_CURVES: Final = frozenset({("EC", "P-256"), ("EC", "P-384"), ("EC", "P-521"), ("OKP", "X25519")})
 # In base64url characters: 2048 bits and 8192 bits.
 SHORTEST_MODULUS: Final = 342
 LONGEST_PART: Final = 1366
@@ -77,6 +79,7 @@ class ForeignKeys:
         jwks_uri: str | None = None,
     ) -> dict[str, Any]:
         """The claims of a token signed by one of a party's keys; raises Unsealable. Times and names are not judged."""
+        strict_json.check_token(token)
         header = read_unverified_header(token)
         alg, kid = header.get("alg"), header.get("kid")
         if not isinstance(alg, str) or alg not in algorithms:
@@ -88,14 +91,27 @@ class ForeignKeys:
                     return claims
         raise Unsealable
 
-    def _sets(self, jwks: Mapping[str, object] | None, jwks_uri: str | None, kid: object) -> Iterator[Keys]:
+    def find_encryption_key(
+        self, alg: str, *, jwks: Mapping[str, object] | None, jwks_uri: str | None
+    ) -> Mapping[str, Any] | None:
+        """A key of a party that content can be encrypted to by `alg`; None where it has none (OIDC Core 10.2)."""
+        for keys in self._sets(jwks, jwks_uri, None, use="enc"):
+            fitting = [key for key in keys if _fits_encryption(key, alg)]
+            if fitting:
+                return fitting[0]
+        return None
+
+    def _sets(
+        self, jwks: Mapping[str, object] | None, jwks_uri: str | None, kid: object, *, use: str = "sig"
+    ) -> Iterator[Keys]:
+        """The keys for one use: as known, and then, where none of them was named, as they are now."""
         if jwks is not None:
-            yield _keys_of(jwks)
+            yield _for(use, _keys_of(jwks))
         elif jwks_uri is not None:
-            known = self._find(jwks_uri, force=False)
+            known = _for(use, self._find(jwks_uri, force=False))
             yield known
-            if kid is not None and all(key.get("kid") != kid for key in known):
-                yield self._find(jwks_uri, force=True)
+            if use == "enc" or (kid is not None and all(key.get("kid") != kid for key in known)):
+                yield _for(use, self._find(jwks_uri, force=True))
 
     def _find(self, uri: str, *, force: bool) -> Keys:
         """The keys at an address: as remembered, or fetched now by the one caller whose turn it is."""
@@ -148,6 +164,7 @@ class ForeignKeys:
 
 def read_unverified_claims(token: str) -> dict[str, Any]:
     """The claims of a JWT, unchecked: only for finding whose keys will judge it. Raises Unsealable."""
+    strict_json.check_token(token)
     try:
         claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
     except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
@@ -157,6 +174,7 @@ def read_unverified_claims(token: str) -> dict[str, Any]:
 
 def verify_with_secret(token: str, secret: bytes) -> dict[str, Any]:
     """The claims of a token made with a shared secret (HS256); raises Unsealable."""
+    strict_json.check_token(token)
     if read_unverified_header(token).get("alg") != "HS256":
         raise Unsealable
     try:
@@ -170,7 +188,11 @@ def _keys_of(document: object) -> Keys:
     keys = document.get("keys") if isinstance(document, Mapping) else None
     if not isinstance(keys, list):
         return ()
-    return tuple(key for key in keys[:MOST_KEYS] if isinstance(key, Mapping) and key.get("use", "sig") == "sig")
+    return tuple(key for key in keys[:MOST_KEYS] if isinstance(key, Mapping))
+
+
+def _for(use: str, keys: Keys) -> Keys:
+    return tuple(key for key in keys if key.get("use", use) == use)
 
 
 def _candidates(keys: Keys, alg: str, kid: object) -> Keys:
@@ -184,6 +206,15 @@ def _fits(jwk: Mapping[str, Any], alg: str) -> bool:
     """Whether a key is for this algorithm and sound. One with its private part is known to all (RFC 7517 9.2)."""
     is_for_it = jwk.get("kty") == KEY_TYPES.get(alg[:2]) and jwk.get("alg", alg) == alg
     return is_for_it and "d" not in jwk and _has_sound_size(jwk)
+
+
+def _fits_encryption(jwk: Mapping[str, Any], alg: str) -> bool:
+    """Whether content may be encrypted to a key by this algorithm; one with its private part everybody could open."""
+    if "d" in jwk or jwk.get("alg", alg) != alg or not _has_sound_size(jwk):
+        return False
+    if alg.startswith("RSA"):
+        return jwk.get("kty") == "RSA"
+    return (jwk.get("kty"), jwk.get("crv")) in AGREEMENT_CURVES
 
 
 def _verified(token: str, jwk: Mapping[str, Any], alg: str) -> dict[str, Any] | None:

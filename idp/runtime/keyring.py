@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from hashlib import sha256
+from hashlib import sha256, sha512
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final
@@ -25,9 +25,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from idp.runtime import chance
+from idp.runtime import chance, encryption
 from idp.runtime.clock import Clock
 from idp.runtime.data_keys import DataKey, Unsealable
+from idp.runtime.encryption import DecryptionKey
 from idp.runtime.settings import WrongSetting
 from idp.runtime.signing import SigningKey, read_unverified_header
 
@@ -39,11 +40,13 @@ _VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class StoredKeys:
-    """What the database holds of keys: signing keys, the pairwise key, the house's data keys (newest first)."""
+    """What the database holds of keys: signing keys, the pairwise key, the house's data keys (newest first), and those
+    that others encrypt to."""
 
     signing: tuple[SigningKey, ...]
     pairwise: bytes
     house: tuple[DataKey, ...]
+    decryption: tuple[DecryptionKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,11 +186,17 @@ class Keyring:
     # -- signatures ----------------------------------------------------------------------------------------------
 
     def sign(self, alg: str, claims: dict[str, Any], *, typ: str = "JWT") -> str:
-        """A signed JWT with the current key for `alg` (ES256 or RS256), `kid` and `typ` in its header."""
-        for key in self._fresh().signing:
-            if key.alg == alg and key.state == "current":
-                return key.sign(claims, typ)
+        """A signed JWT with the current key for `alg`, `kid` and `typ` in its header."""
+        for _ in range(2):
+            for key in self._fresh().signing:
+                if key.alg == alg and key.state == "current":
+                    return key.sign(claims, typ)
+            self.forget()  # the first service for this algorithm registered a moment ago, maybe at another process
         raise LookupError(f"no current signing key for {alg}")
+
+    def decrypt(self, token: str) -> bytes:
+        """What others encrypted to this provider (RFC 7516); raises Unsealable."""
+        return encryption.decrypt(self._fresh().decryption, token)
 
     def read_own(self, token: str, *, typ: str = "JWT", having: Iterable[str] = ()) -> dict[str, Any]:
         """The claims of a JWT that this provider signed with this `typ`, expired or not; raises Unsealable.
@@ -203,15 +212,23 @@ class Keyring:
         raise Unsealable
 
     def public_key_set(self) -> dict[str, list[dict[str, str]]]:
-        """The JWK Set (RFC 7517): next, current and retired keys, never a private part."""
-        return {"keys": [key.public_jwk() for key in self._fresh().signing]}
+        """The JWK Set (RFC 7517): next, current and retired keys that sign, and the current ones to encrypt to.
 
-    def signing_algorithms(self) -> list[str]:
-        return sorted({key.alg for key in self._fresh().signing if key.state == "current"})
+        Never a private part.
+        """
+        stored = self._fresh()
+        to_encrypt_to = [key.public_jwk() for key in stored.decryption if key.state == "current"]
+        return {"keys": [*(key.public_jwk() for key in stored.signing), *to_encrypt_to]}
 
-    def list_signing_keys(self) -> list[tuple[str, str, str]]:
-        """Algorithm, state and kid of every published key."""
-        return [(key.alg, key.state, key.kid) for key in self._fresh().signing]
+    def recall(self) -> None:
+        """Read the stored keys where they are too old."""
+        self._fresh()
+
+    def list_keys(self) -> list[tuple[str, str, str]]:
+        """Algorithm, state and kid of every key pair in use."""
+        stored = self._fresh()
+        signing = [(key.alg, key.state, key.kid) for key in stored.signing]
+        return signing + [(key.alg, key.state, key.kid) for key in stored.decryption]
 
     def forget(self) -> None:
         """Read the stored keys again at the next use."""
@@ -240,9 +257,10 @@ def from_base64url(text: str) -> bytes:
     return raw
 
 
-def half_hash(value: str) -> str:
-    """at_hash and c_hash (OIDC Core 3.1.3.6) for the SHA-256 algorithms that are signed with here."""
-    return base64.urlsafe_b64encode(sha256(value.encode()).digest()[:16]).rstrip(b"=").decode()
+def half_hash(alg: str, value: str) -> str:
+    """at_hash and c_hash (OIDC Core 3.1.3.6): by the hash of the signature, which Ed25519 makes with SHA-512."""
+    digest = (sha512 if alg == "EdDSA" else sha256)(value.encode()).digest()
+    return base64.urlsafe_b64encode(digest[: len(digest) // 2]).rstrip(b"=").decode()
 
 
 def read_masters(file: str, previous: Sequence[str], *, root: Path, development: bool) -> list[Master]:

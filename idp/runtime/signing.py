@@ -1,4 +1,4 @@
-"""Signing keys: ES256 and RS256 private keys, parsed once, and the JWTs they sign (RFC 7515, 7517, 7519)."""
+"""Signing keys: private keys, parsed once, and the JWTs they sign (RFC 7515, 7517, 7519; RFC 7518 3, RFC 8037 3)."""
 
 import json
 from base64 import urlsafe_b64encode
@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import jwt
 import orjson
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -17,14 +17,21 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_der_private_key,
 )
-from jwt.algorithms import ECAlgorithm, RSAAlgorithm
+from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 from jwt.utils import der_to_raw_signature
 
 from idp.runtime.data_keys import Unsealable
 
-ALGORITHMS: Final = ("ES256", "RS256")
+# Every provider has keys for the first; for the others they are made when the first service registers for them.
+ALWAYS: Final = ("ES256", "RS256")
+ON_DEMAND: Final = ("PS256", "EdDSA")
+ALGORITHMS: Final = (*ALWAYS, *ON_DEMAND)
 STATES: Final = ("next", "current", "retired")
-PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
+_PKCS1: Final = padding.PKCS1v15()
+_PSS: Final = padding.PSS(mgf=padding.MGF1(SHA256()), salt_length=SHA256.digest_size)
+# The members that RFC 7638 3.2 and RFC 8037 2 name, of all kinds of keys.
+_OF_THUMBPRINTS: Final = ("crv", "e", "kty", "n", "x", "y")
 _decoder = jwt.PyJWT({"verify_exp": False, "verify_aud": False, "verify_iat": False, "verify_nbf": False})
 
 
@@ -40,7 +47,7 @@ class SigningKey:
     def sign(self, claims: dict[str, Any], typ: str) -> str:
         """A JWT in compact form (RFC 7515 7.1); by hand, because PyJWT makes header and key checks anew each time."""
         signed = _head(self.alg, self.kid, typ) + _base64url(orjson.dumps(claims))
-        return (signed + b"." + _base64url(_signature(_parse(self.private), signed))).decode()
+        return (signed + b"." + _base64url(_signature(self.alg, _parse(self.private), signed))).decode()
 
     def verify(self, token: str) -> dict[str, Any]:
         """The claims, if the signature is this key's; times and audience are for the caller to judge."""
@@ -51,7 +58,7 @@ class SigningKey:
         return claims
 
     def public_jwk(self) -> dict[str, str]:
-        return _public_jwk(self.alg, self.private) | {"kid": self.kid, "use": "sig", "alg": self.alg}
+        return _public_jwk(self.private) | {"kid": self.kid, "use": "sig", "alg": self.alg}
 
 
 @lru_cache(maxsize=256)
@@ -59,10 +66,12 @@ def _head(alg: str, kid: str, typ: str) -> bytes:
     return _base64url(orjson.dumps({"alg": alg, "kid": kid, "typ": typ})) + b"."
 
 
-def _signature(key: PrivateKey, signed: bytes) -> bytes:
-    """RFC 7518 3.3 and 3.4."""
+def _signature(alg: str, key: PrivateKey, signed: bytes) -> bytes:
+    """RFC 7518 3.3 to 3.5, RFC 8037 3.1."""
     if isinstance(key, rsa.RSAPrivateKey):
-        return key.sign(signed, padding.PKCS1v15(), SHA256())
+        return key.sign(signed, _PSS if alg == "PS256" else _PKCS1, SHA256())
+    if isinstance(key, ed25519.Ed25519PrivateKey):
+        return key.sign(signed)
     return der_to_raw_signature(key.sign(signed, ec.ECDSA(SHA256())), key.curve)
 
 
@@ -73,14 +82,16 @@ def _base64url(raw: bytes) -> bytes:
 def generate(alg: str) -> tuple[str, bytes]:
     """A new key pair for `alg`: its kid (the JWK thumbprint, RFC 7638) and its private part in PKCS#8 DER."""
     key: PrivateKey
-    if alg == "ES256":
+    if alg in ("ES256", "ECDH-ES"):
         key = ec.generate_private_key(ec.SECP256R1())
-    elif alg == "RS256":
+    elif alg in ("RS256", "PS256", "RSA-OAEP"):
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    elif alg == "EdDSA":
+        key = ed25519.Ed25519PrivateKey.generate()
     else:
         raise ValueError(alg)
     private = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-    members = json.dumps(_public_jwk(alg, private), sort_keys=True, separators=(",", ":"))
+    members = json.dumps(_public_jwk(private), sort_keys=True, separators=(",", ":"))
     return urlsafe_b64encode(sha256(members.encode()).digest()).rstrip(b"=").decode(), private
 
 
@@ -99,7 +110,14 @@ def _parse(private: bytes) -> Any:
     return load_der_private_key(private, password=None)
 
 
-def _public_jwk(alg: str, private: bytes) -> dict[str, str]:
+def _public_jwk(private: bytes) -> dict[str, str]:
     public = _parse(private).public_key()
-    jwk = (ECAlgorithm if alg == "ES256" else RSAAlgorithm).to_jwk(public, as_dict=True)
-    return {name: jwk[name] for name in (("crv", "kty", "x", "y") if alg == "ES256" else ("e", "kty", "n"))}
+    jwk: dict[str, Any]
+    match public:
+        case rsa.RSAPublicKey():
+            jwk = RSAAlgorithm.to_jwk(public, as_dict=True)
+        case ec.EllipticCurvePublicKey():
+            jwk = ECAlgorithm.to_jwk(public, as_dict=True)
+        case _:
+            jwk = OKPAlgorithm.to_jwk(public, as_dict=True)
+    return {name: jwk[name] for name in _OF_THUMBPRINTS if name in jwk}

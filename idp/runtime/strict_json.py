@@ -17,16 +17,18 @@ def check_token(token: str) -> None:
     if len(parts) != 3:
         raise Unsealable
     for part in parts[:2]:
-        _check(part)
+        read_part(part)
 
 
-def _check(part: str) -> None:
+def read_part(part: str) -> dict[str, Any]:
+    """One part of a token as the object that it must be; raises Unsealable."""
     try:
         read = json.loads(urlsafe_b64decode(part + "=" * (-len(part) % 4)), object_pairs_hook=_once)
     except (ValueError, RecursionError):
         raise Unsealable from None
     if not isinstance(read, dict):
         raise Unsealable
+    return read
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from sqlalchemy import exists, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from idp.runtime.data_keys import Unsealable
+from idp.runtime.encryption import DecryptionKey
 from idp.runtime.keyring import Keyring, StoredKeys
 from idp.runtime.signing import SigningKey
 from idp.storage import data_keys
@@ -13,23 +14,26 @@ from idp.storage.database import Tx
 from idp.storage.tables import keys, subjects
 
 SIGNING = "signing"
+DECRYPTION = "decryption"
 PAIRWISE = "pairwise"
 
 
 def find_stored_keys(tx: Tx, keyring: Keyring) -> StoredKeys | None:
     """All keys as the keyring uses them, or None when some are still to be made."""
-    signing, pairwise = [], b""
+    signing, decryption, pairwise = [], [], b""
     for row in tx.execute(select(keys).order_by(keys.c.created_at, keys.c.kid)):
         private = keyring.open("wrap", row.private_sealed, _context(row.kid))
         if row.purpose == PAIRWISE:
             pairwise = private
-        elif row.state != "gone":
+        elif row.state != "gone" and row.purpose == SIGNING:
             signing.append(SigningKey(kid=row.kid, alg=row.alg, state=row.state, private=private))
+        elif row.state != "gone" and row.purpose == DECRYPTION:
+            decryption.append(DecryptionKey(kid=row.kid, alg=row.alg, state=row.state, private=private))
     house = data_keys.list_house_keys(tx, keyring)
     current = {key.alg for key in signing if key.state == "current"}
     if not pairwise or not house or not current >= {"ES256", "RS256"}:
         return None
-    return StoredKeys(signing=tuple(signing), pairwise=pairwise, house=house)
+    return StoredKeys(signing=tuple(signing), pairwise=pairwise, house=house, decryption=tuple(decryption))
 
 
 def are_opened_by(tx: Tx, keyring: Keyring) -> bool:
@@ -47,9 +51,9 @@ def lock_keys(tx: Tx) -> None:
     tx.execute(select(keys.c.kid).where(keys.c.purpose == PAIRWISE).with_for_update())
 
 
-def list_signing_keys(tx: Tx, alg: str, state: str) -> list[str]:
-    """The kids of the signing keys for `alg` in `state`, oldest first."""
-    where = (keys.c.purpose == SIGNING, keys.c.alg == alg, keys.c.state == state)
+def list_keys(tx: Tx, alg: str, state: str) -> list[str]:
+    """The kids of the key pairs for `alg` in `state`, oldest first; no algorithm both signs and encrypts."""
+    where = (keys.c.purpose != PAIRWISE, keys.c.alg == alg, keys.c.state == state)
     return list(tx.scalars(select(keys.c.kid).where(*where).order_by(keys.c.created_at)))
 
 
@@ -93,7 +97,7 @@ def find_newest_next(tx: Tx) -> datetime | None:
 
 
 def list_retired_before(tx: Tx, moment: datetime) -> list[str]:
-    where = (keys.c.purpose == SIGNING, keys.c.state == "retired", keys.c.retired_at < moment)
+    where = (keys.c.purpose != PAIRWISE, keys.c.state == "retired", keys.c.retired_at < moment)
     return list(tx.scalars(select(keys.c.kid).where(*where)))
 
 

@@ -202,7 +202,7 @@ def by_reference(scene: Scene, token: str) -> TestResponse:
 
 
 def is_invalid_client(response: TestResponse) -> bool:
-    return response.status_code == 413 or response.get_json().get("error") == "invalid_client"
+    return response.status_code == 413 or (response.get_json(silent=True) or {}).get("error") == "invalid_client"
 
 
 def is_invalid_object(response: TestResponse) -> bool:

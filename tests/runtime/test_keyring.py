@@ -294,7 +294,7 @@ def test_keys_do_not_show_themselves() -> None:
 
 def test_oidc_core_3_1_3_6_the_half_hash_is_that_of_the_example() -> None:
     # OpenID Connect Core, Appendix A.3: the access token of the example and the at_hash beside it.
-    assert half_hash("jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y") == "77QmUPtjPfzWtF2AnpK9RQ"
+    assert half_hash("RS256", "jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y") == "77QmUPtjPfzWtF2AnpK9RQ"
 
 
 def test_the_clock_of_these_tests_stands() -> None:

@@ -98,7 +98,7 @@ def test_rfc7518_3_the_keys_are_of_the_size_that_the_algorithm_wants(alg: str) -
 
 
 def test_no_other_algorithm_gets_a_key() -> None:
-    for alg in ("HS256", "none", "PS256", "ES384", ""):
+    for alg in ("HS256", "none", "PS384", "ES384", ""):
         with pytest.raises(ValueError, match=f"^{alg}$"):
             signing.generate(alg)
 
@@ -196,4 +196,4 @@ def test_what_is_no_token_is_refused_without_a_fault(ours: Keyring, token: str) 
 
 
 def test_both_algorithms_are_offered(ours: Keyring) -> None:
-    assert ours.signing_algorithms() == ["ES256", "RS256"]
+    assert sorted({alg for alg, _, _ in ours.list_keys()}) == ["ES256", "RS256"]

@@ -158,7 +158,7 @@ def test_there_is_one_current_key_for_an_algorithm_however_many_make_one(house: 
             )
 
     with storage.begin() as tx:
-        (kid,) = storage.keys.list_signing_keys(tx, "ES256", "current")
+        (kid,) = storage.keys.list_keys(tx, "ES256", "current")
         storage.keys.set_state(tx, kid, "retired", house.clock.now())
     got = house.at_once([make] * 4)
     assert sorted(map(str, got)) == ["False", "False", "False", "True"]
@@ -166,9 +166,7 @@ def test_there_is_one_current_key_for_an_algorithm_however_many_make_one(house: 
 
 def test_a_stored_key_opens_under_its_own_kid_alone(house: House) -> None:
     with storage.begin() as tx:
-        one, two = storage.keys.list_signing_keys(tx, "ES256", "current") + storage.keys.list_signing_keys(
-            tx, "ES256", "next"
-        )
+        one, two = storage.keys.list_keys(tx, "ES256", "current") + storage.keys.list_signing_keys(tx, "ES256", "next")
         keys = tables.keys
         sealed = tx.scalar(select(keys.c.private_sealed).where(keys.c.kid == one))
         tx.execute(keys.update().where(keys.c.kid == two).values(private_sealed=sealed))
@@ -187,7 +185,7 @@ def test_a_key_that_is_gone_is_not_given_and_missing_ones_are_told(house: House)
             ("RS256", "next"),
         ]
         assert len(stored.pairwise) == 32
-        (kid,) = storage.keys.list_signing_keys(tx, "ES256", "next")
+        (kid,) = storage.keys.list_keys(tx, "ES256", "next")
         storage.keys.set_state(tx, kid, "retired", house.clock.now())
         assert storage.keys.list_retired_before(tx, house.clock.now()) == []
         assert storage.keys.list_retired_before(tx, house.clock.advance(seconds=1)) == [kid]
@@ -195,7 +193,7 @@ def test_a_key_that_is_gone_is_not_given_and_missing_ones_are_told(house: House)
         left = storage.keys.find_stored_keys(tx, house.keyring)
         assert left is not None
         assert kid not in [key.kid for key in left.signing]
-        (current,) = storage.keys.list_signing_keys(tx, "RS256", "current")
+        (current,) = storage.keys.list_keys(tx, "RS256", "current")
         storage.keys.set_state(tx, current, "retired", house.clock.now())
         assert storage.keys.find_stored_keys(tx, house.keyring) is None
 

@@ -53,7 +53,7 @@ def _this_app() -> Flask:
 
 
 def _edition(app: Flask) -> tuple[tuple[str, str, str], ...]:
-    return tuple(given.runtime_of(app).keyring.list_signing_keys())
+    return tuple(given.runtime_of(app).keyring.list_keys())
 
 
 @lru_cache(maxsize=8)

@@ -32,6 +32,7 @@ def register() -> ResponseReturnValue:
             registered = flows.service_registry.register(
                 tx, runtime, metadata, agency_id=permission.agency_id, invitation=permission.invitation
             )
+            flows.key_care.ensure_for(tx, runtime, registered.service)
     except Refusal as refusal:
         return send(protocol.registration.refuse(refusal))
     answer = protocol.registration.answer(
@@ -69,6 +70,7 @@ def manage(client_id: str) -> ResponseReturnValue:
                 metadata = protocol.registration.read(request.mimetype, request.get_data())
                 changed = flows.service_registry.change(tx, runtime, service, metadata)
                 service, secret = changed.service, changed.secret
+                flows.key_care.ensure_for(tx, runtime, service)
     except Refusal as refusal:
         return send(protocol.registration.refuse(refusal))
     answer = protocol.registration.answer(

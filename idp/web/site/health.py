@@ -29,7 +29,7 @@ def ready() -> ResponseReturnValue:
         if step is None or step < storage.schema.NEWEST:
             found["schema"] = "behind"
         else:
-            given.runtime().keyring.signing_algorithms()
+            given.runtime().keyring.recall()
         if is_read_only:
             found["database"] = "read-only"
         # A process that came up before its database looks at it here, not at its start.
