@@ -2,12 +2,14 @@
 
 import base64
 import json
+import warnings
 import zlib
 from collections.abc import Sequence
 from typing import Any, get_args
 
 import pytest
 from joserfc import jwe
+from joserfc.errors import SecurityWarning
 from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey
 
 from idp.domain.relying_services import ContentEncryption, EncryptionAlgorithm
@@ -15,11 +17,13 @@ from idp.runtime import encryption, signing
 from idp.runtime.data_keys import Unsealable
 from idp.runtime.encryption import ALGORITHMS, CONTENT, DecryptionKey, Unencryptable, decrypt, encrypt_to
 
-OURS = tuple(
-    DecryptionKey(kid, alg, "current", private)
-    for alg in encryption.OWN_KINDS
-    for kid, private in [signing.generate(alg)]
-)
+
+def a_key(alg: str) -> DecryptionKey:
+    kid, private = signing.generate(alg)
+    return DecryptionKey(kid, alg, "current", private)
+
+
+OURS = tuple(a_key(alg) for alg in encryption.OWN_KINDS)
 
 
 def public_of(alg: str, keys: Sequence[DecryptionKey] = OURS) -> dict[str, Any]:
@@ -73,12 +77,10 @@ def test_a_key_that_cannot_be_used_is_said_so() -> None:
 def test_a_retired_key_still_opens_and_a_stranger_s_never() -> None:
     token = to_us("RSA-OAEP", "A128GCM")
     old = tuple(DecryptionKey(key.kid, key.alg, "retired", key.private) for key in OURS)
-    new = tuple(
-        DecryptionKey(*signing.generate(alg)[:1], alg, "current", signing.generate(alg)[1]) for alg in ("RSA-OAEP",)
-    )
-    assert decrypt((*new, *old), token) == b"plain"
+    new = a_key("RSA-OAEP")
+    assert decrypt((new, *old), token) == b"plain"
     with pytest.raises(Unsealable):
-        decrypt(new, token)
+        decrypt((new,), token)
     with pytest.raises(Unsealable):
         decrypt((), token)
 
@@ -107,7 +109,9 @@ def test_rfc7518_4_other_algorithms_open_nothing() -> None:
         ("PBES2-HS256+A128KW", "A128GCM", secret),
         ("RSA-OAEP", "A192GCM", rsa),
     ):
-        token = jwe.encrypt_compact({"alg": alg, "enc": enc}, b"x", key, algorithms=[alg, enc])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SecurityWarning)
+            token = jwe.encrypt_compact({"alg": alg, "enc": enc}, b"x", key, algorithms=[alg, enc])
         with pytest.raises(Unsealable):
             decrypt(OURS, token)
 
@@ -115,23 +119,13 @@ def test_rfc7518_4_other_algorithms_open_nothing() -> None:
 def test_what_was_changed_or_is_none_is_refused_alike() -> None:
     good = to_us("RSA-OAEP-256", "A128CBC-HS256")
     parts = good.split(".")
-    changed = [
-        ".".join(
-            [*parts[:place], parts[place][:-2] + ("AA" if parts[place][-2:] != "AA" else "BB"), *parts[place + 1 :]]
-        )
-        for place in range(5)
-    ]
+    changed = []
+    for place, part in enumerate(parts):
+        other = part[:-2] + ("AA" if part[-2:] != "AA" else "BB")
+        changed.append(".".join([*parts[:place], other, *parts[place + 1 :]]))
     header = base64.urlsafe_b64encode(b'{"alg":"RSA-OAEP","alg":"RSA-OAEP","enc":"A128GCM"}').rstrip(b"=").decode()
-    for token in (
-        *changed,
-        "",
-        "....",
-        "a.b.c",
-        "a.b.c.d.e",
-        good + ".x",
-        header + good[good.index(".") :],
-        "x" * 20_000,
-    ):
+    twice = header + good[good.index(".") :]
+    for token in (*changed, "", "....", "a.b.c", "a.b.c.d.e", good + ".x", twice, "x" * 20_000):
         with pytest.raises(Unsealable):
             decrypt(OURS, token)
 
