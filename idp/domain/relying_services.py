@@ -210,7 +210,7 @@ class RelyingService:
     def origins(self) -> frozenset[str]:
         """The web origins (RFC 6454) of its redirect URIs; private-use schemes have none."""
         parts = (urlsplit(uri) for uri in self.redirect_uris)
-        return frozenset(_origin(uri) for uri in parts if uri.scheme in _DEFAULT_PORTS)
+        return frozenset(origin_of(uri) for uri in parts if uri.scheme in _DEFAULT_PORTS)
 
 
 def _without_loopback_port(uri: str) -> str | None:
@@ -219,7 +219,8 @@ def _without_loopback_port(uri: str) -> str | None:
     return f"{found[1]}{found[2] or ''}" if found else None
 
 
-def _origin(uri: SplitResult) -> str:
+def origin_of(uri: SplitResult) -> str:
+    """The web origin (RFC 6454) of an http or https address."""
     host = uri.hostname or ""
     host = f"[{host}]" if ":" in host else host
     port = "" if uri.port in (None, _DEFAULT_PORTS[uri.scheme]) else f":{uri.port}"

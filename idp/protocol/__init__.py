@@ -8,6 +8,7 @@ from idp.protocol import (
     answers,
     authorization_code,
     authorize,
+    authorize_answer,
     client_auth,
     discovery,
     front_channel,
@@ -18,6 +19,7 @@ from idp.protocol import (
     registry,
     request_object,
     revocation,
+    session_management,
     token,
     userinfo,
 )
@@ -26,6 +28,7 @@ __all__ = [
     "answers",
     "authorization_code",
     "authorize",
+    "authorize_answer",
     "client_auth",
     "discovery",
     "front_channel",
@@ -36,6 +39,7 @@ __all__ = [
     "registry",
     "request_object",
     "revocation",
+    "session_management",
     "token",
     "userinfo",
 ]

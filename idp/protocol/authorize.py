@@ -20,7 +20,6 @@ from idp.domain.relying_services import RelyingService
 from idp.domain.service_metadata import RESPONSE_TYPES, in_order
 from idp.protocol import access_token, encrypting, response_modes, wording
 from idp.protocol.answers import Asked, Pairs, repeated
-from idp.protocol.response_modes import Sent
 from idp.protocol.server import Request, Server
 from idp.runtime.data_keys import Unsealable
 
@@ -60,6 +59,7 @@ PROMPTS: Final = frozenset({"none", "login", "consent", "select_account", "creat
 class Back:
     """The way back to the service: a registered address, how the answer travels, and the state it came with."""
 
+    client_id: str
     redirect_uri: str
     mode: str
     state: str | None = field(repr=False)
@@ -140,7 +140,7 @@ def _way_back(redirect_uri: str, pairs: Pairs) -> Back:
     # Multiple Response Types 5: what stands in a query gets into logs, so tokens never do.
     usable = usable and (mode != "query" or usual == "query")
     state = (given.get("state") or None) if "state" not in again else None
-    return Back(redirect_uri, mode if usable else usual, state)
+    return Back(given.get("client_id", ""), redirect_uri, mode if usable else usual, state)
 
 
 def _find_service(server: Server, pairs: Pairs) -> tuple[RelyingService, str]:
@@ -323,20 +323,3 @@ def _invalid(description: str) -> OAuth2Error:
 def _plain(name: str) -> str:
     """A parameter's name as an error may carry it."""
     return name if name.isascii() and name.replace("_", "").isalnum() and len(name) <= 40 else "a parameter"
-
-
-# -- the answer ----------------------------------------------------------------------------------------------------
-
-
-def success(server: Server, asked: AuthorizationRequest, said: Mapping[str, str | None]) -> Sent:
-    """The answer on its way to the service, with `state`, and with `iss` (RFC 9207 2)."""
-    back = asked.back
-    said = {**said, "state": back.state}
-    return response_modes.send(server.runtime.settings.issuer, back.redirect_uri, back.mode, said)
-
-
-def refusal(server: Server, refused: RefusedAtService) -> Sent:
-    """A refusal on its way to the service (RFC 6749 4.1.2.1), with `iss` (RFC 9207 2)."""
-    back = refused.back
-    said = {"error": refused.error, "error_description": refused.description, "state": back.state}
-    return response_modes.send(server.runtime.settings.issuer, back.redirect_uri, back.mode, said)

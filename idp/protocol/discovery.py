@@ -20,7 +20,24 @@ ENDPOINTS: Final = {
     "introspect": "introspection_endpoint",
     "revoke": "revocation_endpoint",
     "register": "registration_endpoint",
+    "check_session": "check_session_iframe",
 }
+
+# What an ID token says of itself and of the sign-in.
+OF_THE_SIGN_IN: Final = (
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "iat",
+    "auth_time",
+    "nonce",
+    "acr",
+    "amr",
+    "sid",
+    "at_hash",
+    "c_hash",
+)
 
 
 def metadata(runtime: Runtime, mounted: Mapping[str, str]) -> dict[str, Any]:
@@ -51,21 +68,7 @@ def metadata(runtime: Runtime, mounted: Mapping[str, str]) -> dict[str, Any]:
         "userinfo_encryption_enc_values_supported": list(encryption.CONTENT),
         "display_values_supported": ["page"],
         "claim_types_supported": ["normal"],
-        "claims_supported": [
-            "iss",
-            "sub",
-            "aud",
-            "exp",
-            "iat",
-            "auth_time",
-            "nonce",
-            "acr",
-            "amr",
-            "sid",
-            "at_hash",
-            "c_hash",
-            *claims.CLAIM_NAMES,
-        ],
+        "claims_supported": [*OF_THE_SIGN_IN, *claims.CLAIM_NAMES],
         "claims_parameter_supported": True,
         "request_parameter_supported": True,
         "request_uri_parameter_supported": True,
@@ -79,6 +82,8 @@ def metadata(runtime: Runtime, mounted: Mapping[str, str]) -> dict[str, Any]:
         "authorization_response_iss_parameter_supported": True,
         "backchannel_logout_supported": True,
         "backchannel_logout_session_supported": True,
+        "frontchannel_logout_supported": True,
+        "frontchannel_logout_session_supported": True,
         "op_policy_uri": f"{issuer}/privacy",
     }
     return document

@@ -165,6 +165,10 @@ class Keyring:
         """The identifier of a session in a sector."""
         return self._pairwise("sid", sector, session_id)
 
+    def browser_state(self, session_id: UUID) -> str:
+        """What a browser's script may know of its session: that it is another one."""
+        return self._pairwise("browser", "", session_id)
+
     def _pairwise(self, kind: str, sector: str, id_: UUID) -> str:
         mac = self._mac(kind, f"{sector}\0{id_.hex}")
         return base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
@@ -203,6 +207,10 @@ class Keyring:
 
         `having` are the claims by which one kind of token is told from others of the same `typ` (RFC 8725 3.12).
         """
+        if token.count(".") == 4:
+            token = self.decrypt(token).decode(
+                "ascii", "replace"
+            )  # a hint that was encrypted to us (OIDC Core 3.1.2.1)
         header = read_unverified_header(token)
         for key in self._fresh().signing:
             if key.kid == header.get("kid") and key.alg == header.get("alg") and header.get("typ") == typ:

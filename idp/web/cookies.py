@@ -12,18 +12,19 @@ DEVICE: Final = "idp_device"
 PAGE: Final = "idp_page"
 LANGUAGE: Final = "idp_language"
 TEXT: Final = "idp_text"
+BROWSER_STATE: Final = "idp_browser_state"
 _LONGEST: Final = 64
 
 
 def read(name: str) -> str:
     """A cookie's value, '' when absent or longer than any we set."""
-    value = request.cookies.get(_name(name), "")
+    value = request.cookies.get(name_of(name), "")
     return value if len(value) <= _LONGEST else ""
 
 
-def read_session(header: str) -> str:
-    """The session's secret in a Cookie header, without Flask; '' when it is not there exactly once, as we set it."""
-    name = f"{_name(SESSION)}="
+def read_from(header: str, name: str) -> str:
+    """A cookie's value in a Cookie header, without Flask; '' when it is not there exactly once, as we set it."""
+    name = f"{name_of(name)}="
     found = [part[len(name) :] for part in header.replace(" ", "").split(";") if part.startswith(name)]
     return found[0] if len(found) == 1 and len(found[0]) <= _LONGEST and '"' not in found[0] else ""
 
@@ -31,12 +32,23 @@ def read_session(header: str) -> str:
 def write(response: Response, name: str, value: str, *, max_age: int | None = None) -> None:
     """Set a cookie; without `max_age` it goes when the browser closes."""
     response.set_cookie(
-        _name(name), value, max_age=max_age, path="/", secure=_is_https(), httponly=True, samesite="Lax"
+        name_of(name), value, max_age=max_age, path="/", secure=_is_https(), httponly=True, samesite="Lax"
     )
 
 
+def show_state(response: Response, state: str) -> None:
+    """Let the frame of Session Management know the browser's state: a cookie for scripts, in frames of others too."""
+    if state == read(BROWSER_STATE):
+        return
+    across = "None" if _is_https() else "Lax"
+    if state:
+        response.set_cookie(name_of(BROWSER_STATE), state, path="/", secure=_is_https(), samesite=across)
+    else:
+        response.delete_cookie(name_of(BROWSER_STATE), path="/", secure=_is_https(), samesite=across)
+
+
 def forget(response: Response, name: str) -> None:
-    response.delete_cookie(_name(name), path="/", secure=_is_https(), httponly=True, samesite="Lax")
+    response.delete_cookie(name_of(name), path="/", secure=_is_https(), httponly=True, samesite="Lax")
 
 
 def page_secret() -> tuple[str, bool]:
@@ -45,7 +57,8 @@ def page_secret() -> tuple[str, bool]:
     return (value, False) if value else (chance.new_secret(), True)
 
 
-def _name(name: str) -> str:
+def name_of(name: str) -> str:
+    """A cookie's name as browsers know it."""
     return f"__Host-{name}" if _is_https() else name
 
 

@@ -36,12 +36,17 @@ def install(app: Flask) -> None:
         if response.mimetype == "text/html":
             ends = " ".join(("'self'", *g.get("form_action", ())))
             scripts = f"'nonce-{g.script_nonce}'" if g.get("script_nonce") else "'self'"
+            framed_by = "*" if g.get("may_be_framed") else "'none'"
+            frames = "".join(f" {source}" for source in g.get("frame_sources", ()))
             policy = (
                 f"default-src 'none'; style-src 'self'; script-src {scripts}; img-src 'self'; "
-                f"form-action {ends}; base-uri 'none'; frame-ancestors 'none'"
+                + (f"frame-src{frames}; " if frames else "")
+                + f"form-action {ends}; base-uri 'none'; frame-ancestors {framed_by}"
             )
         response.headers["Content-Security-Policy"] = policy
         response.headers.update(always(given.runtime().settings))
+        if g.get("may_be_framed"):
+            del response.headers["X-Frame-Options"]
         response.headers["X-Request-Id"] = g.watch.id
         if must_not_be_kept(response.status_code, response.headers):
             response.headers["Cache-Control"] = "no-store"

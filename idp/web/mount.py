@@ -17,6 +17,7 @@ from idp.web.crowd import Crowd
 from idp.web.guards import Guard
 from idp.web.oidc import (
     authorize,
+    check_session,
     discovery,
     introspection,
     logout,
@@ -41,6 +42,7 @@ DOORS: tuple[tuple[Blueprint, Guard], ...] = (
     (revocation.blueprint, guards.services),
     (registration.blueprint, guards.services),
     (logout.blueprint, guards.anyone),
+    (check_session.blueprint, guards.anyone),
     (sign_in.blueprint, guards.anyone),
     (consent.blueprint, guards.anyone),
     (choose_account.blueprint, guards.anyone),

@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException
 
 from idp import storage
 from idp.domain.accounts import Profile
-from idp.domain.relying_services import RelyingService
+from idp.domain.relying_services import RelyingService, origin_of
 from idp.runtime.runtime import Runtime
 from idp.web import cookies, language
 from idp.web.assets import Assets
@@ -37,12 +37,19 @@ class Person:
 
 
 def page(
-    template: str, *, status: int = 200, form_action: Iterable[str] = (), nonce: str = "", **values: Any
+    template: str,
+    *,
+    status: int = 200,
+    form_action: Iterable[str] = (),
+    frames: Iterable[str] = (),
+    nonce: str = "",
+    **values: Any,
 ) -> Response:
     """A page, never cached. `form_action` lists where its form's answer may end up; with a `nonce` only scripts run
-    that bear it."""
+    that bear it. `frames` are the addresses that it holds in frames, of which most pages have none."""
     g.form_action, g.script_nonce = tuple(form_action), nonce
-    response = make_response(render_template(template, nonce=nonce, **values), status)
+    g.frame_sources = sorted({origin_of(urlsplit(frame)) for frame in frames})
+    response = make_response(render_template(template, nonce=nonce, frames=tuple(frames), **values), status)
     response.headers["Cache-Control"] = "no-store"
     return response
 

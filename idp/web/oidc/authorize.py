@@ -6,6 +6,7 @@ Read it from top to bottom: what was asked (protocol/authorize.py), who is signe
 
 from dataclasses import replace
 from datetime import datetime
+from uuid import UUID
 
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
@@ -22,7 +23,7 @@ from idp.protocol.authorize import AuthorizationRequest, RefusedAtService
 from idp.protocol.response_modes import Sent
 from idp.runtime import chance
 from idp.storage.sessions import SignedIn
-from idp.web import forms, given, language
+from idp.web import cookies, forms, given, language
 from idp.web.errors import send
 from idp.web.forms import Parked
 from idp.web.pages import ends_of, page
@@ -43,11 +44,11 @@ def authorize() -> ResponseReturnValue:
         asked = protocol.authorize.read(server, parked.pairs)
         return _next(asked, parked)
     except RefusedAtService as refused:
-        return send_back(protocol.authorize.refusal(server, refused))
+        return refuse(refused)
 
 
-def at_once(pairs: Pairs, session_secret: str) -> Answer | None:
-    """The answer to a new request that needs no page, no word of refusal and no row; None for every other."""
+def at_once(pairs: Pairs, session_secret: str, browser_state: str) -> Answer | None:
+    """The answer to a new request that needs no page, no refusal, no row, no cookie; None for every other."""
     server, now = given.server(), given.runtime().clock.now()
     if any(name in protocol.request_object.PARAMETERS for name, _ in pairs):
         return None
@@ -60,9 +61,12 @@ def at_once(pairs: Pairs, session_secret: str) -> Answer | None:
     is_settled = isinstance(next_step.decide(facts, now), next_step.Issue)
     if signed_in is None or facts.consent is None or not is_settled or not asked.is_plain_code:
         return None
+    session_id = signed_in.session.id
+    if browser_state != protocol.session_management.browser_state(server.runtime.keyring, session_id):
+        return None
     code = protocol.authorization_code.make_code(server, asked, signed_in, release, consent=facts.consent, now=now)
     text = protocol.authorization_code.seal_code(server, code)
-    return _redirect(protocol.authorize.success(server, asked, {"code": text})) if text else None
+    return _redirect(protocol.authorize_answer.success(server, asked, {"code": text}, session_id)) if text else None
 
 
 def _next(asked: AuthorizationRequest, parked: Parked) -> ResponseReturnValue:
@@ -138,21 +142,32 @@ def _issue(
         server.recall()
         with storage.once(writes=True) as tx:
             said = protocol.front_channel.hand_out(tx, server, asked, code, text)
-    return send_back(protocol.authorize.success(server, asked, said))
+    session_id = signed_in.session.id
+    return _send_back(protocol.authorize_answer.success(server, asked, said, session_id), session_id)
 
 
-def send_back(sent: Sent) -> ResponseReturnValue:
+def refuse(refused: RefusedAtService) -> ResponseReturnValue:
+    """The browser takes a refusal to the service."""
+    signed_in = given.signed_in()
+    session_id = signed_in.session.id if signed_in is not None else None
+    return _send_back(protocol.authorize_answer.refusal(given.server(), refused, session_id), session_id)
+
+
+def _send_back(sent: Sent, session_id: UUID | None) -> ResponseReturnValue:
     """The browser takes the answer to the service: by redirect, or by a form that posts itself."""
     redirect_answer = _redirect(sent)
     if redirect_answer is not None:
-        return send(redirect_answer)
-    return page(
-        "sign_in/form_post.html",
-        form_action=ends_of(sent.redirect_uri),
-        nonce=chance.new_secret(),
-        action=sent.redirect_uri,
-        fields=sent.parameters,
-    )
+        response = send(redirect_answer)
+    else:
+        response = page(
+            "sign_in/form_post.html",
+            form_action=ends_of(sent.redirect_uri),
+            nonce=chance.new_secret(),
+            action=sent.redirect_uri,
+            fields=sent.parameters,
+        )
+    cookies.show_state(response, protocol.session_management.browser_state(given.runtime().keyring, session_id))
+    return response
 
 
 def _redirect(sent: Sent) -> Answer | None:

@@ -23,6 +23,7 @@ VIEWS = {
     "introspect": "introspection.introspect",
     "revoke": "revocation.revoke",
     "register": "registration.register",
+    "check_session": "check_session.frame",
 }
 
 

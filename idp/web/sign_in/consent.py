@@ -72,7 +72,7 @@ def submit() -> ResponseReturnValue:
     with storage.begin() as tx:
         flows.consent.refuse(tx, runtime, signed_in, asked.service, question.need)
     refused = RefusedAtService(asked.back, "access_denied", "the person did not agree (RFC 6749 4.1.2.1)")
-    return authorize.send_back(protocol.authorize.refusal(given.server(), refused))
+    return authorize.refuse(refused)
 
 
 def _mark(question: Question) -> str:

@@ -7,6 +7,7 @@ from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from idp import flows, protocol, storage
+from idp.protocol.answers import Pairs
 from idp.protocol.logout import LogoutRequest
 from idp.web import forms, given, language
 from idp.web.forms import Parked
@@ -36,11 +37,11 @@ def sign_out() -> ResponseReturnValue:
     language.wish(parked.language_wanted)
     asked = protocol.logout.read(given.server(), parked.pairs) if parked.door == logout.DOOR else None
     if signed_in is None:
-        return logout.leave(asked, [])
+        return logout.leave(asked)
     if request.method == "POST":
         with storage.begin() as tx:
             visited = flows.sign_out.sign_out(tx, given.runtime(), signed_in)
-        return logout.leave(asked, [service_id.hex for service_id in visited])
+        return logout.leave(asked, signed_in, visited)
     return page(
         "sign_in/sign_out.html",
         form_action=ends_of(asked.redirect_to) if asked is not None and asked.redirect_to else (),
@@ -56,14 +57,27 @@ def signed_out() -> ResponseReturnValue:
     parked = forms.parked_of_page()
     if given.signed_in() is not None:
         return redirect(url_for("home.home"), 303)
-    told, back = [], None
-    for name, value in parked.pairs if parked is not None and parked.door == "sign_out.signed_out" else ():
-        service = given.server().registry.find(UUID(value))
-        if service is not None and name == "told":
-            told.append(service.name(language.current()))
-        elif service is not None and service.client_uri:
-            back = Back(service.name(language.current()), service.client_uri)
-    return page("sign_in/signed_out.html", services=sorted(told), back=back)
+    pairs = parked.pairs if parked is not None and parked.door == "sign_out.signed_out" else ()
+    frames = [address for name, value in pairs if name == "frame" and (address := logout.frame_address(value))]
+    onward = dict(pairs).get("onward")
+    if onward is not None:
+        return page("sign_in/leaving.html", frames=frames, onward=onward)
+    return page("sign_in/signed_out.html", frames=frames, services=_told(pairs), back=_back(pairs))
+
+
+def _told(pairs: Pairs) -> list[str]:
+    """The names of the services that are told."""
+    found = [given.server().registry.find(UUID(value)) for name, value in pairs if name == "told"]
+    return sorted(each.name(language.current()) for each in found if each is not None)
+
+
+def _back(pairs: Pairs) -> Back | None:
+    """The way back to the service that asked, where it has a page."""
+    for name, value in pairs:
+        service = given.server().registry.find(UUID(value)) if name == "back" else None
+        if service is not None and service.client_uri:
+            return Back(service.name(language.current()), service.client_uri)
+    return None
 
 
 def _asker(asked: LogoutRequest | None) -> object:
