@@ -17,17 +17,19 @@ from idp.storage.sessions import SignedIn
 class LogoutRequest:
     """A logout request. `redirect_to` is set only where the specification permits going there.
 
-    `hinted_sid` is the session of the ID token given as hint, None without a hint that is ours.
+    `hinted_sid` is the session of the ID token given as hint, None without a hint that is ours. `fault` says what was
+    wrong with the request, to its service's developer: the person is asked, and stays here.
     """
 
     service: RelyingService | None
     hinted_sid: str | None
     hinted_sub: str | None
     redirect_to: str | None
+    fault: str | None = None
 
     def is_of(self, server: Server, signed_in: SignedIn, sub: str) -> bool:
         """Whether the hint names just this session of this person, so that nobody needs to be asked."""
-        if self.service is None or self.hinted_sid is None:
+        if self.service is None or self.hinted_sid is None or self.fault is not None:
             return False
         sid = server.runtime.keyring.pairwise_sid(self.service.sector, signed_in.session.id)
         return self.hinted_sid == sid and self.hinted_sub == sub
@@ -50,13 +52,26 @@ def read(server: Server, pairs: Pairs) -> LogoutRequest:
     service = server.registry.find_by_client_id(named) if named else None
     if service is not None and not service.is_active:
         service = None
-    bad_hint = "id_token_hint" in given and not hint
+    fault = _fault_of(service, given, is_bad_hint="id_token_hint" in given and not hint)
     return LogoutRequest(
         service=service,
         hinted_sid=str(hint["sid"]) if hint and "sid" in hint else None,
         hinted_sub=str(hint["sub"]) if hint else None,
-        redirect_to=None if bad_hint else _redirect_to(service, given),
+        redirect_to=None if fault else _redirect_to(service, given),
+        fault=fault,
     )
+
+
+def _fault_of(service: RelyingService | None, given: dict[str, str], *, is_bad_hint: bool) -> str | None:
+    """What makes it a request that nobody is redirected by (2, 3)."""
+    if is_bad_hint:
+        return "id_token_hint is not an ID token that was made here (RP-Initiated Logout 4)"
+    wanted = given.get("post_logout_redirect_uri")
+    if wanted and service is not None and not service.has_post_logout_redirect_uri(wanted):
+        return "post_logout_redirect_uri is not one of the registered ones (RP-Initiated Logout 3)"
+    if wanted and service is None:
+        return "post_logout_redirect_uri needs an id_token_hint or a client_id beside it (RP-Initiated Logout 2)"
+    return None
 
 
 def _read_hint(server: Server, token: str | None) -> dict[str, Any] | None:

@@ -134,8 +134,12 @@ def _sign_in(environ: "WSGIEnvironment") -> tuple[str, Callable[[], Answer | Non
     if not query.isascii() or cookies.SESSION not in cookie or "parked=" in query:
         return None
     pairs = parse_qsl(query, keep_blank_values=True, errors="werkzeug.url_quote")
-    session, state = (cookies.read_from(cookie, name) for name in (cookies.SESSION, cookies.BROWSER_STATE))
-    return "authorize.authorize", lambda: authorize.at_once(pairs, session, state)
+
+    def respond() -> Answer | None:
+        session, state = (cookies.read_from(cookie, name) for name in (cookies.SESSION, cookies.BROWSER_STATE))
+        return authorize.at_once(pairs, session, state)
+
+    return "authorize.authorize", respond
 
 
 def _asked(environ: "WSGIEnvironment") -> Asked | None:

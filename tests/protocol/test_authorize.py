@@ -222,7 +222,7 @@ def test_rfc6749_4_1_2_a_longer_state_is_refused(provider: Provider, browser: Fl
 
 
 def test_rfc6749_4_1_2_without_state_none_comes_back(provider: Provider, browser: FlaskClient) -> None:
-    assert set(answer_in(ask(browser, provider.service, state=None))) == {"code", "iss"}
+    assert set(answer_in(ask(browser, provider.service, state=None))) == {"code", "iss", "session_state"}
 
 
 def test_rfc6749_4_1_2_a_code_expires(provider: Provider, browser: FlaskClient) -> None:

@@ -42,7 +42,7 @@ def test_rfc6749_4_1_2_the_answer_has_code_state_and_issuer_in_each_mode(
     provider: Provider, browser: FlaskClient, mode: str
 ) -> None:
     said = READ[mode](ask(browser, provider.service, response_mode=mode, state=STATE))
-    assert set(said) == {"code", "state", "iss"}
+    assert set(said) == {"code", "state", "session_state", "iss"}
     assert (said["state"], said["iss"]) == (STATE, ISSUER)
     assert spend(browser, provider.service, said["code"]).status_code == 200
 
@@ -51,7 +51,7 @@ def test_rfc6749_4_1_2_the_answer_has_code_state_and_issuer_in_each_mode(
 def test_rfc6749_4_1_2_1_errors_travel_in_the_same_mode(provider: Provider, mode: str) -> None:
     response = ask(provider.browser(), provider.service, response_mode=mode, state=STATE, prompt="none")
     said = READ[mode](response)
-    assert set(said) == {"error", "error_description", "state", "iss"}
+    assert set(said) == {"error", "error_description", "state", "session_state", "iss"}
     assert (said["error"], said["state"]) == ("login_required", STATE)
 
 

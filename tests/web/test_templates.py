@@ -198,6 +198,7 @@ CASES: dict[str, Case] = {
         person=PERSON,
         parked="P",
         stay_url="/account",
+        fault="post_logout_redirect_uri is not one of the registered ones (RP-Initiated Logout 3)",
     ),
     "sign_out_direct": _plain(
         "sign_in/sign_out.html",
@@ -207,6 +208,7 @@ CASES: dict[str, Case] = {
         person=PERSON,
         parked=None,
         stay_url="/",
+        fault=None,
     ),
     "form_post": _plain(
         "sign_in/form_post.html",
@@ -216,8 +218,17 @@ CASES: dict[str, Case] = {
         nonce="n0nce",
         fields=[("code", "M"), ("state", "<tt>&"), ("iss", "https://dinhdanh.bacninh.gov.vn")],
     ),
-    "signed_out": _plain("sign_in/signed_out.html", services=["Cổng Dịch vụ công", "Một cửa điện tử"], back=BACK),
-    "signed_out_empty": _plain("sign_in/signed_out.html", services=[], back=None),
+    "leaving": _plain(
+        "sign_in/leaving.html",
+        None,
+        frozenset({"onward"}),
+        frames=["https://dichvucong.bacninh.gov.vn/out?iss=x&sid=y"],
+        onward="https://dichvucong.bacninh.gov.vn/ra",
+    ),
+    "signed_out": _plain(
+        "sign_in/signed_out.html", frames=[], services=["Cổng Dịch vụ công", "Một cửa điện tử"], back=BACK
+    ),
+    "signed_out_empty": _plain("sign_in/signed_out.html", frames=[], services=[], back=None),
     "home": _plain("home.html", person=None, services=SERVICES),
     "home_person": _plain("home.html", person=PERSON, services=SERVICES),
     "home_empty": _plain("home.html", person=None, services=[]),
@@ -508,6 +519,7 @@ def test_nothing_that_is_shown_becomes_markup(template: str, language: str) -> N
     assert {str(script.get("src")) for script in Page(html).all("script")} <= {
         "/static/show-password.js",
         "/static/form-post.js",
+        "/static/leave.js",
     }
     assert "&lt;script&gt;" in html
 

@@ -49,6 +49,7 @@ def sign_out() -> ResponseReturnValue:
         person=person_of(signed_in.profile),
         parked=forms.seal(parked),
         stay_url=url_for("home.home"),
+        fault=asked.fault if asked is not None else None,
     )
 
 
