@@ -18,7 +18,7 @@ class LogoutRequest:
     """A logout request. `redirect_to` is set only where the specification permits going there.
 
     `hinted_sid` is the session of the ID token given as hint, None without a hint that is ours. `fault` says what was
-    wrong with the request, to its service's developer: the person is asked, and stays here.
+    wrong with the request, to its service's developer: the person stays here.
     """
 
     service: RelyingService | None
@@ -29,7 +29,7 @@ class LogoutRequest:
 
     def is_of(self, server: Server, signed_in: SignedIn, sub: str) -> bool:
         """Whether the hint names just this session of this person, so that nobody needs to be asked."""
-        if self.service is None or self.hinted_sid is None or self.fault is not None:
+        if self.service is None or self.hinted_sid is None:
             return False
         sid = server.runtime.keyring.pairwise_sid(self.service.sector, signed_in.session.id)
         return self.hinted_sid == sid and self.hinted_sub == sub

@@ -110,7 +110,7 @@ def test_the_answer_reaches_the_service_and_the_service_leads_on(
     expect(visitor.page).to_have_url(receiver.home)
     [(by, said)] = receiver.taken
     assert by == method
-    assert set(said) == {"code", "state", "iss"}
+    assert set(said) == {"code", "state", "session_state", "iss"}
     assert (said["state"], said["iss"]) == (HOSTILE, visitor.demo.provider)
     assert exchanges(service, receiver, said)
 

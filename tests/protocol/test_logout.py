@@ -1,5 +1,6 @@
 """Signing out: OpenID Connect RP-Initiated Logout 1.0 (2, 3, 4) and Back-Channel Logout 1.0 (2.4 to 2.7)."""
 
+import re
 from threading import Event
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -372,3 +373,30 @@ def test_backchannel_2_2_a_service_without_an_address_is_not_told(provider: Prov
 
 def test_backchannel_3_the_token_type_is_named(provider: Provider) -> None:
     assert (logout_token.TYPE, logout_token.EVENT) == ("logout+jwt", EVENT)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "word"),
+    [
+        ({"post_logout_redirect_uri": "https://evil.example/"}, "registered"),
+        ({"id_token_hint": "a.b.c", "post_logout_redirect_uri": BACK}, "id_token_hint"),
+        ({"post_logout_redirect_uri": BACK}, "client_id"),
+    ],
+)
+def test_rp_logout_3_what_was_wrong_is_said_on_the_page(
+    provider: Provider, browser: FlaskClient, parameters: dict[str, str], word: str
+) -> None:
+    named = {"client_id": provider.service.client_id} if word == "registered" else {}
+    page = leave(browser, **named, **parameters)
+    assert page_of(page) == "sign_out"
+    assert re.search(f'id="fault"[^>]*>[^<]*{word}', page.text)
+    after = follow(browser, browser.post("/sign-out", data={"parked": parked_in(page)}))
+    assert re.search(f'id="fault"[^>]*>[^<]*{word}', after.text)
+    assert "evil.example" not in after.text
+
+
+def test_rp_logout_2_a_logout_hint_signs_nobody_out_unasked(provider: Provider, browser: FlaskClient) -> None:
+    for hint in (provider.citizen.number, "somebody", "x" * 3000):
+        page = leave(browser, client_id=provider.service.client_id, logout_hint=hint, post_logout_redirect_uri=BACK)
+        assert page_of(page) == "sign_out"
+        assert hint[:50] not in page.text

@@ -226,9 +226,13 @@ CASES: dict[str, Case] = {
         onward="https://dichvucong.bacninh.gov.vn/ra",
     ),
     "signed_out": _plain(
-        "sign_in/signed_out.html", frames=[], services=["Cổng Dịch vụ công", "Một cửa điện tử"], back=BACK
+        "sign_in/signed_out.html",
+        frames=[],
+        fault="x is not y (RFC 1)",
+        services=["Cổng Dịch vụ công", "Một cửa điện tử"],
+        back=BACK,
     ),
-    "signed_out_empty": _plain("sign_in/signed_out.html", frames=[], services=[], back=None),
+    "signed_out_empty": _plain("sign_in/signed_out.html", frames=[], fault=None, services=[], back=None),
     "home": _plain("home.html", person=None, services=SERVICES),
     "home_person": _plain("home.html", person=PERSON, services=SERVICES),
     "home_empty": _plain("home.html", person=None, services=[]),

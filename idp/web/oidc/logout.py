@@ -56,6 +56,8 @@ def leave(
             pairs += [("told", service_id.hex) for service_id in visited[:MOST_TOLD]]
         if asked is not None and asked.service is not None:
             pairs.append(("back", asked.service.id.hex))
+        if asked is not None and asked.fault is not None:
+            pairs.append(("fault", asked.fault))
         response = forms.go("sign_out.signed_out", Parked("sign_out.signed_out", pairs, given.runtime().clock.now()))
     cookies.forget(response, cookies.SESSION)  # type: ignore[arg-type]
     cookies.show_state(response, "")  # type: ignore[arg-type]

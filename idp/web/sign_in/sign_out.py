@@ -63,7 +63,8 @@ def signed_out() -> ResponseReturnValue:
     onward = dict(pairs).get("onward")
     if onward is not None:
         return page("sign_in/leaving.html", frames=frames, onward=onward)
-    return page("sign_in/signed_out.html", frames=frames, services=_told(pairs), back=_back(pairs))
+    fault = dict(pairs).get("fault")
+    return page("sign_in/signed_out.html", frames=frames, fault=fault, services=_told(pairs), back=_back(pairs))
 
 
 def _told(pairs: Pairs) -> list[str]:
