@@ -1,9 +1,9 @@
 """Other parties' public keys: given in a registration, or fetched from their `jwks_uri` through the guarded door.
 
-RFC 7517. A fetched set is kept for a while and fetched again when a key id is unknown, but never more often than every
-`PAUSE` seconds, so that no stranger's token makes us hammer anybody. A failing address is left alone as long. One
-caller at a time fetches an address, few addresses are fetched at a time, and few callers wait for any: slow ones hold
-no place at work, and few of those who may be inside. Whoever comes beyond is judged by what is known already.
+RFC 7517. A fetched set is kept for a while and fetched again when a key id is unknown, but for that never more often
+than every `PAUSE` seconds, so that no stranger's token makes us hammer anybody. A failing address is left alone as long.
+One caller at a time fetches an address, few addresses are fetched at a time, and few callers wait for any: slow ones
+hold no place at work, and few of those who may be inside. Whoever comes beyond is judged by what is known already.
 """
 
 from collections import OrderedDict
@@ -52,14 +52,16 @@ Keys = tuple[Mapping[str, Any], ...]
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What an address gave: when it was tried last, when it last gave keys (seconds), and those."""
+    """What an address gave: when it was tried last, when last for a key id that was unknown, when it last gave keys
+    (all in seconds), and those."""
 
     tried_at: float
+    forced_at: float
     good_at: float
     keys: Keys
 
 
-NOTHING: Final = Fetched(-KEPT_FOR, -STALE_FOR, ())
+NOTHING: Final = Fetched(-KEPT_FOR, -KEPT_FOR, -STALE_FOR, ())
 
 
 class ForeignKeys:
@@ -118,7 +120,7 @@ class ForeignKeys:
         now = self._clock.now().timestamp()
         with self._lock:
             known = self._fetched.get(uri, NOTHING)
-            if 0 <= now - known.tried_at < (PAUSE if force or not known.keys else KEPT_FOR):
+            if _is_fresh(known, now, force=force):
                 return known.keys
             flying = self._flying.get(uri)
             is_crowded = flying is None and len(self._flying) >= MOST_AT_ONCE
@@ -127,7 +129,7 @@ class ForeignKeys:
             landed = flying or self._flying.setdefault(uri, Event())
         try:
             with self._gate.step_aside():
-                return self._wait_for(uri, flying) if flying else self._fly(uri, known, now, landed)
+                return self._wait_for(uri, flying) if flying else self._fly(uri, known, now, landed, force=force)
         finally:
             self._waiting.release()
 
@@ -137,29 +139,45 @@ class ForeignKeys:
         with self._lock:
             return self._fetched.get(uri, NOTHING).keys
 
-    def _fly(self, uri: str, known: Fetched, now: float, landed: Event) -> Keys:
+    def _fly(self, uri: str, known: Fetched, now: float, landed: Event, *, force: bool) -> Keys:
         try:
-            return self._fetch(uri, known, now)
+            return self._fetch(uri, known, now, force=force)
         finally:
             with self._lock:
                 del self._flying[uri]
             landed.set()
 
-    def _fetch(self, uri: str, known: Fetched, now: float) -> Keys:
+    def _fetch(self, uri: str, known: Fetched, now: float, *, force: bool) -> Keys:
+        forced_at = now if force else known.forced_at
         try:
             answer = self._outbound.get(uri)
             keys = _keys_of(orjson.loads(answer.body)) if answer.status == 200 else ()
         except (OutboundFailure, ValueError, RecursionError):
             keys = ()
-        fetched = Fetched(now, now, keys)
+        fetched = Fetched(now, forced_at, now, keys)
         if not keys and now - known.good_at < STALE_FOR:
-            fetched = Fetched(now, known.good_at, known.keys)  # what was good a while ago is better than nothing
+            fetched = Fetched(
+                now, forced_at, known.good_at, known.keys
+            )  # what was good a while ago is better than nothing
         with self._lock:
             self._fetched[uri] = fetched
             self._fetched.move_to_end(uri)
             while len(self._fetched) > ROOM:
                 self._fetched.popitem(last=False)
         return fetched.keys
+
+
+def _is_fresh(known: Fetched, now: float, *, force: bool) -> bool:
+    """Whether an address is left alone for now.
+
+    One that has just given keys is asked again at once for an unknown one, so that a party may change its keys at any
+    moment; then not for a while.
+    """
+    if not known.keys:
+        return 0 <= now - known.tried_at < PAUSE
+    if force:
+        return 0 <= now - known.forced_at < PAUSE
+    return 0 <= now - known.tried_at < KEPT_FOR
 
 
 def read_unverified_claims(token: str) -> dict[str, Any]:
