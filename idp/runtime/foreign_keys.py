@@ -1,7 +1,7 @@
 """Other parties' public keys: given in a registration, or fetched from their `jwks_uri` through the guarded door.
 
 RFC 7517. A fetched set is kept for a while and fetched again when a key id is unknown, but for that never more often
-than every `PAUSE` seconds, so that no stranger's token makes us hammer anybody. A failing address is left alone as long.
+than every `PAUSE` seconds, so that no stranger's token makes us hammer anybody. A failing address is left alone too.
 One caller at a time fetches an address, few addresses are fetched at a time, and few callers wait for any: slow ones
 hold no place at work, and few of those who may be inside. Whoever comes beyond is judged by what is known already.
 """
