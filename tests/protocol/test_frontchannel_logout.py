@@ -83,3 +83,14 @@ def test_oidc_frontchannel_logout_3_metadata_says_so(provider: Provider) -> None
     said = provider.browser().get("/.well-known/openid-configuration").get_json()
     assert said["frontchannel_logout_supported"] is True
     assert said["frontchannel_logout_session_supported"] is True
+
+
+def test_the_longest_address_and_state_lead_out_all_the_same(
+    provider: Provider, browser: FlaskClient, framed: Service
+) -> None:
+    hint = obtain_tokens(browser, provider.service)["id_token"]
+    obtain_tokens(browser, framed)
+    query = {"id_token_hint": hint, "post_logout_redirect_uri": BACK, "state": "ộ" * 2048}
+    response = follow(browser, browser.get("/oauth2/logout", query_string=query))
+    assert response.status_code == 303
+    assert response.location.startswith(BACK)

@@ -18,6 +18,7 @@ blueprint = Blueprint("logout", __name__)
 DOOR = "logout.logout"
 # As many names as a page holds; all services are told all the same.
 MOST_TOLD = 20
+LONGEST_ONWARD = 3000
 
 
 @blueprint.route("/oauth2/logout", methods=["GET", "POST"])
@@ -46,6 +47,8 @@ def leave(
     First over a page with the frames by which visited services sign the browser out (Front-Channel Logout 1.0 3).
     """
     frames = [] if signed_out is None else _frames(signed_out, visited)
+    if asked is not None and asked.redirect_to and len(asked.redirect_to) > LONGEST_ONWARD:
+        frames = []  # the page could not hold it, and who is on the way out must get out
     if asked is not None and asked.redirect_to and not frames:
         response = redirect(asked.redirect_to, 303)
     else:
