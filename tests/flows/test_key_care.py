@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from idp import storage
 from idp.domain.refusals import Refusal
-from idp.flows import key_care
+from idp.flows import key_care, service_registry
 from idp.runtime import chance, signing
 from idp.runtime.data_keys import Unsealable
 from idp.runtime.keyring import FRESH_FOR, Keyring, Master, StoredKeys, read_masters
@@ -284,3 +284,69 @@ def test_people_sign_in_while_a_rewrap_is_half_done(app: Flask, runtime: Runtime
 def test_without_the_old_master_key_nothing_opens_before_a_rewrap(runtime: Runtime, clock: FixedClock) -> None:
     with pytest.raises(Unsealable):
         Keyring([NEW_MASTER], clock, load).house_key()
+
+
+# -- keys on demand ------------------------------------------------------------------------------------------------
+
+
+def register(runtime: Runtime, **members: object) -> None:
+    with storage.begin() as tx:
+        made = service_registry.register(tx, runtime, {"redirect_uris": ["https://a.example/cb"], **members})
+        key_care.ensure_for(tx, runtime, made.service)
+
+
+ON_DEMAND = [
+    ({"id_token_signed_response_alg": "PS256"}, "PS256", {"current", "next"}),
+    ({"userinfo_signed_response_alg": "EdDSA"}, "EdDSA", {"current", "next"}),
+    ({"introspection_signed_response_alg": "EdDSA"}, "EdDSA", {"current", "next"}),
+    ({"request_object_encryption_alg": "RSA-OAEP-256"}, "RSA-OAEP", {"current"}),
+    ({"request_object_encryption_alg": "ECDH-ES+A256KW"}, "ECDH-ES", {"current"}),
+]
+
+
+@pytest.mark.parametrize(("members", "alg", "made"), ON_DEMAND)
+def test_the_first_service_for_an_algorithm_makes_its_keys_and_the_second_none(
+    runtime: Runtime, members: dict[str, object], alg: str, made: set[str]
+) -> None:
+    assert states(alg) == []
+    register(runtime, **members)
+    assert set(states(alg)) == made
+    before = rows_of("keys")
+    register(runtime, **members)
+    assert rows_of("keys") == before
+    assert alg in {each for each, _, _ in runtime.keyring.list_keys()}
+
+
+@pytest.mark.parametrize(("members", "alg", "made"), ON_DEMAND)
+def test_they_rotate_with_the_others_and_the_old_one_stays(
+    runtime: Runtime, members: dict[str, object], alg: str, made: set[str]
+) -> None:
+    register(runtime, **members)
+    [old] = kids(runtime, "current", alg)
+    runtime.clock.advance(minutes=1)  # type: ignore[attr-defined]
+    rotate(runtime)
+    assert kids(runtime, "retired", alg) == [old]
+    assert set(states(alg)) == {*made, "retired"}
+    [new] = kids(runtime, "current", alg)
+    published = {key["kid"] for key in runtime.keyring.public_key_set()["keys"]}
+    assert new in published
+    assert (old in published) is ("next" in made), "nobody should encrypt to a retired key any more"
+
+
+def test_a_process_that_does_not_know_a_new_algorithm_looks_again(runtime: Runtime, clock: FixedClock) -> None:
+    runtime.keyring.recall()
+    other = Keyring(runtime.keyring._masters, clock, runtime.keyring._load)
+    other.recall()
+    register(runtime, id_token_signed_response_alg="EdDSA")
+    assert other.read_own(other.sign("EdDSA", {"sub": "x"})) == {"sub": "x"}
+
+
+def test_a_leaked_key_to_encrypt_to_is_replaced_and_opens_nothing(runtime: Runtime) -> None:
+    register(runtime, request_object_encryption_alg="ECDH-ES")
+    [leaked] = kids(runtime, "current", "ECDH-ES")
+    with storage.begin() as tx:
+        key_care.revoke(tx, runtime, leaked, "the tests")
+    runtime.keyring.forget()
+    [heir] = kids(runtime, "current", "ECDH-ES")
+    assert heir != leaked
+    assert leaked not in {kid for _, _, kid in runtime.keyring.list_keys()}
