@@ -63,6 +63,7 @@ system:
 	test -n "$$(find /usr/share/fonts /usr/local/share/fonts -name 'NotoSans-Regular.*' 2>/dev/null)" \
 		|| missing="$$missing fonts-noto-core"; \
 	ls /usr/lib/apache2/modules/mod_auth_openidc.so >/dev/null 2>&1 || missing="$$missing libapache2-mod-auth-openidc"; \
+	command -v softhsm2-util >/dev/null || missing="$$missing softhsm2"; \
 	$(install_missing)
 
 # The same for the benchmark: the database of this provider and the store of a peer.

@@ -6,7 +6,7 @@ from flask_migrate import Migrate
 from idp import cli, storage, web
 from idp.flows import key_care
 from idp.protocol.registry import Registry
-from idp.runtime import keyring, log
+from idp.runtime import hsm, keyring, log
 from idp.runtime.clock import Clock, SystemClock
 from idp.runtime.foreign_documents import ForeignDocuments
 from idp.runtime.foreign_keys import ForeignKeys
@@ -65,7 +65,7 @@ def _runtime(app: Flask, settings: Settings, clock: Clock, outbound: Outbound | 
     return Runtime(
         settings=settings,
         clock=clock,
-        keyring=Keyring(masters, clock, load),
+        keyring=Keyring(masters, clock, load, hsm.open_token(settings.keys, ROOT)),
         outbound=door,
         foreign_keys=ForeignKeys(door, clock, gate),
         foreign_documents=ForeignDocuments(door, gate),

@@ -207,7 +207,7 @@ def rewrap(
 
 
 def _make(tx: storage.Tx, keyring: Keyring, alg: str, state: str, now: datetime) -> str:
-    kid, private = signing.generate(alg)
+    kid, private = keyring.new_key(alg)
     purpose = storage.keys.DECRYPTION if alg in encryption.OWN_KINDS else storage.keys.SIGNING
     storage.keys.insert_key(tx, keyring, kid=kid, purpose=purpose, alg=alg, state=state, private=private, now=now)
     return kid

@@ -25,10 +25,11 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from idp.runtime import chance, encryption
+from idp.runtime import chance, encryption, hsm, signing
 from idp.runtime.clock import Clock
 from idp.runtime.data_keys import DataKey, Unsealable
 from idp.runtime.encryption import DecryptionKey
+from idp.runtime.hsm import Token
 from idp.runtime.settings import WrongSetting
 from idp.runtime.signing import SigningKey, read_unverified_header
 
@@ -62,7 +63,14 @@ class Master:
 class Keyring:
     """Seals, opens, indexes, signs and verifies. `load` reads the stored keys; the current master comes first."""
 
-    def __init__(self, masters: Sequence[Master], clock: Clock, load: Callable[["Keyring"], StoredKeys]) -> None:
+    def __init__(
+        self,
+        masters: Sequence[Master],
+        clock: Clock,
+        load: Callable[["Keyring"], StoredKeys],
+        token: Token | None = None,
+    ) -> None:
+        self._token = token
         self._masters = tuple(masters)
         self._by_id = {master.id: master for master in masters}
         self._clock = clock
@@ -194,9 +202,16 @@ class Keyring:
         for _ in range(2):
             for key in self._fresh().signing:
                 if key.alg == alg and key.state == "current":
-                    return key.sign(claims, typ)
+                    return key.sign(claims, typ, self._token)
             self.forget()  # the first service for this algorithm registered a moment ago, maybe at another process
         raise LookupError(f"no current signing key for {alg}")
+
+    def new_key(self, alg: str) -> tuple[str, bytes]:
+        """A new key pair for `alg`, in the token where there is one: its kid, and what is stored of it."""
+        if self._token is None or alg not in hsm.ALGORITHMS:
+            return signing.generate(alg)
+        reference = self._token.generate(alg)
+        return signing.thumbprint(reference), reference
 
     def decrypt(self, token: str) -> bytes:
         """What others encrypted to this provider (RFC 7516); raises Unsealable."""

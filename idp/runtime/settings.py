@@ -47,6 +47,9 @@ class Database:
 class Keys:
     master_key_file: str
     previous_master_key_files: tuple[str, ...]
+    pkcs11_module: str
+    pkcs11_token: str
+    pkcs11_pin_file: str
 
 
 @dataclass(frozen=True, slots=True)

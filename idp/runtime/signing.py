@@ -20,7 +20,9 @@ from cryptography.hazmat.primitives.serialization import (
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 from jwt.utils import der_to_raw_signature
 
+from idp.runtime import hsm
 from idp.runtime.data_keys import Unsealable
+from idp.runtime.hsm import Token
 
 # Every provider has keys for the first; for the others they are made when the first service registers for them.
 ALWAYS: Final = ("ES256", "RS256")
@@ -44,15 +46,24 @@ class SigningKey:
     state: str
     private: bytes = field(repr=False)
 
-    def sign(self, claims: dict[str, Any], typ: str) -> str:
-        """A JWT in compact form (RFC 7515 7.1); by hand, because PyJWT makes header and key checks anew each time."""
+    def sign(self, claims: dict[str, Any], typ: str, token: Token | None = None) -> str:
+        """A JWT in compact form (RFC 7515 7.1); by hand, because PyJWT makes header and key checks anew each time.
+
+        A key that is in a `token` signs there.
+        """
         signed = _head(self.alg, self.kid, typ) + _base64url(orjson.dumps(claims))
-        return (signed + b"." + _base64url(_signature(self.alg, _parse(self.private), signed))).decode()
+        if not hsm.is_reference(self.private):
+            signature = _signature(self.alg, _parse(self.private), signed)
+        elif token is not None:
+            signature = token.sign(self.alg, self.private, signed)
+        else:
+            raise LookupError("the signing key is in a PKCS#11 token, and keys.pkcs11_module names none")
+        return (signed + b"." + _base64url(signature)).decode()
 
     def verify(self, token: str) -> dict[str, Any]:
         """The claims, if the signature is this key's; times and audience are for the caller to judge."""
         try:
-            claims: dict[str, Any] = _decoder.decode(token, _parse(self.private).public_key(), algorithms=[self.alg])
+            claims: dict[str, Any] = _decoder.decode(token, _public(self.private), algorithms=[self.alg])
         except jwt.PyJWTError:
             raise Unsealable from None
         return claims
@@ -91,8 +102,13 @@ def generate(alg: str) -> tuple[str, bytes]:
     else:
         raise ValueError(alg)
     private = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    return thumbprint(private), private
+
+
+def thumbprint(private: bytes) -> str:
+    """The kid of a key: the thumbprint of its public part (RFC 7638)."""
     members = json.dumps(_public_jwk(private), sort_keys=True, separators=(",", ":"))
-    return urlsafe_b64encode(sha256(members.encode()).digest()).rstrip(b"=").decode(), private
+    return urlsafe_b64encode(sha256(members.encode()).digest()).rstrip(b"=").decode()
 
 
 def read_unverified_header(token: str) -> dict[str, Any]:
@@ -110,8 +126,12 @@ def _parse(private: bytes) -> Any:
     return load_der_private_key(private, password=None)
 
 
+def _public(private: bytes) -> Any:
+    return hsm.public_key(private) if hsm.is_reference(private) else _parse(private).public_key()
+
+
 def _public_jwk(private: bytes) -> dict[str, str]:
-    public = _parse(private).public_key()
+    public = _public(private)
     jwk: dict[str, Any]
     match public:
         case rsa.RSAPublicKey():
