@@ -16,6 +16,8 @@ ON_EVERYTHING = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+# The one page that services' own pages hold in a frame (Session Management 1.0 3.3).
+FRAMED = "/oauth2/check-session"
 ON_NO_PAGE = {"default-src": "'none'", "frame-ancestors": "'none'"}
 ON_PAGES = {**ON_NO_PAGE, "base-uri": "'none'", "style-src": "'self'", "img-src": "'self'"}
 
@@ -43,7 +45,8 @@ def _fault_of_status(response: TestResponse) -> str | None:
 
 def _fault_of_headers(response: TestResponse) -> str | None:
     for name, value in ON_EVERYTHING.items():
-        if response.headers.getlist(name) != [value]:
+        expected = [] if name == "X-Frame-Options" and _is_framed(response) else [value]
+        if response.headers.getlist(name) != expected:
             return f"{name} is not {value}"
     if "X-Evil" in response.headers or any("\n" in value or "\r" in value for _, value in response.headers):
         return "a header was smuggled in"
@@ -53,9 +56,16 @@ def _fault_of_headers(response: TestResponse) -> str | None:
     if is_page and response.headers.get("Cache-Control") != "no-store":
         return "a page that may be kept"
     for cookie in response.headers.getlist("Set-Cookie"):
-        if not re.fullmatch(r"idp_(session|page|device|language|text)=[\w-]*;.*HttpOnly;.*SameSite=Lax", cookie):
+        # Scripts of the framed page read one of them, which leads nobody to a session.
+        ours = r"idp_(session|page|device|language|text)=[\w-]*;.*HttpOnly;.*SameSite=Lax"
+        if not re.fullmatch(rf"{ours}|idp_browser_state=[\w-]*;.*SameSite=Lax", cookie):
             return f"a cookie that is not as ours are: {cookie[:200]}"
     return None
+
+
+def _is_framed(response: TestResponse) -> bool:
+    is_page = response.status_code == 200 and response.mimetype == "text/html"
+    return response.request.path == FRAMED and is_page and response.request.method != "OPTIONS"
 
 
 def _fault_of_policy(response: TestResponse) -> str | None:
@@ -63,6 +73,8 @@ def _fault_of_policy(response: TestResponse) -> str | None:
     said = dict(part.strip().partition(" ")[::2] for part in policy.split(";"))
     is_page = response.mimetype == "text/html"
     wanted = ON_PAGES if is_page else ON_NO_PAGE
+    if _is_framed(response):
+        wanted = {**wanted, "frame-ancestors": "*"}
     if "unsafe" in policy or any(said.get(name) != value for name, value in wanted.items()):
         return f"the policy is {policy!r}"
     if is_page and not re.fullmatch(r"'self'|'nonce-[\w-]{20,}'", said.get("script-src", "")):

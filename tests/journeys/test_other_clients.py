@@ -67,7 +67,7 @@ def test_authlib_does_it_all(demo: DemoProcess, person: Person) -> None:
         address, state = client.create_authorization_url(
             metadata["authorization_endpoint"], nonce=plain.nonce, code_verifier=plain.verifier
         )
-        back = plain._walk(address, person)
+        back = plain.follow(address, person)
         token = client.fetch_token(
             metadata["token_endpoint"], authorization_response=back, state=state, code_verifier=plain.verifier
         )

@@ -166,7 +166,7 @@ def test_there_is_one_current_key_for_an_algorithm_however_many_make_one(house: 
 
 def test_a_stored_key_opens_under_its_own_kid_alone(house: House) -> None:
     with storage.begin() as tx:
-        one, two = storage.keys.list_keys(tx, "ES256", "current") + storage.keys.list_signing_keys(tx, "ES256", "next")
+        one, two = storage.keys.list_keys(tx, "ES256", "current") + storage.keys.list_keys(tx, "ES256", "next")
         keys = tables.keys
         sealed = tx.scalar(select(keys.c.private_sealed).where(keys.c.kid == one))
         tx.execute(keys.update().where(keys.c.kid == two).values(private_sealed=sealed))

@@ -6,7 +6,6 @@ Read it from top to bottom: what was asked (protocol/authorize.py), who is signe
 
 from dataclasses import replace
 from datetime import datetime
-from uuid import UUID
 
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
@@ -42,6 +41,10 @@ def authorize() -> ResponseReturnValue:
         parked = replace(parked, pairs=protocol.request_object.unpack(server, parked.pairs))
         language.wish(parked.language_wanted)
         asked = protocol.authorize.read(server, parked.pairs)
+    except RefusedAtService as refused:
+        # Nobody is looked up for what is wrong by its form: the browser stays as it is known to be.
+        return _refuse(refused, cookies.read(cookies.BROWSER_STATE))
+    try:
         return _next(asked, parked)
     except RefusedAtService as refused:
         return refuse(refused)
@@ -61,12 +64,11 @@ def at_once(pairs: Pairs, session_secret: str, browser_state: str) -> Answer | N
     is_settled = isinstance(next_step.decide(facts, now), next_step.Issue)
     if signed_in is None or facts.consent is None or not is_settled or not asked.is_plain_code:
         return None
-    session_id = signed_in.session.id
-    if browser_state != protocol.session_management.browser_state(server.runtime.keyring, session_id):
+    if browser_state != _state_of(signed_in):
         return None
     code = protocol.authorization_code.make_code(server, asked, signed_in, release, consent=facts.consent, now=now)
     text = protocol.authorization_code.seal_code(server, code)
-    return _redirect(protocol.authorize_answer.success(server, asked, {"code": text}, session_id)) if text else None
+    return _redirect(protocol.authorize_answer.success(server, asked, {"code": text}, browser_state)) if text else None
 
 
 def _next(asked: AuthorizationRequest, parked: Parked) -> ResponseReturnValue:
@@ -142,18 +144,26 @@ def _issue(
         server.recall()
         with storage.once(writes=True) as tx:
             said = protocol.front_channel.hand_out(tx, server, asked, code, text)
-    session_id = signed_in.session.id
-    return _send_back(protocol.authorize_answer.success(server, asked, said, session_id), session_id)
+    browser_state = _state_of(signed_in)
+    return _send_back(protocol.authorize_answer.success(server, asked, said, browser_state), browser_state)
 
 
 def refuse(refused: RefusedAtService) -> ResponseReturnValue:
     """The browser takes a refusal to the service."""
-    signed_in = given.signed_in()
+    return _refuse(refused, _state_of(given.signed_in()))
+
+
+def _refuse(refused: RefusedAtService, browser_state: str) -> ResponseReturnValue:
+    return _send_back(protocol.authorize_answer.refusal(given.server(), refused, browser_state), browser_state)
+
+
+def _state_of(signed_in: SignedIn | None) -> str:
+    """What the frame of Session Management knows the browser by."""
     session_id = signed_in.session.id if signed_in is not None else None
-    return _send_back(protocol.authorize_answer.refusal(given.server(), refused, session_id), session_id)
+    return protocol.session_management.browser_state(given.runtime().keyring, session_id)
 
 
-def _send_back(sent: Sent, session_id: UUID | None) -> ResponseReturnValue:
+def _send_back(sent: Sent, browser_state: str) -> ResponseReturnValue:
     """The browser takes the answer to the service: by redirect, or by a form that posts itself."""
     redirect_answer = _redirect(sent)
     if redirect_answer is not None:
@@ -166,7 +176,7 @@ def _send_back(sent: Sent, session_id: UUID | None) -> ResponseReturnValue:
             action=sent.redirect_uri,
             fields=sent.parameters,
         )
-    cookies.show_state(response, protocol.session_management.browser_state(given.runtime().keyring, session_id))
+    cookies.show_state(response, browser_state)
     return response
 
 
