@@ -57,10 +57,22 @@ def encrypt_to(jwk: Mapping[str, Any], alg: str, enc: str, content: str, *, is_j
     if is_jwt:
         header["cty"] = "JWT"
     try:
-        public: Any = JWKRegistry.import_key({name: jwk[name] for name in _MEMBERS if name in jwk})
-        return jwe.encrypt_compact(header, content, public, algorithms=[alg, enc])
+        return jwe.encrypt_compact(header, content, _import_public(jwk), algorithms=[alg, enc])
     except (JoseError, ValueError, TypeError, KeyError):
         raise Unencryptable from None
+
+
+def is_sound(jwk: Mapping[str, Any]) -> bool:
+    """Whether this is a public key at all: all its members there, and its point on its curve."""
+    try:
+        _import_public(jwk)
+    except (JoseError, ValueError, TypeError, KeyError):
+        return False
+    return True
+
+
+def _import_public(jwk: Mapping[str, Any]) -> Any:
+    return JWKRegistry.import_key({name: jwk[name] for name in _MEMBERS if name in jwk})
 
 
 _MEMBERS: Final = ("kty", "n", "e", "crv", "x", "y")

@@ -16,7 +16,7 @@ import jwt
 import orjson
 from jwt.utils import base64url_decode
 
-from idp.runtime import strict_json
+from idp.runtime import encryption, strict_json
 from idp.runtime.clock import Clock
 from idp.runtime.data_keys import Unsealable
 from idp.runtime.gate import Gate
@@ -98,9 +98,9 @@ class ForeignKeys:
     ) -> Mapping[str, Any] | None:
         """A key of a party that content can be encrypted to by `alg`; None where it has none (OIDC Core 10.2)."""
         for keys in self._sets(jwks, jwks_uri, None, use="enc"):
-            fitting = [key for key in keys if _fits_encryption(key, alg)]
-            if fitting:
-                return fitting[0]
+            for key in keys:
+                if _fits_encryption(key, alg) and encryption.is_sound(key):
+                    return key
         return None
 
     def _sets(

@@ -26,6 +26,13 @@ class HashSlots:
         self._threads = ThreadPoolExecutor(slots, thread_name_prefix="hashing", initializer=_yield_to_others)
         self._gate = gate
 
+    def is_full(self) -> bool:
+        """Whether a job that came now would be refused, as far as one can tell without taking a slot."""
+        if not self._door.acquire(blocking=False):
+            return True
+        self._door.release()
+        return False
+
     def run(self, job: Callable[[], R]) -> R:
         """What `job` gives, once it had its turn; raises NoSlot at once when `queue` others wait already."""
         if not self._door.acquire(blocking=False):

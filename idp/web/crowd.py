@@ -2,6 +2,9 @@
 
 The answer is made beforehand and costs nothing, so that telling a crowd to come back leaves the processor to those who
 are inside. RFC 9110 15.6.4 (503), 10.2.3 (Retry-After).
+
+A sign-in that would find no slot for its hash is told so too: to read it, look up whom it means and draw its page anew
+costs more than all that machines ask for.
 """
 
 from collections.abc import Callable, Iterable
@@ -9,6 +12,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Final
 
 from idp.runtime.gate import Crowded, Gate
+from idp.runtime.hash_slots import HashSlots
 from idp.runtime.metrics import Metrics
 from idp.web import errors, lane
 from idp.web.headers import NO_PAGE, OVER_HTTPS
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 RETRY_AFTER: Final = 2
+HASHING: Final = ("POST", "/sign-in")
 # Neither a page's time nor a password's hash is spent on these; the balancer's question is one of them.
 OF_MACHINES: Final = errors.MACHINES | {lane.AUTHORIZE, "/readyz"}
 # Digits of a length that no body we read has.
@@ -47,13 +52,18 @@ _SENDING: Final = _PAGE.format(
 class Crowd:
     """A WSGI application before all others."""
 
-    def __init__(self, inner: "WSGIApplication", gate: Gate, metrics: Metrics, largest_body: int) -> None:
-        self._inner, self._gate, self._metrics, self._largest_body = inner, gate, metrics, largest_body
+    def __init__(
+        self, inner: "WSGIApplication", gate: Gate, hash_slots: HashSlots, metrics: Metrics, largest_body: int
+    ) -> None:
+        self._inner, self._gate, self._hash_slots = inner, gate, hash_slots
+        self._metrics, self._largest_body = metrics, largest_body
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         if environ["PATH_INFO"] == ALWAYS_ANSWERED:
             return self._inner(environ, start_response)
         try:
+            if (environ["REQUEST_METHOD"], environ["PATH_INFO"]) == HASHING and self._hash_slots.is_full():
+                raise Crowded
             is_page = environ["PATH_INFO"] not in OF_MACHINES
             with self._gate.enter(_receiver(environ, self._largest_body), people=is_page):
                 return self._inner(environ, start_response)

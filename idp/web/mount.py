@@ -83,7 +83,9 @@ def mount(app: Flask, runtime: Runtime, registry: Registry) -> None:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
     # The short way asks neither for the host nor for who is at the other end.
     app.wsgi_app = lane.Lane(app, app.wsgi_app)  # type: ignore[method-assign]
-    app.wsgi_app = Crowd(app.wsgi_app, runtime.gate, runtime.metrics, LARGEST_BODY)  # type: ignore[method-assign]
+    app.wsgi_app = Crowd(  # type: ignore[method-assign]
+        app.wsgi_app, runtime.gate, runtime.hash_slots, runtime.metrics, LARGEST_BODY
+    )
 
 
 def _under_own_host(inner: "WSGIApplication", issuer: str) -> "WSGIApplication":

@@ -323,3 +323,43 @@ def test_what_is_remembered_is_bounded(
         with pytest.raises(Unsealable):
             keys.verify(token(OLD), ALGORITHMS, jwks_uri=f"{URI}/{place}")
     assert len(keys._fetched) == 3
+
+
+# -- keys to encrypt to --------------------------------------------------------------------------------------------
+
+READABLE = {**a_key("RS256", kid="doc").jwk, "use": "enc"}
+AGREED = {**a_key(kid="thoa").jwk, "use": "enc"}
+
+
+def encryption_kid(keys: ForeignKeys, alg: str, *given: dict[str, Any]) -> object:
+    found = keys.find_encryption_key(alg, jwks={"keys": list(given)}, jwks_uri=None)
+    return found and found["kid"]
+
+
+@pytest.mark.parametrize(("alg", "kid"), [("RSA-OAEP", "doc"), ("ECDH-ES", "thoa"), ("ECDH-ES+A128KW", "thoa")])
+def test_oidc_core_10_2_content_is_encrypted_to_the_key_that_fits(keys: ForeignKeys, alg: str, kid: str) -> None:
+    assert encryption_kid(keys, alg, READABLE, AGREED) == kid
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"use": "sig"}, {"d": "AQAB"}, {"alg": "ECDH-ES+A256KW"}, {"y": "AA"}, {"crv": "secp256k1"}, {"crv": "Ed25519"}],
+    ids=str,
+)
+def test_oidc_core_10_2_a_key_that_cannot_be_encrypted_to_is_passed_over(
+    keys: ForeignKeys, changed: dict[str, Any]
+) -> None:
+    wrong = {**AGREED, "kid": "sai", **changed}
+    assert encryption_kid(keys, "ECDH-ES", wrong) is None
+    assert encryption_kid(keys, "ECDH-ES", wrong, AGREED) == "thoa"
+
+
+def test_oidc_core_10_2_keys_that_a_party_publishes_later_are_found(
+    keys: ForeignKeys, outbound: RecordingOutbound
+) -> None:
+    signing = {**OLD.jwk, "use": "sig"}
+    outbound.answer(URI, document(signing), document(signing, AGREED))
+    found = keys.find_encryption_key("ECDH-ES", jwks=None, jwks_uri=URI)
+    assert found is not None
+    assert found["kid"] == "thoa"
+    assert len(outbound.calls) == 2

@@ -10,6 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from idp.runtime.hash_slots import HashSlots
 from tests.builders import (
     NUMBERS,
     Citizen,
@@ -133,9 +134,28 @@ def test_after_too_many_tries_one_is_told_how_long_to_wait(
     assert browser.post("/sign-in", data=typed(citizen, page)).status_code == 303
 
 
-def test_when_all_hash_slots_are_taken_one_is_asked_to_press_again(
+def test_when_all_hash_slots_are_taken_a_sign_in_is_turned_away_before_anything_is_looked_at(
     make_app: Callable[..., Flask], sqlite_url: str
 ) -> None:
+    app = make_app(sqlite_url, IDP_PASSWORDS_HASH_SLOTS="1", IDP_PASSWORDS_HASH_QUEUE="0")
+    citizen, browser = a_citizen(app), app.test_client()
+    page = follow(browser, browser.get("/sign-in"))
+    with app.app_context():
+        before = count_rows()
+    with held(app.extensions["idp"].hash_slots):
+        answer = browser.post("/sign-in", data=typed(citizen, page), headers={"Accept": "text/html"})
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"] == "2"
+    assert "quay lại trang trước" in answer.text
+    with app.app_context():
+        assert count_rows() == before
+    assert browser.post("/sign-in", data=typed(citizen, page)).status_code == 303
+
+
+def test_when_the_last_hash_slot_is_taken_meanwhile_one_is_asked_to_press_again(
+    make_app: Callable[..., Flask], sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(HashSlots, "is_full", lambda _: False)
     app = make_app(sqlite_url, IDP_PASSWORDS_HASH_SLOTS="1", IDP_PASSWORDS_HASH_QUEUE="0")
     citizen, browser = a_citizen(app), app.test_client()
     page = follow(browser, browser.get("/sign-in"))
