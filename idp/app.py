@@ -13,6 +13,7 @@ from idp.runtime.foreign_keys import ForeignKeys
 from idp.runtime.gate import Gate
 from idp.runtime.hash_slots import HashSlots
 from idp.runtime.keyring import Keyring, StoredKeys
+from idp.runtime.messages import Messages
 from idp.runtime.metrics import Metrics
 from idp.runtime.outbound import Outbound
 from idp.runtime.runtime import Runtime
@@ -69,6 +70,7 @@ def _runtime(app: Flask, settings: Settings, clock: Clock, outbound: Outbound | 
         outbound=door,
         foreign_keys=ForeignKeys(door, clock, gate),
         foreign_documents=ForeignDocuments(door, gate),
+        messages=Messages(settings.messages, door, ROOT),
         metrics=Metrics(settings.metrics.folder, ROOT),
         gate=gate,
         hash_slots=HashSlots(settings.passwords.hash_slots, settings.passwords.hash_queue, gate),

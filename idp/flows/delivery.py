@@ -6,7 +6,7 @@ A suspended service is told as well: the suspension may be a mistake, and that i
 removed one gets nothing: nobody answers for its address any more.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from idp.domain.audit import Entry, Event
 from idp.domain.refusals import Refusal
 from idp.domain.relying_services import RelyingService
 from idp.runtime import chance
+from idp.runtime.messages import Message, Undelivered
 from idp.runtime.outbound import OutboundFailure
 from idp.runtime.runtime import Runtime
 from idp.storage.outbox import Parcel
@@ -25,11 +26,14 @@ from idp.storage.outbox import Parcel
 RETRY_AFTER: Final = (1, 2, 5, 10, 15, 20, 30)
 GIVE_UP_AFTER: Final = timedelta(hours=24)
 WAS_REMOVED: Final = "the service was removed"
+CAME_TOO_LATE: Final = "it came too late"
 IMAGE_TYPES: Final = {"image/png", "image/jpeg", "image/webp", "image/gif"}
 
 
 def deliver(runtime: Runtime, parcel: Parcel) -> str | None:
     """Try one delivery; None when it is done, else what failed, without any personal value. Opens its own doors."""
+    if parcel.kind in storage.outbox.MESSAGES:
+        return _send_message(runtime, parcel)
     with storage.once() as tx:
         service = storage.relying_services.find_service(tx, parcel.service_id) if parcel.service_id else None
     if service is None:
@@ -50,7 +54,7 @@ def note(tx: storage.Tx, runtime: Runtime, parcel: Parcel, failure: str | None) 
     if failure is None:
         storage.outbox.end_delivered(tx, parcel, now)
         return
-    if failure == WAS_REMOVED:
+    if failure in (WAS_REMOVED, CAME_TOO_LATE):
         storage.outbox.end_failed_try(tx, parcel.id, failure, next_try_at=None)
         return
     next_try_at = now + timedelta(seconds=RETRY_AFTER[min(parcel.tries, len(RETRY_AFTER) - 1)])
@@ -92,6 +96,19 @@ def _note_retry(tx: storage.Tx, runtime: Runtime, due: list[tuple[UUID, UUID | N
     )
     storage.audit.insert_entry(tx, entry, runtime.keyring.house_key())
     return len(due)
+
+
+def _send_message(runtime: Runtime, parcel: Parcel) -> str | None:
+    """Hand a message to its gateway; one to nobody stands for a name that nobody has, and is never sent."""
+    if not parcel.body["to"]:
+        return None
+    if runtime.clock.now() >= datetime.fromisoformat(parcel.body["until"]):
+        return CAME_TOO_LATE
+    try:
+        runtime.messages.send(Message(parcel.kind, parcel.body["to"], parcel.body["subject"], parcel.body["text"]))
+    except Undelivered as failure:
+        return str(failure)
+    return None
 
 
 def _send_logout_token(runtime: Runtime, parcel: Parcel, service: RelyingService) -> str | None:

@@ -45,6 +45,11 @@ def new_secret() -> str:
     return secrets.token_urlsafe(32)
 
 
+def new_digits(count: int) -> str:
+    """A code for people to type: so many digits, each as likely as any other."""
+    return f"{secrets.randbelow(10**count):0{count}}"
+
+
 def new_bytes(count: int) -> bytes:
     return os.urandom(count)
 

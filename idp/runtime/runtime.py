@@ -8,6 +8,7 @@ from idp.runtime.foreign_keys import ForeignKeys
 from idp.runtime.gate import Gate
 from idp.runtime.hash_slots import HashSlots
 from idp.runtime.keyring import Keyring
+from idp.runtime.messages import Messages
 from idp.runtime.metrics import Metrics
 from idp.runtime.outbound import Outbound
 from idp.runtime.settings import Settings
@@ -23,4 +24,5 @@ class Runtime:
     foreign_documents: ForeignDocuments
     gate: Gate
     hash_slots: HashSlots
+    messages: Messages
     metrics: Metrics

@@ -81,6 +81,29 @@ class Passwords:
 
 
 @dataclass(frozen=True, slots=True)
+class Messages:
+    sms: str
+    mail: str
+    folder: str
+    sms_url: str
+    sms_token_file: str
+    smtp_host: str
+    smtp_port: int
+    smtp_user: str
+    smtp_password_file: str
+    mail_from: str
+
+
+@dataclass(frozen=True, slots=True)
+class Codes:
+    good_for: int
+    tries: int
+    per_contact: int
+    per_network: int
+    sms_per_day: int
+
+
+@dataclass(frozen=True, slots=True)
 class Throttle:
     enabled: bool
     tries_per_account: int
@@ -165,6 +188,8 @@ class Settings:
     sessions: Sessions
     tokens: Tokens
     passwords: Passwords
+    messages: Messages
+    codes: Codes
     throttle: Throttle
     registration: Registration
     services: Services
@@ -392,3 +417,10 @@ def _check_production(settings: Settings) -> None:
         raise WrongSetting("In production the setting retention.history_for_months must be at least 12.")
     if settings.passwords.memory_kib < 19456 or settings.passwords.passes < 2:
         raise WrongSetting("In production passwords.memory_kib must be at least 19456 and passwords.passes at least 2.")
+    for channel in ("sms", "mail"):
+        _refuse_development_gateway(channel, getattr(settings.messages, channel))
+
+
+def _refuse_development_gateway(channel: str, name: str) -> None:
+    if name in ("console", "file"):
+        raise WrongSetting(f"In production the setting messages.{channel} must not be console or file.")

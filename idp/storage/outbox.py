@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Select, Text, and_, cast, func, insert, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, Select, Text, and_, cast, func, insert, literal_column, or_, select, update
 
 from idp.runtime import chance
 from idp.runtime.data_keys import Unsealable
@@ -16,7 +16,11 @@ from idp.storage.tables import Moment, outbox, relying_services
 
 BACKCHANNEL_LOGOUT = "backchannel_logout"
 FETCH_LOGO = "fetch_logo"
-KINDS = (BACKCHANNEL_LOGOUT, FETCH_LOGO)
+# Messages to people, by the channel that carries them.
+MESSAGES = ("sms", "mail")
+KINDS = (BACKCHANNEL_LOGOUT, FETCH_LOGO, *MESSAGES)
+# Messages of one channel under way at once: a gateway that hangs holds no more of the worker than this.
+MESSAGES_AT_ONCE = 3
 STATES = ("queued", "delivered", "failed")
 
 
@@ -78,6 +82,30 @@ def insert_parcel(
     return id_
 
 
+def insert_message(
+    tx: Tx,
+    keyring: Keyring,
+    channel: str,
+    *,
+    to: str,
+    subject: str,
+    text: str,
+    until: datetime,
+    subject_id: UUID | None,
+    now: datetime,
+) -> None:
+    """Queue a message to a person, worth nothing after `until`; to nobody (''), it is taken and never sent."""
+    body = {"to": to, "subject": subject, "text": text, "until": until.isoformat()}
+    insert_parcel(tx, keyring, channel, body, now=now, subject_id=subject_id)
+
+
+def is_channel_failing(tx: Tx, channel: str, now: datetime) -> bool:
+    """Whether messages of a channel wait that were tried already: its gateway does not take them just now."""
+    waiting = (outbox.c.kind == channel, outbox.c.state == "queued", outbox.c.tries > 0)
+    found = select(outbox.c.id).where(*waiting, outbox.c.created_at > now - timedelta(hours=1)).limit(1)
+    return tx.scalar(found) is not None
+
+
 def use_due(
     tx: Tx,
     keyring: Keyring,
@@ -88,15 +116,20 @@ def use_due(
 ) -> list[Parcel]:
     """Take what is due under a lease, one parcel a service, so that a service that hangs keeps nobody waiting.
 
-    A service with a parcel under way, in whichever worker, is passed over.
+    A service with a parcel under way, in whichever worker, is passed over; so is a channel with MESSAGES_AT_ONCE.
     """
     others = outbox.alias()
     is_leased = (others.c.state == "queued", others.c.leased_until > now, others.c.service_id.is_not(None))
     is_due = and_(
         outbox.c.state == "queued",
-        outbox.c.kind.in_(KINDS),  # what a newer version queued waits for its worker
         outbox.c.next_try_at <= now,
         or_(outbox.c.leased_until.is_(None), outbox.c.leased_until <= now),
+    )
+    ids = _due_messages(tx, is_due, now, limit)
+    is_due = and_(
+        is_due,
+        outbox.c.kind.in_(KINDS),  # what a newer version queued waits for its worker
+        outbox.c.kind.not_in(MESSAGES),
         or_(outbox.c.service_id.is_(None), outbox.c.service_id.not_in(select(others.c.service_id).where(*is_leased))),
     )
     services = (
@@ -104,9 +137,8 @@ def use_due(
         .where(is_due)
         .group_by(outbox.c.service_id)
         .order_by(func.min(outbox.c.next_try_at))
-        .limit(limit)
+        .limit(max(0, limit - len(ids)))
     )
-    ids: list[UUID] = []
     for service_id in tx.scalars(_alone(tx, services)).all():
         # Of parcels due at once one that was tried less comes first: one that alone is refused holds up no other.
         in_order = (outbox.c.next_try_at, outbox.c.tries, outbox.c.id)
@@ -134,6 +166,18 @@ def use_due(
             )
         )
     return parcels
+
+
+def _due_messages(tx: Tx, is_due: ColumnElement[bool], now: datetime, limit: int) -> list[UUID]:
+    """The messages whose turn it is: the oldest of each channel, as many as it may have under way."""
+    ids: list[UUID] = []
+    for channel in MESSAGES:
+        is_leased = (outbox.c.kind == channel, outbox.c.state == "queued", outbox.c.leased_until > now)
+        free = MESSAGES_AT_ONCE - (tx.scalar(select(func.count()).select_from(outbox).where(*is_leased)) or 0)
+        due = select(outbox.c.id).where(is_due, outbox.c.kind == channel).order_by(outbox.c.next_try_at, outbox.c.id)
+        most = max(0, min(free, limit - len(ids)))
+        ids += tx.scalars(due.limit(most).with_for_update(skip_locked=True)).all()
+    return ids
 
 
 def _alone(tx: Tx, services: Select[Any]) -> Select[Any]:

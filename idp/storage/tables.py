@@ -248,6 +248,20 @@ throttles = _table(
     sa.Index("ix_throttles_window_ends_at", "window_ends_at"),
 )
 
+one_time_codes = _table(
+    "one_time_codes",
+    _id(),
+    _text("purpose", 16),
+    _loose("subject_id", nullable=True),
+    _index("contact_index"),
+    _index("code_index"),
+    _number("tries"),
+    _at("created_at"),
+    _at("expires_at"),
+    _at("used_at", nullable=True),
+    sa.Index("ix_one_time_codes_expires_at", "expires_at"),
+)
+
 # -- sign-ins ------------------------------------------------------------------------------------------------------
 
 sessions = _table(

@@ -236,7 +236,7 @@ def test_a_parcel_of_a_kind_this_version_does_not_know_stays_queued_and_holds_no
     service = house.new_id()
     unknown = add(house, "of_a_newer_version", service)
     house.clock.advance(seconds=1)
-    known = [add(house, kind, service) for kind in storage.outbox.KINDS]
+    known = [add(house, kind, service) for kind in storage.outbox.KINDS if kind not in storage.outbox.MESSAGES]
     assert [deliver_next(house) for _ in known] == known
     assert take(house) == []
     house.clock.advance(days=3)
