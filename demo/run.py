@@ -16,6 +16,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from demo.config import DEFAULT_DIRECTORY, KINDS, ROOT
+from demo.mailbox import Mailbox
 from demo.prepare import prepare
 from demo.supervisor import Program, ProgramFailed, Stopped, Supervisor
 
@@ -40,6 +41,11 @@ class Plan:
     @property
     def ports(self) -> dict[str, int]:
         return {"provider": self.port} | {name: self.port + kind.port_offset for name, kind in KINDS.items()}
+
+    @property
+    def messages(self) -> Path:
+        """Where what is sent to people lands, in place of their phones and mailboxes."""
+        return self.directory / "messages"
 
     def steps(self, services_file: Path) -> list[Program]:
         flask = (sys.executable, "-m", "flask", "--app", "wsgi")
@@ -83,6 +89,7 @@ def child_environment(environment: Mapping[str, str], plan: Plan) -> dict[str, s
     known = [environment.get(name) for name in ("NO_PROXY", "no_proxy")]
     no_proxy = ",".join([*dict.fromkeys(filter(None, known)), direct])
     own = {"IDP_PROFILE": "development", "IDP_PORT": str(plan.port), "PYTHONUNBUFFERED": "1"}
+    own |= {"IDP_MESSAGES_SMS": "file", "IDP_MESSAGES_MAIL": "file", "IDP_MESSAGES_FOLDER": str(plan.messages)}
     return {**environment, **own, "NO_PROXY": no_proxy, "no_proxy": no_proxy}
 
 
@@ -133,6 +140,8 @@ def welcome(plan: Plan) -> Panel:
         (f"  2. Mở · open {one_stop} → không hỏi mật khẩu · no password", ""),
         ("  3. Đăng xuất ở một nơi · sign out at one of them", ""),
         ("  4. Tải lại nơi kia: cũng đã đăng xuất · reload the other: signed out too", ""),
+        ("\nTự tạo tài khoản · make your own account", "bold"),
+        (f"  {plan.issuer}/register → mã hiện ở đây · codes appear here", ""),
         (f"\nNhật ký · logs  {plan.directory}/*.log", ""),
         ("Ctrl-C để dừng tất cả · ends everything", ""),
     ]
@@ -145,6 +154,7 @@ def welcome(plan: Plan) -> Panel:
 
 def run(plan: Plan, only_check: bool, console: Console) -> int:
     supervisor = Supervisor(ROOT, plan.directory, child_environment(os.environ, plan), _PATIENCE, _GRACE)
+    mailbox = Mailbox(plan.messages, console)
     supervisor.listen_for_stop()
     try:
         refuse_taken_ports(plan)
@@ -157,6 +167,7 @@ def run(plan: Plan, only_check: bool, console: Console) -> int:
         console.print("… provider, worker, portal, one-stop", highlight=False)
         supervisor.wait_until_ready()
         console.print(welcome(plan))
+        mailbox.open()
         if only_check:
             check_answers(plan)
             console.print("Tất cả đều trả lời · everything answers.")
@@ -169,6 +180,7 @@ def run(plan: Plan, only_check: bool, console: Console) -> int:
         console.print(f"\n{error}", style="bold", markup=False, highlight=False, soft_wrap=True)
         return 1
     finally:
+        mailbox.close()
         supervisor.end_all()
     return 0
 

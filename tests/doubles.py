@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from idp.runtime.messages import Message
 from idp.runtime.outbound import Answer, Outbound
 
 START = datetime(2026, 12, 1, 1, 30, tzinfo=UTC)
@@ -68,3 +69,13 @@ class RecordingOutbound(Outbound):
             raise given
         assert isinstance(given, Answer)
         return given
+
+
+class RefusingGateway:
+    """A plug-in for messages that fails, and says whose message it was."""
+
+    def __init__(self, settings: object) -> None:
+        pass
+
+    def send(self, message: Message) -> None:
+        raise RuntimeError(f"no way to {message.to}")

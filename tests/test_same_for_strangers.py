@@ -86,7 +86,7 @@ class Page:
             assert key is not None
             passport = {"kind": "passport", "value": NAMES["passport"][0], "proof": "the tests"}
             now = runtime.clock.now()
-            assert storage.accounts.insert_sign_in_name(tx, runtime.keyring, key, subject, **passport, now=now)
+            assert storage.sign_in_names.insert_name(tx, runtime.keyring, key, subject, **passport, now=now)
 
     def new_browser(self) -> FlaskClient:
         client = self.app.test_client()

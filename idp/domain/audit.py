@@ -12,11 +12,18 @@ from uuid import UUID
 
 class Event(StrEnum):
     ACCOUNT_CREATED = "account.created"
+    ACCOUNT_PRELOADED = "account.preloaded"
+    ACCOUNT_CLAIMED = "account.claimed"
     ACCOUNT_LOCKED = "account.locked"
     ACCOUNT_UNLOCKED = "account.unlocked"
     SIGNED_IN = "sign_in.succeeded"
     SIGN_IN_FAILED = "sign_in.failed"
     SIGN_IN_THROTTLED = "sign_in.throttled"
+    SECOND_FACTOR_FAILED = "second_factor.failed"
+    FACTOR_ADDED = "factor.added"
+    FACTOR_REMOVED = "factor.removed"
+    PRINTED_CODES_ISSUED = "printed_codes.issued"
+    PRINTED_CODE_USED = "printed_code.used"
     PASSWORD_REHASHED = "password.rehashed"
     SIGNED_OUT = "session.signed_out"
     SESSION_EXPIRED = "session.expired"

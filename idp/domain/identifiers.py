@@ -223,6 +223,13 @@ def normalise_passport(text: str) -> str:
     return value.upper()
 
 
+def recognise_contact(text: str) -> tuple[ContactKind, str]:
+    """The phone (E.164) or e-mail address that was typed; raises Refusal('invalid_identifier')."""
+    if "@" in text:
+        return ContactKind.EMAIL, normalise_email(text)
+    return ContactKind.PHONE, normalise_phone(text)
+
+
 def recognise(text: str) -> tuple[SignInKind, str] | None:
     """What a person typed into the one sign-in field, and its value as stored; None when nothing fits.
 

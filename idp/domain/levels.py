@@ -39,16 +39,34 @@ class AuthLevel(IntEnum):
 
 
 ACR_PREFIX: Final = "urn:bacninh:xacthuc:"
-# What each method (RFC 8176 names) counts as; a device's own biometric is possession, not a State-checked biometric.
-FACTOR_OF_METHOD: Final = {"pwd": "knowledge", "pin": "knowledge", "otp": "possession", "hwk": "possession"}
+# What each method (RFC 8176 names) proves. A device's own check of its holder (a PIN, a finger) is knowledge here: the
+# State has no reference of that finger, so that no method leads to level 3 or 4.
+FACTORS_OF_METHOD: Final = {
+    "pwd": {"knowledge"},
+    "otp": {"possession"},
+    "sms": {"possession"},
+    "hwk": {"possession"},
+    "swk": {"possession"},
+    "mfa": {"knowledge", "possession"},
+}
+REACHABLE: Final = AuthLevel.TWO
 
 
 def auth_level(methods: Iterable[str]) -> AuthLevel:
     """The authentication level that these methods (`amr`) reach."""
-    factors = {FACTOR_OF_METHOD[method] for method in methods if method in FACTOR_OF_METHOD}
+    factors = {factor for method in methods for factor in FACTORS_OF_METHOD.get(method, ())}
     return AuthLevel.TWO if len(factors) >= 2 else AuthLevel.ONE
+
+
+def needs_second_factor(level: AccountLevel, source: ProofSource, *, known_device: bool, reached: AuthLevel) -> bool:
+    """Whether a password alone, in a browser that is not known, does not open what was proved of a person.
+
+    A person checked at our own counter counts as proved, though that is no level.
+    """
+    is_proved = level > AccountLevel.ONE or source is ProofSource.COUNTER
+    return is_proved and not known_device and reached < AuthLevel.TWO
 
 
 def acr_values_supported() -> list[str]:
     """The `acr` values that a sign-in here can reach today."""
-    return [AuthLevel.ONE.acr]
+    return [level.acr for level in AuthLevel if level <= REACHABLE]

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from idp.domain.consent import Consent, Need, is_settled
+from idp.domain.levels import REACHABLE
 from idp.domain.sessions import Session
 
 # A sign-in made for this very request may be older than max_age by the time a person needs to read the next page.
@@ -20,6 +21,7 @@ class Facts:
     """All that the decision looks at. `session` is live or None; `asked_at` is when the request first came.
 
     `is_asked_each_time` where no earlier answer counts; `answered_here` when the person read this request's own page.
+    `step_declined` when the person would not, or could not, take the second step for this request.
     """
 
     prompts: frozenset[str]
@@ -35,6 +37,9 @@ class Facts:
     required_account_level: int = 0
     is_asked_each_time: bool = False
     answered_here: bool = False
+    wished_level: int = 1
+    has_second_factor: bool = False
+    step_declined: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,11 @@ class SignIn:
 @dataclass(frozen=True, slots=True)
 class ChooseAccount:
     pass
+
+
+@dataclass(frozen=True, slots=True)
+class StepUp:
+    """Show the page of the second step: the sign-in is good, and not strong enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +73,7 @@ class Refuse:
     description: str
 
 
-Step = SignIn | ChooseAccount | AskConsent | Issue | Refuse
+Step = SignIn | ChooseAccount | StepUp | AskConsent | Issue | Refuse
 
 
 def decide(facts: Facts, now: datetime) -> Step:
@@ -74,6 +84,8 @@ def decide(facts: Facts, now: datetime) -> Step:
     match step:
         case SignIn():
             return Refuse("login_required", "nobody is signed in, and prompt=none forbids asking (OIDC Core 3.1.2.6)")
+        case StepUp():
+            return Refuse("interaction_required", "a second factor is needed, and prompt=none forbids asking for it")
         case ChooseAccount():
             return Refuse("account_selection_required", "the account must be chosen (OIDC Core 3.1.2.6)")
         case _ if facts.is_asked_each_time:
@@ -98,12 +110,9 @@ def _next_page(facts: Facts, now: datetime) -> Step:
         return SignIn()
     if "select_account" in facts.prompts and not (facts.account_chosen or signed_in_for_this):
         return ChooseAccount()
-    if session.auth_level < facts.required_level:
-        # No stronger sign-in is offered yet, so asking for one would be a dead end.
-        return Refuse(
-            "unmet_authentication_requirements",
-            "the authentication level that is required cannot be reached (OIDC Unmet Authentication Requirements 1.0)",
-        )
+    step = _step_up(facts, session)
+    if step is not None:
+        return step
     if facts.account_level < facts.required_account_level:
         # No other way of signing in would raise what the State proved of the person, so it is not the authentication
         # whose requirements are unmet: the province denies the request.
@@ -114,6 +123,26 @@ def _next_page(facts: Facts, now: datetime) -> Step:
     if facts.need is not None and not _is_settled(facts, facts.need):
         return AskConsent(facts.need)
     return Issue()
+
+
+def _step_up(facts: Facts, session: Session) -> Step | None:
+    """What the authentication level asks for; None when it is reached, or merely wished for and out of reach."""
+    if session.auth_level < facts.required_level:
+        if facts.required_level <= REACHABLE and not facts.step_declined:
+            return StepUp()
+        # No stronger sign-in is offered, or none was taken: asking again would be a dead end.
+        return Refuse(
+            "unmet_authentication_requirements",
+            "the authentication level that is required cannot be reached (OIDC Unmet Authentication Requirements 1.0)",
+        )
+    if session.auth_level < min(facts.wished_level, REACHABLE) and _may_be_asked_for_more(facts):
+        return StepUp()
+    return None
+
+
+def _may_be_asked_for_more(facts: Facts) -> bool:
+    """A level that is merely wished for is asked of who can reach it, once, and never in the way of an answer."""
+    return facts.has_second_factor and not facts.step_declined and "none" not in facts.prompts
 
 
 def _is_settled(facts: Facts, need: Need) -> bool:

@@ -17,7 +17,7 @@ from idp.runtime.runtime import Runtime
 def find_person(tx: storage.Tx, runtime: Runtime, personal_number: str) -> Subject:
     """The person who signs in with this number; raises Refusal('no_such_account')."""
     number = identifiers.check_personal_number(personal_number, today=runtime.clock.now().date()).value
-    found = storage.accounts.find_by_sign_in_name(
+    found = storage.sign_in_names.find_subject(
         tx, runtime.keyring, space=SubjectKind.PERSON, kind="personal_number", value=number
     )
     if found is None:

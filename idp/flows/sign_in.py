@@ -11,21 +11,23 @@ from functools import lru_cache
 from uuid import UUID
 
 from idp import storage
-from idp.domain import identifiers, throttles
-from idp.domain.accounts import SubjectKind
+from idp.domain import identifiers, levels, throttles
+from idp.domain.accounts import Subject, SubjectKind
 from idp.domain.audit import Entry, Event
 from idp.domain.levels import auth_level
 from idp.domain.passwords import Hasher
 from idp.domain.refusals import Refusal
 from idp.domain.sessions import EndReason, Session
 from idp.runtime import chance
+from idp.runtime.data_keys import DataKey
 from idp.runtime.hash_slots import NoSlot
 from idp.runtime.runtime import Runtime
 from idp.runtime.settings import Passwords
-from idp.storage.accounts import Candidate
 from idp.storage.sessions import SignedIn
+from idp.storage.sign_in_names import Candidate
 
 PASSWORD_METHODS = ("pwd",)
+THE_PERSON = "the person"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,13 @@ class Failure(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class NeedsSecondFactor:
+    """The password was right, and is not enough here: one more step, and nobody is signed in before it."""
+
+    subject_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class SignedInNow:
     """A sign-in that succeeded: the session, and the secret for its cookie."""
 
@@ -77,7 +86,7 @@ def find_candidate(tx: storage.Tx, runtime: Runtime, identifier: str, browser: B
     """Look up whom the typed name means and count the try, before any password is looked at."""
     settings, now = runtime.settings.throttle, runtime.clock.now()
     kind, value = identifiers.recognise(identifier) or (identifiers.SignInKind.PERSONAL_NUMBER, identifier[:254])
-    candidate = storage.accounts.find_candidate(
+    candidate = storage.sign_in_names.find_candidate(
         tx,
         runtime.keyring,
         space=SubjectKind.PERSON,
@@ -136,8 +145,10 @@ def check(runtime: Runtime, attempt: Attempt, password: str) -> Checked:
     return Checked(attempt, matches=matches and stored is not None and may_sign_in, renewed_hash=renewed)
 
 
-def complete(tx: storage.Tx, runtime: Runtime, checked: Checked, *, before: SignedIn | None) -> SignedInNow | Failure:
-    """Keep the outcome: a session and its proof, or the failed try in the audit.
+def complete(
+    tx: storage.Tx, runtime: Runtime, checked: Checked, *, before: SignedIn | None
+) -> SignedInNow | NeedsSecondFactor | Failure:
+    """Keep the outcome: a session and its proof, or the failed try in the audit; or nobody is signed in yet.
 
     `before` is who was signed in in this browser: the same person's session is renewed under a new cookie, another
     person's ends, with all services told.
@@ -159,7 +170,30 @@ def complete(tx: storage.Tx, runtime: Runtime, checked: Checked, *, before: Sign
         ):
             _note(tx, runtime, attempt, Event.PASSWORD_REHASHED)
     _forgive(tx, runtime, attempt)
-    if before is not None and before.subject.id != candidate.subject.id:
+    known_device = candidate.device_id is not None
+    if levels.needs_second_factor(
+        subject.account_level, subject.proof_source, known_device=known_device, reached=auth_level(PASSWORD_METHODS)
+    ):
+        return NeedsSecondFactor(subject.id)
+    return begin(tx, runtime, candidate.subject, candidate.data_key, attempt.browser, PASSWORD_METHODS, before=before)
+
+
+def begin(
+    tx: storage.Tx,
+    runtime: Runtime,
+    subject: Subject,
+    key: DataKey,
+    browser: Browser,
+    methods: tuple[str, ...],
+    *,
+    before: SignedIn | None,
+) -> SignedInNow:
+    """Sign in who has been proved by `methods` (RFC 8176 names), with all rows of it; the browser is known from now on.
+
+    Whoever was signed in in this browser before: see `complete`.
+    """
+    now = runtime.clock.now()
+    if before is not None and before.subject.id != subject.id:
         storage.endings.end_session(
             tx,
             runtime.keyring,
@@ -170,20 +204,59 @@ def complete(tx: storage.Tx, runtime: Runtime, checked: Checked, *, before: Sign
             offline_too=False,
         )
         before = None
-    device_id = storage.credentials.save_device(
-        tx, candidate.data_key, candidate.subject.id, chance.digest(attempt.browser.device), attempt.browser.agent, now
-    )
-    session, secret = _start(tx, runtime, attempt, candidate, before, device_id)
+    device_id = storage.credentials.save_device(tx, key, subject.id, chance.digest(browser.device), browser.agent, now)
+    session, secret = _start(tx, runtime, subject, key, browser, methods, before, device_id)
     storage.sessions.insert_authentication(
-        tx,
-        candidate.data_key,
-        session,
-        source=runtime.settings.issuer,
-        address=attempt.browser.address,
-        now=now,
+        tx, key, session, source=runtime.settings.issuer, address=browser.address, now=now
     )
-    _note(tx, runtime, attempt, Event.SIGNED_IN, session_id=session.id)
+    entry = Entry(
+        id=chance.new_id(now),
+        at=now,
+        event=Event.SIGNED_IN,
+        subject_id=subject.id,
+        session_id=session.id,
+        actor=THE_PERSON,
+        details=f"{browser.address} {browser.agent}",
+    )
+    storage.audit.insert_entry(tx, entry, key)
     return SignedInNow(session=session, secret=secret)
+
+
+def _start(
+    tx: storage.Tx,
+    runtime: Runtime,
+    subject: Subject,
+    key: DataKey,
+    browser: Browser,
+    methods: tuple[str, ...],
+    before: SignedIn | None,
+    device_id: UUID,
+) -> tuple[Session, str]:
+    now, secret = runtime.clock.now(), chance.new_secret()
+    session = Session(
+        id=before.session.id if before else chance.new_id(now),
+        subject_id=subject.id,
+        auth_time=now,
+        amr=methods,
+        auth_level=auth_level(methods),
+        created_at=before.session.created_at if before else now,
+        seen_at=now,
+        expires_at=now + timedelta(seconds=runtime.settings.sessions.absolute_for),
+        ended_at=None,
+    )
+    if before is None or not storage.sessions.renew_session(tx, session, chance.digest(secret)):
+        if before is not None:  # it ended in the meantime: the same proof makes a session of its own
+            session = replace(session, id=chance.new_id(now), created_at=now)
+        storage.sessions.insert_session(
+            tx,
+            key,
+            session,
+            token_digest=chance.digest(secret),
+            device_id=device_id,
+            address=browser.address,
+            agent=browser.agent,
+        )
+    return session, secret
 
 
 def _forgive(tx: storage.Tx, runtime: Runtime, attempt: Attempt) -> None:
@@ -207,41 +280,6 @@ def note_use(tx: storage.Tx, runtime: Runtime, signed_in: SignedIn) -> None:
     storage.sessions.touch(tx, signed_in.session.id, runtime.clock.now())
 
 
-def _start(
-    tx: storage.Tx,
-    runtime: Runtime,
-    attempt: Attempt,
-    candidate: Candidate,
-    before: SignedIn | None,
-    device_id: UUID,
-) -> tuple[Session, str]:
-    now, secret = runtime.clock.now(), chance.new_secret()
-    session = Session(
-        id=before.session.id if before else chance.new_id(now),
-        subject_id=candidate.subject.id,
-        auth_time=now,
-        amr=PASSWORD_METHODS,
-        auth_level=auth_level(PASSWORD_METHODS),
-        created_at=before.session.created_at if before else now,
-        seen_at=now,
-        expires_at=now + timedelta(seconds=runtime.settings.sessions.absolute_for),
-        ended_at=None,
-    )
-    if before is None or not storage.sessions.renew_session(tx, session, chance.digest(secret)):
-        if before is not None:  # it ended in the meantime: the same proof makes a session of its own
-            session = replace(session, id=chance.new_id(now), created_at=now)
-        storage.sessions.insert_session(
-            tx,
-            candidate.data_key,
-            session,
-            token_digest=chance.digest(secret),
-            device_id=device_id,
-            address=attempt.browser.address,
-            agent=attempt.browser.agent,
-        )
-    return session, secret
-
-
 def _note_failure(tx: storage.Tx, runtime: Runtime, attempt: Attempt, failure: Failure) -> None:
     """A wrong try is noted; of those that are not even looked at, the first of a window stands for all."""
     if failure is Failure.WRONG:
@@ -250,15 +288,14 @@ def _note_failure(tx: storage.Tx, runtime: Runtime, attempt: Attempt, failure: F
         _note(tx, runtime, attempt, Event.SIGN_IN_THROTTLED)
 
 
-def _note(tx: storage.Tx, runtime: Runtime, attempt: Attempt, event: Event, *, session_id: UUID | None = None) -> None:
+def _note(tx: storage.Tx, runtime: Runtime, attempt: Attempt, event: Event) -> None:
     now, candidate = runtime.clock.now(), attempt.candidate
     entry = Entry(
         id=chance.new_id(now),
         at=now,
         event=event,
         subject_id=candidate.subject.id if candidate else None,
-        session_id=session_id,
-        actor="the person",
+        actor=THE_PERSON,
         details=f"{attempt.browser.address} {attempt.browser.agent}",
     )
     house = runtime.keyring.house_key()  # looked at for everybody: reading it anew must not tell who has no account

@@ -84,6 +84,7 @@ class AuthorizationRequest:
     subs_wanted: frozenset[str] | None
     claims: ClaimsRequest
     required_level: int
+    wished_level: int
     resource: str | None
     guard: RelyingService | None
     offline: bool
@@ -201,6 +202,7 @@ def _read_checked(server: Server, service: RelyingService, back: Back, pairs: Pa
         subs_wanted=_subs_wanted(_read_hint(server, service, given.get("id_token_hint")), asked_claims),
         claims=asked_claims,
         required_level=_required_level(service, asked_claims),
+        wished_level=_wished_level(given.get("acr_values", ""), service, asked_claims),
         resource=resource,
         guard=access_token.find_guard(server, resource, service),
         offline=offline,
@@ -306,6 +308,17 @@ def _required_level(service: RelyingService, asked: ClaimsRequest) -> int:
             known = [level.value for level in AuthLevel if level.acr in wanted]
             required.append(min(known) if known else UNREACHABLE if wanted else 1)
     return max(required)
+
+
+def _wished_level(acr_values: str, service: RelyingService, asked: ClaimsRequest) -> int:
+    """The first level known here of those wished for, in the order of the wish (OIDC Core 3.1.2.1, 5.5.1.1)."""
+    wishes: list[object] = [*(acr_values.split() or service.default_acr_values)]
+    for place in (asked.id_token, asked.userinfo):
+        said = place.get("acr", {})
+        values = said.get("values")
+        wishes += values if isinstance(values, list) else [said["value"]] if "value" in said else []
+    levels = {level.acr: level.value for level in AuthLevel}
+    return next((levels[wish] for wish in wishes if isinstance(wish, str) and wish in levels), 1)
 
 
 def _read_resource(pairs: Pairs) -> str | None:

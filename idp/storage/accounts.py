@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import and_, insert, literal, select, update
+from sqlalchemy import insert, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from idp.domain.accounts import AccountState, Fact, Profile, Subject, SubjectKind
@@ -19,74 +19,58 @@ from idp.storage import data_keys as data_key_rows
 from idp.storage.database import Tx
 from idp.storage.tables import (
     contacts,
-    credentials,
     data_keys,
-    devices,
     facts,
     identifiers,
     name_words,
     profiles,
-    sign_in_names,
     subjects,
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """Whom a typed sign-in name may mean, with what the check needs, in one row."""
+class Preloaded:
+    """An account of an old portal that waits to be claimed."""
 
     subject: Subject
-    password_hash: str | None
-    credential_id: UUID | None
-    data_key: DataKey
-    device_id: UUID | None
+    key: DataKey
+    profile: Profile
 
 
-def find_candidate(
-    tx: Tx, keyring: Keyring, *, space: SubjectKind, kind: str, value: str, device_digest: bytes, device_since: datetime
-) -> Candidate | None:
-    """The subject a sign-in name belongs to; `device_id` is set when this browser is a known device of it."""
-    device = and_(
-        devices.c.subject_id == subjects.c.id,
-        devices.c.token_digest == device_digest,
-        devices.c.ended_at.is_(None),
-        devices.c.seen_at > device_since,
-    )
-    password = and_(
-        credentials.c.subject_id == subjects.c.id,
-        credentials.c.kind == "password",
-        credentials.c.ended_at.is_(None),
-    )
+def find_preloaded(tx: Tx, keyring: Keyring, *, kind: str, value: str) -> Preloaded | None:
+    """The pending account on record under this identifier, held until the transaction ends."""
     statement = (
-        select(
-            *subject_columns(),
-            credentials.c.id.label("credential_id"),
-            credentials.c.secret_hash,
-            data_keys.c.wrapped,
-            devices.c.id.label("device_id"),
-        )
-        .select_from(sign_in_names)
-        .join(subjects, subjects.c.id == sign_in_names.c.subject_id)
+        select(*subject_columns(), *profile_columns())
+        .select_from(identifiers)
+        .join(subjects, subjects.c.id == identifiers.c.subject_id)
         .join(data_keys, data_keys.c.subject_id == subjects.c.id)
-        .outerjoin(credentials, password)
-        .outerjoin(devices, device)
+        .join(profiles, profiles.c.subject_id == subjects.c.id)
         .where(
-            sign_in_names.c.space == space,
-            sign_in_names.c.kind == kind,
-            sign_in_names.c.value_index.in_(keyring.indexes(f"sign-in/{space}/{kind}", value)),
+            identifiers.c.kind == kind,
+            identifiers.c.value_index.in_(keyring.indexes(f"identifier/{kind}", value)),
+            identifiers.c.ended_at.is_(None),
+            subjects.c.state == AccountState.PENDING,
         )
+        .order_by(identifiers.c.id)
         .limit(1)
+        .with_for_update(of=subjects)
     )
     row = tx.execute(statement).one_or_none()
     if row is None:
         return None
-    return Candidate(
-        subject=subject_of(row),
-        password_hash=row.secret_hash,
-        credential_id=row.credential_id,
-        data_key=keyring.unwrap(row.wrapped, row.subject_id),
-        device_id=row.device_id,
+    key = keyring.unwrap(row.wrapped, row.subject_id)
+    return Preloaded(subject_of(row), key, profile_of(keyring, row))
+
+
+def verify_contact(tx: Tx, keyring: Keyring, subject_id: UUID, kind: str, value: str, now: datetime) -> None:
+    """Note that a contact on record was proved by a code."""
+    where = (
+        contacts.c.subject_id == subject_id,
+        contacts.c.kind == kind,
+        contacts.c.value_index.in_(keyring.indexes(f"contact/{kind}", value)),
+        contacts.c.ended_at.is_(None),
     )
+    tx.execute(update(contacts).where(*where).values(verified_at=now))
 
 
 def insert_subject(tx: Tx, keyring: Keyring, subject: Subject, now: datetime) -> DataKey:
@@ -160,37 +144,6 @@ def insert_contact(
     )
 
 
-def insert_sign_in_name(
-    tx: Tx, keyring: Keyring, key: DataKey, subject: Subject, *, kind: str, value: str, proof: str, now: datetime
-) -> bool:
-    """Make a value the name to sign in with; False when it is another subject's already."""
-    index, *under_earlier_masters = keyring.indexes(f"sign-in/{subject.kind}/{kind}", value)
-    if under_earlier_masters:  # until the rewrap has passed, the unique index alone does not see them
-        earlier = sign_in_names.c.value_index.in_(under_earlier_masters)
-        same = (sign_in_names.c.space == subject.kind, sign_in_names.c.kind == kind, earlier)
-        if tx.scalar(select(sign_in_names.c.id).where(*same)) is not None:
-            return False
-    id_ = chance.new_id(now)
-    dialect = postgresql if tx.dialect.name == "postgresql" else sqlite
-    statement = (
-        dialect.insert(sign_in_names)
-        .values(
-            id=id_,
-            subject_id=subject.id,
-            space=subject.kind,
-            kind=kind,
-            value_sealed=key.seal("sign_in_names.value_sealed", id_, value),
-            value_index=index,
-            proof=proof,
-            created_at=now,
-        )
-        .on_conflict_do_nothing()
-        .returning(sign_in_names.c.id)
-    )
-    # Not by the row count: of an INSERT it is gone on PostgreSQL once the statement is done.
-    return tx.scalar(statement) is not None
-
-
 def insert_fact(tx: Tx, key: DataKey, fact: Fact) -> None:
     tx.execute(
         insert(facts).values(
@@ -247,18 +200,20 @@ def save_profile(tx: Tx, key: DataKey, profile: Profile, now: datetime) -> None:
 
 
 def insert_name_words(tx: Tx, keyring: Keyring, key: DataKey, subject_id: UUID, words: Iterable[str]) -> None:
-    """The keyed digests by which a person is found by folded words of the name and their beginnings."""
-    tx.execute(
-        insert(name_words),
-        [
-            {
-                "subject_id": subject_id,
-                "word_index": keyring.index("name", word),
-                "word_sealed": key.seal("name_words.word_sealed", subject_id, word),
-            }
-            for word in sorted(set(words))
-        ],
-    )
+    """The keyed digests by which a person is found by folded words of the name and their beginnings.
+
+    A name without Latin letters has none.
+    """
+    rows = [
+        {
+            "subject_id": subject_id,
+            "word_index": keyring.index("name", word),
+            "word_sealed": key.seal("name_words.word_sealed", subject_id, word),
+        }
+        for word in sorted(set(words))
+    ]
+    if rows:
+        tx.execute(insert(name_words), rows)
 
 
 def list_subjects_by_name(tx: Tx, keyring: Keyring, words: Iterable[str], *, limit: int = 50) -> list[UUID]:
@@ -279,22 +234,6 @@ def find_subject(tx: Tx, subject_id: UUID, *, held: bool = False) -> Subject | N
     """
     statement = select(*subject_columns()).where(subjects.c.id == subject_id)
     row = tx.execute(statement.with_for_update(read=True) if held else statement).one_or_none()
-    return subject_of(row) if row else None
-
-
-def find_by_sign_in_name(tx: Tx, keyring: Keyring, *, space: SubjectKind, kind: str, value: str) -> Subject | None:
-    """Whom a value signs in, whatever the state of the account."""
-    statement = (
-        select(*subject_columns())
-        .join(sign_in_names, sign_in_names.c.subject_id == subjects.c.id)
-        .where(
-            sign_in_names.c.space == space,
-            sign_in_names.c.kind == kind,
-            sign_in_names.c.value_index.in_(keyring.indexes(f"sign-in/{space}/{kind}", value)),
-        )
-        .limit(1)
-    )
-    row = tx.execute(statement).one_or_none()
     return subject_of(row) if row else None
 
 

@@ -99,11 +99,11 @@ def insert_message(
     insert_parcel(tx, keyring, channel, body, now=now, subject_id=subject_id)
 
 
-def is_channel_failing(tx: Tx, channel: str, now: datetime) -> bool:
-    """Whether messages of a channel wait that were tried already: its gateway does not take them just now."""
+def count_held_up(tx: Tx, channel: str, now: datetime) -> int:
+    """How many messages of a channel wait that were tried already: its gateway does not take them just now."""
     waiting = (outbox.c.kind == channel, outbox.c.state == "queued", outbox.c.tries > 0)
-    found = select(outbox.c.id).where(*waiting, outbox.c.created_at > now - timedelta(hours=1)).limit(1)
-    return tx.scalar(found) is not None
+    recent = outbox.c.created_at > now - timedelta(hours=1)
+    return tx.scalar(select(func.count()).select_from(outbox).where(*waiting, recent)) or 0
 
 
 def use_due(

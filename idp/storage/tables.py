@@ -166,8 +166,18 @@ sign_in_names = _table(
     _index("value_index"),
     _text("proof", 16),
     _at("created_at"),
-    sa.UniqueConstraint("space", "kind", "value_index"),
     sa.Index("ix_sign_in_names_subject_id", "subject_id"),
+    sa.Index("ix_sign_in_names_value_index", "value_index"),
+    # What people say of themselves, and phones that a family shares, name several; what was proved names one.
+    sa.Index(
+        "uq_sign_in_names_proved",
+        "space",
+        "kind",
+        "value_index",
+        unique=True,
+        postgresql_where=sa.text("proof NOT IN ('self', 'code')"),
+        sqlite_where=sa.text("proof NOT IN ('self', 'code')"),
+    ),
 )
 facts = _table(
     "facts",
@@ -248,6 +258,45 @@ throttles = _table(
     sa.Index("ix_throttles_window_ends_at", "window_ends_at"),
 )
 
+passkeys = _table(
+    "passkeys",
+    _id(),
+    _to("subject_id", "subjects.id"),
+    sa.Column("credential_id", sa.LargeBinary(1023), nullable=False),
+    sa.Column("public_key", sa.LargeBinary, nullable=False),
+    _big("sign_count"),
+    _flag("device_bound"),
+    _sealed("name_sealed"),
+    _at("created_at"),
+    _at("used_at", nullable=True),
+    _at("ended_at", nullable=True),
+    sa.UniqueConstraint("credential_id"),
+    sa.Index("ix_passkeys_subject_id", "subject_id"),
+)
+totp_secrets = _table(
+    "totp_secrets",
+    _id(),
+    _to("subject_id", "subjects.id"),
+    _sealed("secret_sealed"),
+    # The newest time step that was spent: none is good twice (RFC 6238 5.2).
+    _big("last_step"),
+    _at("created_at"),
+    _at("used_at", nullable=True),
+    _at("ended_at", nullable=True),
+    sa.Index("ix_totp_secrets_subject_id", "subject_id"),
+)
+recovery_codes = _table(
+    "recovery_codes",
+    _id(),
+    _to("subject_id", "subjects.id"),
+    _text("kind", 16),
+    _index("code_index"),
+    _text("issued_by", 64),
+    _at("created_at"),
+    _at("expires_at", nullable=True),
+    _at("used_at", nullable=True),
+    sa.Index("ix_recovery_codes_subject_id", "subject_id"),
+)
 one_time_codes = _table(
     "one_time_codes",
     _id(),

@@ -1,5 +1,6 @@
 """Cookies: `__Host-`, Secure, HttpOnly, SameSite=Lax; on a plain-http loopback issuer without prefix and Secure."""
 
+import re
 from typing import Final
 
 from flask import Response, current_app, request
@@ -14,6 +15,7 @@ LANGUAGE: Final = "idp_language"
 TEXT: Final = "idp_text"
 BROWSER_STATE: Final = "idp_browser_state"
 _LONGEST: Final = 64
+_SECRET: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 def read(name: str) -> str:
@@ -55,6 +57,12 @@ def page_secret() -> tuple[str, bool]:
     """The secret that binds pages to this browser, and whether it is new and must be set."""
     value = read(PAGE)
     return (value, False) if value else (chance.new_secret(), True)
+
+
+def device_secret() -> str:
+    """What this browser is known by from now on: as it was, or anew where that is none of ours."""
+    value = read(DEVICE)
+    return value if _SECRET.fullmatch(value) else chance.new_secret()
 
 
 def name_of(name: str) -> str:

@@ -1,6 +1,7 @@
 """What a view is given: the runtime and the protocol server of its application, and who is signed in."""
 
-from datetime import timedelta
+from datetime import date, timedelta
+from zoneinfo import ZoneInfo
 
 from flask import Flask, current_app
 
@@ -19,6 +20,12 @@ def runtime() -> Runtime:
 def runtime_of(app: Flask) -> Runtime:
     given: Runtime = app.extensions["idp"]
     return given
+
+
+def today() -> date:
+    """The day in the province."""
+    here = runtime()
+    return here.clock.now().astimezone(ZoneInfo(here.settings.province.time_zone)).date()
 
 
 def server() -> Server:

@@ -12,7 +12,7 @@ from idp.protocol.token import build_server
 from idp.runtime.runtime import Runtime
 from idp.web import cors, errors, guards, headers, lane, language, pages, watching
 from idp.web.assets import Assets
-from idp.web.citizen import account, home, information
+from idp.web.citizen import account, home, information, register
 from idp.web.crowd import Crowd
 from idp.web.guards import Guard
 from idp.web.oidc import (
@@ -26,7 +26,7 @@ from idp.web.oidc import (
     token,
     userinfo,
 )
-from idp.web.sign_in import choose_account, consent, sign_in, sign_out
+from idp.web.sign_in import choose_account, consent, second_step, sign_in, sign_out
 from idp.web.site import health, logos, static
 from idp.web.site import language as language_view
 
@@ -44,11 +44,13 @@ DOORS: tuple[tuple[Blueprint, Guard], ...] = (
     (logout.blueprint, guards.anyone),
     (check_session.blueprint, guards.anyone),
     (sign_in.blueprint, guards.anyone),
+    (second_step.blueprint, guards.anyone),
     (consent.blueprint, guards.anyone),
     (choose_account.blueprint, guards.anyone),
     (sign_out.blueprint, guards.anyone),
     (home.blueprint, guards.anyone),
     (account.blueprint, guards.signed_in_person),
+    (register.blueprint, guards.anyone),
     (information.blueprint, guards.anyone),
     (language_view.blueprint, guards.anyone),
     (logos.blueprint, guards.anyone),

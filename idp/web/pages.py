@@ -20,6 +20,14 @@ _COMES_AGAIN: Final = ("parked", "client_id", "redirect_uri", "response_type", "
 
 
 @dataclass(frozen=True, slots=True)
+class FieldError:
+    """One line of the error summary; an empty field stands for the whole form."""
+
+    field: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Asker:
     """The service that asks, as a page shows it."""
 

@@ -223,16 +223,6 @@ _VNEID_FOR_PROCEDURES = N_(
 )
 
 _PAGES = {
-    "register": InformationPage(
-        N_("Create an account"),
-        (
-            N_("Accounts cannot be created online yet."),
-            _ANY_CENTRE,
-            N_("An officer checks your card and opens the account with you. You do not need a smartphone or e-mail."),
-            _VNEID_FOR_PROCEDURES,
-        ),
-        (_TO_SIGN_IN, _TO_HELP, _TO_HOME),
-    ),
     "recover": InformationPage(
         N_("Get your account back"),
         (

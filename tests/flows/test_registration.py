@@ -24,9 +24,9 @@ def make(runtime: Runtime, number: str = NUMBERS[0], **changes: Any) -> Subject:
         return create_account(tx, runtime, NewAccount(**new), actor="the tests")
 
 
-def find(runtime: Runtime, kind: SignInKind, value: str) -> storage.accounts.Candidate | None:
+def find(runtime: Runtime, kind: SignInKind, value: str) -> storage.sign_in_names.Candidate | None:
     with storage.once() as tx:
-        return storage.accounts.find_candidate(
+        return storage.sign_in_names.find_candidate(
             tx,
             runtime.keyring,
             space="person",  # type: ignore[arg-type]

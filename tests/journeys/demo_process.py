@@ -1,6 +1,7 @@
 """Runs the whole demonstration as a person would, `python -m demo.run`, in a process of its own."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ class DemoProcess:
         self._environment: Mapping[str, str] = {**os.environ, "IDP_PORT": str(port), **settings}
         self._lines: list[str] = []
         self._ready = threading.Event()
+        self._printed = threading.Condition()
 
     def __enter__(self) -> "DemoProcess":
         self._process = subprocess.Popen(
@@ -56,6 +58,14 @@ class DemoProcess:
         """What was printed so far."""
         return "".join(self._lines)
 
+    def code_sent_to(self, contact: str, after: int = 0) -> str:
+        """The code in the newest message to a phone or mailbox, once one more than `after` has come."""
+        pattern = re.compile(rf"→ {re.escape(contact)}\s+(\d{{6}})")
+        with self._printed:
+            found = self._printed.wait_for(lambda: pattern.findall(self.output)[after:], self.patience)
+        assert found, f"no message came to {contact}:\n{self.output}"
+        return str(found[-1])
+
     @property
     def logs(self) -> str:
         """What every child wrote so far."""
@@ -74,7 +84,9 @@ class DemoProcess:
     def _read(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            self._lines.append(line)
+            with self._printed:
+                self._lines.append(line)
+                self._printed.notify_all()
             if _LAST_LINE in line:
                 self._ready.set()
         self._ready.set()  # it ended: there is nothing more to wait for

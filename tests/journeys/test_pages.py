@@ -20,7 +20,7 @@ from tests.journeys.visitor import Person, Visitor
 
 pytestmark = [pytest.mark.journey, pytest.mark.postgres]
 LANGUAGES = ("vi", "en")
-INFORMATION = "register recover lock help privacy accessibility status business counter admin".split()
+INFORMATION = "recover lock help privacy accessibility status business counter admin".split()
 NARROW = ViewportSize(width=320, height=640)
 
 
@@ -106,6 +106,41 @@ def account(scene: Scene) -> Visitor:
     return scene.open(visitor, "/account")
 
 
+def register_contact(scene: Scene, number: str = "003199000127") -> Visitor:
+    visitor = scene.open(scene.stranger, "/register")
+    for field, value in (("personal_number", number), ("full_name", "Lê Thị Lụa"), ("birth_date", "1999")):
+        visitor.page.fill(f"#{field}", value)
+    visitor.press("#continue")
+    return visitor
+
+
+def register_code(scene: Scene, mailbox: str = "lua") -> Visitor:
+    visitor = register_contact(scene)
+    visitor.page.fill("#contact", f"{mailbox}-{scene.language}@nguoi-mau.example")
+    visitor.press("#continue")
+    return visitor
+
+
+def register_code_wrong(scene: Scene) -> Visitor:
+    visitor = register_code(scene)
+    visitor.page.fill("#code", "1")
+    visitor.press("#verify")
+    return visitor
+
+
+def register_password(scene: Scene) -> Visitor:
+    visitor = register_code(scene, "lua-moi")
+    visitor.page.fill("#code", scene.demo.code_sent_to(f"lua-moi-{scene.language}@nguoi-mau.example"))
+    visitor.press("#verify")
+    return visitor
+
+
+def register_who_wrong(scene: Scene) -> Visitor:
+    visitor = scene.open(scene.stranger, "/register")
+    visitor.press("#continue")
+    return visitor
+
+
 PAGES: dict[str, Callable[[Scene], Visitor]] = {
     "sign_in": lambda scene: scene.ask(scene.stranger),
     "sign_in_direct": lambda scene: scene.open(scene.stranger, "/sign-in"),
@@ -125,12 +160,24 @@ PAGES: dict[str, Callable[[Scene], Visitor]] = {
     "refusal_404": lambda scene: scene.open(scene.stranger, "/khong-co"),
     "home": lambda scene: scene.open(scene.stranger, "/"),
     "home_person": lambda scene: scene.open(scene.member, "/"),
+    "register_who": lambda scene: scene.open(scene.stranger, "/register"),
+    "register_who_wrong": register_who_wrong,
+    "register_who_passport": lambda scene: scene.open(scene.stranger, "/register?with=passport"),
+    "register_contact": register_contact,
+    "register_contact_doubtful": lambda scene: register_contact(scene, "003198000127"),
+    "register_code": register_code,
+    "register_code_wrong": register_code_wrong,
+    "register_password": register_password,
     "account_empty": lambda scene: scene.open(scene.member, "/account"),
     "services": lambda scene: scene.open(scene.stranger, "/services"),
     **{f"information_{name}": lambda scene, name=name: scene.open(scene.stranger, f"/{name}") for name in INFORMATION},
     "account": account,
 }
-WANTED = {  # the page that is meant, not one that came in its place
+WANTED = {
+    "register_contact_doubtful": "không có trong danh sách tỉnh",
+    "register_code": "đã gửi 6 chữ số",
+    "register_code_wrong": "Mã không đúng",
+    "register_password": "Ít nhất 10 ký tự",  # the page that is meant, not one that came in its place
     "sign_in_throttled": "Ông/Bà đợi 15 phút",
     "sign_in_expired": "Trang này đã mở quá lâu",
     "consent_offline": "cả khi Ông/Bà không mở dịch vụ",

@@ -67,7 +67,7 @@ class House:
         with storage.begin() as tx:
             key = storage.accounts.insert_subject(tx, self.keyring, subject, now)
             made = Person(subject, key, number, device)
-            storage.accounts.insert_sign_in_name(
+            storage.sign_in_names.insert_name(
                 tx, self.keyring, key, subject, kind="personal_number", value=number, proof="operator", now=now
             )
             storage.credentials.insert_password(tx, subject.id, "a hash", now)
@@ -79,7 +79,7 @@ class House:
 
     def sign_in_name(self, person: Person, kind: str, value: str) -> bool:
         with storage.begin() as tx:
-            return storage.accounts.insert_sign_in_name(
+            return storage.sign_in_names.insert_name(
                 tx,
                 self.keyring,
                 person.key,

@@ -13,7 +13,7 @@ from idp.domain.names import fold_words
 from idp.runtime import chance
 from idp.runtime.data_keys import Unsealable
 from idp.storage import tables
-from idp.storage.accounts import Candidate
+from idp.storage.sign_in_names import Candidate
 from tests.storage.house import House, Person
 
 PHONE = "+84970000013"
@@ -28,7 +28,7 @@ def candidate(
     device_for: timedelta = timedelta(days=1),
 ) -> Candidate | None:
     with storage.begin() as tx:
-        return storage.accounts.find_candidate(
+        return storage.sign_in_names.find_candidate(
             tx,
             house.keyring,
             space=space,

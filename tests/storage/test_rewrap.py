@@ -77,7 +77,7 @@ def looks(house: House, mau: Person, thu: Person) -> dict[str, object]:
     ring = house.keyring
     with storage.begin() as tx:
         found = [
-            storage.accounts.find_candidate(
+            storage.sign_in_names.find_candidate(
                 tx,
                 ring,
                 space=SubjectKind.PERSON,

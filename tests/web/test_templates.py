@@ -149,6 +149,41 @@ def _plain(
     return Case(template, lambda: context, handles, posts_to)
 
 
+TYPED = {"personal_number": "003156000127", "passport": "", "country": "", "full_name": "", "birth_date": ""}
+CONTACT: dict[str, object] = {
+    "parked": "P",
+    "back": "/register?parked=P",
+    "typed": "",
+    "errors": [],
+    "unknown_province": False,
+    "year_differs": False,
+    "by_phone": True,
+    "by_email": True,
+}
+
+
+def _who(**changed: object) -> Case:
+    context: dict[str, object] = {
+        "asker": _asker(),
+        "parked": "P",
+        "typed": TYPED,
+        "errors": [],
+        "with_passport": False,
+    }
+    handles = frozenset({"passport" if changed.get("with_passport") else "personal_number", "full_name", "continue"})
+    return Case("register/who.html", lambda: context | changed, handles, "/register")
+
+
+def _contact(**changed: object) -> Case:
+    return Case("register/contact.html", lambda: CONTACT | changed, frozenset({"contact"}), "/register/contact")
+
+
+def _code(**changed: object) -> Case:
+    context: dict[str, object] = {"parked": "P", "back": "/register/contact?parked=P", "contact": "+84912000013"}
+    context |= {"by_phone": True, "minutes": 10, "failing": False, "errors": []}
+    return Case("register/code.html", lambda: context | changed, frozenset({"code", "verify"}), "/register/code")
+
+
 def _error(name: str, text: str) -> SimpleNamespace:
     return SimpleNamespace(field=name, text=text)
 
@@ -160,7 +195,7 @@ REFUSAL_CODES = (
     "service_suspended busy not_found "
     "method_not_allowed server_error unavailable logout_malformed cookies_off"
 ).split()
-PAGE_NAMES = "register recover lock help privacy accessibility status business counter admin".split()
+PAGE_NAMES = "recover lock help privacy accessibility status business counter admin".split()
 
 CASES: dict[str, Case] = {
     "sign_in": _sign_in(),
@@ -233,6 +268,25 @@ CASES: dict[str, Case] = {
         back=BACK,
     ),
     "signed_out_empty": _plain("sign_in/signed_out.html", frames=[], fault=None, services=[], back=None),
+    "register_who": _who(),
+    "register_who_wrong": _who(errors=[_error("full_name", "Nhập họ và tên"), _error("birth_date", "Nhập ngày sinh")]),
+    "register_who_passport": _who(asker=None, with_passport=True),
+    "register_contact": _contact(),
+    "register_contact_doubtful": _contact(unknown_province=True, year_differs=True),
+    "register_contact_phone": _contact(by_email=False, errors=[_error("contact", "Nhập số điện thoại")]),
+    "register_contact_email": _contact(by_phone=False),
+    "register_contact_none": _plain("register/contact.html", **CONTACT | {"by_phone": False, "by_email": False}),
+    "register_code": _code(),
+    "register_code_failing": _code(failing=True, errors=[_error("code", "Mã không đúng")]),
+    "register_code_mail": _code(by_phone=False, failing=True, contact="lua@nguoi-mau.example"),
+    "register_password": _plain(
+        "register/password.html",
+        "/register/password",
+        frozenset({"password", "register"}),
+        parked="P",
+        contact="+84912000013",
+        errors=[],
+    ),
     "home": _plain("home.html", person=None, services=SERVICES),
     "home_person": _plain("home.html", person=PERSON, services=SERVICES),
     "home_empty": _plain("home.html", person=None, services=[]),
@@ -401,7 +455,7 @@ def test_sign_in_handles() -> None:
         "current-password",
     )
     assert page.by_id("sign-in")["type"] == "submit"
-    assert page.by_id("register")["href"] == "/register"
+    assert page.by_id("register")["href"].startswith("/register?parked=")
     assert page.by_id("recover")["href"] == "/recover"
     assert "dinhdanh. bacninh. gov. vn" in page.text
     (revealing,) = [button for button in page.all("button") if button.get("aria-controls") == "password"]

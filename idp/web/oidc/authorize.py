@@ -22,7 +22,7 @@ from idp.protocol.authorize import AuthorizationRequest, RefusedAtService
 from idp.protocol.response_modes import Sent
 from idp.runtime import chance
 from idp.storage.sessions import SignedIn
-from idp.web import cookies, forms, given, language
+from idp.web import cookies, forms, given, language, step_up
 from idp.web.errors import send
 from idp.web.forms import Parked
 from idp.web.pages import ends_of, page
@@ -80,6 +80,8 @@ def _next(asked: AuthorizationRequest, parked: Parked) -> ResponseReturnValue:
             return forms.go("sign_in.sign_in", parked)
         case next_step.ChooseAccount():
             return forms.go("choose_account.choose_account", parked)
+        case next_step.StepUp() if signed_in is not None:
+            return step_up.start(parked, signed_in.subject.id, session=signed_in.session.id.hex)
         case next_step.AskConsent():
             return forms.go("consent.consent", parked)
         case next_step.Refuse(error, description):
@@ -103,6 +105,7 @@ def look(asked: AuthorizationRequest, parked: Parked, signed_in: SignedIn | None
             consent = storage.consents.find_latest(tx, signed_in.subject.id, service.id, need.kind)
         wanted = asked.subs_wanted
         hint_names_another = wanted is not None and sub_at(service, signed_in) not in wanted
+    is_shown = parked.shown not in ("", step_up.DECLINED)
     facts = next_step.Facts(
         prompts=asked.prompts,
         max_age=asked.max_age,
@@ -116,9 +119,20 @@ def look(asked: AuthorizationRequest, parked: Parked, signed_in: SignedIn | None
         account_level=signed_in.subject.account_level if signed_in else 0,
         required_account_level=service.minimum_account_level,
         is_asked_each_time=service.cannot_be_told_apart_at(asked.redirect_uri),
-        answered_here=signed_in is not None and bool(parked.shown) and parked.session == signed_in.session.id.hex,
+        answered_here=signed_in is not None and is_shown and parked.session == signed_in.session.id.hex,
+        wished_level=asked.wished_level,
+        has_second_factor=signed_in is not None and _has_second_factor(asked, signed_in),
+        step_declined=parked.shown == step_up.DECLINED,
     )
     return facts, release
+
+
+def _has_second_factor(asked: AuthorizationRequest, signed_in: SignedIn) -> bool:
+    """Looked at only where a stronger sign-in is wished for."""
+    if signed_in.session.auth_level >= asked.wished_level:
+        return False
+    with storage.once() as tx:
+        return storage.factors.count_ways(tx, signed_in.subject.id, given.runtime().clock.now()) > 0
 
 
 def sub_at(service: RelyingService, signed_in: SignedIn) -> str:

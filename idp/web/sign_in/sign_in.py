@@ -1,6 +1,6 @@
 """The sign-in page: who asks, a name, a password."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from flask import Blueprint, Response, make_response, redirect, request, url_for
@@ -10,27 +10,18 @@ from flask_babel import gettext
 from idp import flows, protocol, storage
 from idp.domain import next_step
 from idp.domain.refusals import Refusal
-from idp.flows.sign_in import Browser, Failure, SignedInNow
+from idp.flows.sign_in import Browser, Failure, NeedsSecondFactor, SignedInNow
 from idp.protocol.authorize import RefusedAtService
-from idp.runtime import chance
-from idp.web import cookies, forms, given, language
+from idp.web import cookies, forms, given, language, step_up
 from idp.web.forms import Parked
 from idp.web.oidc import authorize
-from idp.web.pages import Asker, asker_of, ends_of, page
+from idp.web.pages import Asker, FieldError, asker_of, ends_of, page
 
 blueprint = Blueprint("sign_in", __name__)
 HOME = "home.home"
 COOKIE_COMES_BACK_WITHIN = timedelta(seconds=10)
 # Views that a person may come back to after signing in; anything else goes home.
 LOCAL_DOORS = {"home.home", "account.account"}
-
-
-@dataclass(frozen=True, slots=True)
-class FieldError:
-    """One line of the error summary; an empty field stands for the whole form."""
-
-    field: str
-    text: str
 
 
 @blueprint.get("/sign-in")
@@ -67,23 +58,32 @@ def submit() -> ResponseReturnValue:
     errors = _missing(identifier, password)
     if errors:
         return _page(parked, identifier=identifier, errors=errors, status=400)
-    device = cookies.read(cookies.DEVICE) or chance.new_secret()
-    browser = Browser(device=device, address=request.remote_addr or "", agent=(request.user_agent.string or "")[:200])
+    browser = browser_of(cookies.device_secret())
     try:
         outcome = _try(identifier, password, browser)
     except Refusal as refusal:
         if refusal.code != "busy":
             raise
-        text = gettext("Many people are signing in right now. Please press the button again in a few seconds.")
-        response = _page(parked, identifier=identifier, errors=[FieldError("", text)], status=503)
+        response = _page(parked, identifier=identifier, errors=[FieldError("", busy_text())], status=503)
         response.headers["Retry-After"] = "3"  # type: ignore[union-attr]
         return response
     if isinstance(outcome, Failure):
         return _failed(parked, identifier, outcome)
-    return _welcome(parked, outcome, device)
+    if isinstance(outcome, NeedsSecondFactor):
+        return step_up.start(parked, outcome.subject_id)
+    return welcome(parked, outcome, browser.device)
 
 
-def _try(identifier: str, password: str, browser: Browser) -> SignedInNow | Failure:
+def browser_of(device: str) -> Browser:
+    """Where this request comes from; `device` is the secret that the browser is known by from now on."""
+    return Browser(device=device, address=request.remote_addr or "", agent=(request.user_agent.string or "")[:200])
+
+
+def busy_text() -> str:
+    return str(gettext("Many people are signing in right now. Please press the button again in a few seconds."))
+
+
+def _try(identifier: str, password: str, browser: Browser) -> SignedInNow | NeedsSecondFactor | Failure:
     """Two short transactions with the hash between them."""
     runtime, before = given.runtime(), given.signed_in()
     with storage.begin() as tx:
@@ -96,11 +96,16 @@ def _try(identifier: str, password: str, browser: Browser) -> SignedInNow | Fail
         raise
     with storage.begin() as tx:
         outcome = flows.sign_in.complete(tx, runtime, checked, before=before)
-    runtime.metrics.tried_to_sign_in("succeeded" if isinstance(outcome, SignedInNow) else "failed")
+    runtime.metrics.tried_to_sign_in("failed" if isinstance(outcome, Failure) else "succeeded")
     return outcome
 
 
-def _welcome(parked: Parked, outcome: SignedInNow, device: str) -> ResponseReturnValue:
+def leads_on(parked: Parked) -> bool:
+    """Whether a sign-in or a registration may lead on to what was parked."""
+    return parked.door in {authorize.DOOR, *LOCAL_DOORS}
+
+
+def welcome(parked: Parked, outcome: SignedInNow, device: str) -> ResponseReturnValue:
     """On to where the person was going, under new cookies."""
     response = _onward(parked)
     cookies.write(response, cookies.SESSION, outcome.secret)
@@ -139,7 +144,7 @@ def _missing(identifier: str, password: str) -> list[FieldError]:
 def _show_again(parked: Parked | None, identifier: str) -> ResponseReturnValue:
     """A post whose page was not ours or is too old: nothing was checked; the page comes anew with what was typed."""
     at = given.runtime().clock.now()
-    known = parked if parked is not None and parked.door in {authorize.DOOR, *LOCAL_DOORS} else None
+    known = parked if parked is not None and leads_on(parked) else None
     fresh = replace(forms.afresh(known), at=at) if known else Parked(HOME, at=at)
     language.wish(fresh.language_wanted)
     notice = gettext("This page had been open for too long. Please enter your password again.")

@@ -1,0 +1,55 @@
+"""What leaves the house in words: the messages that carry a code, and what pages say when one did not come or fit.
+
+No message has a link, so that nobody learns to follow one.
+"""
+
+from flask_babel import gettext
+
+from idp import storage
+from idp.domain import passwords
+from idp.domain.identifiers import ContactKind
+from idp.domain.one_time_codes import NotSent
+from idp.flows.one_time_codes import CHANNELS, Wording
+from idp.web import given, language
+
+
+def code_message() -> Wording:
+    """The message that carries a code; {code} stands where the code belongs."""
+    settings = given.runtime().settings
+    site = f"{getattr(settings.province, f'service_name_{language.current()}')} {settings.province.name_vi}"
+    minutes = settings.codes.good_for // 60
+    return Wording(
+        gettext("Your code: %(code)s", code="{code}"),
+        gettext(
+            "%(code)s is your code for %(site)s. It is good for %(minutes)s minutes. We never call you to ask for it.",
+            code="{code}",
+            site=site,
+            minutes=minutes,
+        ),
+    )
+
+
+def is_held_up(kind: ContactKind) -> bool:
+    """Whether messages of this kind do not get through just now."""
+    with storage.once() as tx:
+        return storage.outbox.count_held_up(tx, CHANNELS[kind], given.runtime().clock.now()) > 0
+
+
+def not_sent(why: NotSent) -> str:
+    """Why no code went out, and what to do instead."""
+    if why is NotSent.TOO_MANY:
+        return str(gettext("Too many codes were asked for. Please wait an hour, or use another way."))
+    return str(gettext("A code cannot be sent there just now. Use another way, or come to a counter."))
+
+
+def wrong_code() -> str:
+    return str(gettext("That is not the code, or it is too old. Look at the newest message, or have a new code sent."))
+
+
+def weak_password(password: str) -> str:
+    """What is wrong with a new password that was refused, in the person's words."""
+    if len(password) < passwords.SHORTEST:
+        return str(gettext("The password needs at least %(count)s characters.", count=passwords.SHORTEST))
+    if len(password) > passwords.LONGEST:
+        return str(gettext("The password has at most %(count)s characters.", count=passwords.LONGEST))
+    return str(gettext("This password is easy to guess. Put three or four words together that nobody would guess."))
