@@ -24,6 +24,7 @@ class Event(StrEnum):
     FACTOR_REMOVED = "factor.removed"
     PRINTED_CODES_ISSUED = "printed_codes.issued"
     PRINTED_CODE_USED = "printed_code.used"
+    PASSWORD_CHANGED = "password.changed"
     PASSWORD_REHASHED = "password.rehashed"
     SIGNED_OUT = "session.signed_out"
     SESSION_EXPIRED = "session.expired"

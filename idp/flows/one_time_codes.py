@@ -14,10 +14,10 @@ from idp.domain import one_time_codes as rules
 from idp.domain import throttles
 from idp.domain.identifiers import ContactKind
 from idp.domain.one_time_codes import CodePurpose, NotSent
-from idp.runtime import chance, log, messages
+from idp.runtime import chance, log
 from idp.runtime.runtime import Runtime
 
-CHANNELS: Final = {ContactKind.PHONE: messages.SMS, ContactKind.EMAIL: messages.MAIL}
+CHANNELS: Final = {kind: storage.outbox.CHANNEL_OF[kind] for kind in ContactKind}
 AN_HOUR: Final = timedelta(hours=1)
 A_DAY: Final = timedelta(days=1)
 _log = log.get(__name__)

@@ -60,6 +60,15 @@ def find_person(tx: storage.Tx, runtime: Runtime, subject_id: UUID) -> Person | 
     return Person(subject, key, found)
 
 
+def find_by_passkey(tx: storage.Tx, runtime: Runtime, answer: str) -> Person | None:
+    """Whose passkey answers, of those who may sign in; nothing is proved by it yet."""
+    try:
+        found = storage.factors.find_owner(tx, passkeys.named_in(answer))
+    except NoProof:
+        return None
+    return find_person(tx, runtime, found) if found is not None else None
+
+
 def check(tx: storage.Tx, runtime: Runtime, person: Person, proof: Proof, *, address: str) -> tuple[str, ...] | None:
     """The methods by which a factor was proved; None for a wrong or spent one, or after too many tries."""
     if _is_throttled(tx, runtime, person, address):

@@ -25,12 +25,12 @@ def address_of(secret: str, *, name: str, issuer: str) -> str:
 
 
 def picture_of(text: str) -> str:
-    """A QR code as an SVG element, dark on light whatever the scheme of the page."""
+    """A QR code as an SVG element, dark on light whatever the scheme of the page; what it is, the page says beside it."""
     drawn = io.BytesIO()
     segno.make(text, error="m").save(
         drawn, kind="svg", xmldecl=False, svgns=True, scale=4, border=4, dark="#000", light="#fff", omitsize=True
     )
-    return drawn.getvalue().decode()
+    return drawn.getvalue().decode().replace("<svg ", '<svg aria-hidden="true" focusable="false" ', 1)
 
 
 def step_of(secret: str, code: str, now: datetime) -> int | None:

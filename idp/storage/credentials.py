@@ -31,6 +31,17 @@ def save_password(tx: Tx, credential_id: UUID, old_hash: str, new_hash: str, now
     return tx.execute(update(credentials).where(*where).values(secret_hash=new_hash, changed_at=now)).rowcount == 1
 
 
+def replace_password(tx: Tx, subject_id: UUID, secret_hash: str, now: datetime) -> None:
+    """A new password in place of the one in force, if there is one."""
+    in_force = (
+        credentials.c.subject_id == subject_id,
+        credentials.c.kind == "password",
+        credentials.c.ended_at.is_(None),
+    )
+    tx.execute(update(credentials).where(*in_force).values(ended_at=now))
+    insert_password(tx, subject_id, secret_hash, now)
+
+
 def save_device(tx: Tx, key: DataKey, subject_id: UUID, token_digest: bytes, agent: str, now: datetime) -> UUID:
     """Remember this browser as a known device of the person; gives its id."""
     id_ = chance.new_id(now)

@@ -70,6 +70,14 @@ def end_person(tx: Tx, keyring: Keyring, subject_id: UUID, reason: EndReason, no
     _end_grants(tx, keyring, ended, reason, now, actor)
 
 
+def end_other_sessions(tx: Tx, keyring: Keyring, session: Session, now: datetime, *, actor: str) -> int:
+    """End all sessions of a person but this one, with all that was given in them; gives how many."""
+    others = [each for each in sessions.list_live(tx, session.subject_id) if each.id != session.id]
+    for each in others:
+        end_session(tx, keyring, each, EndReason.REVOKED, now, actor=actor, offline_too=True)
+    return len(others)
+
+
 def end_at_service(
     tx: Tx, keyring: Keyring, subject_id: UUID, service_id: UUID, reason: EndReason, now: datetime, *, actor: str
 ) -> int:

@@ -6,13 +6,14 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, Table, func, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from idp.domain.factors import Way
 from idp.runtime import chance
 from idp.runtime.data_keys import DataKey
 from idp.runtime.keyring import Keyring
 from idp.storage.database import Tx
-from idp.storage.tables import contacts, data_keys, passkeys, recovery_codes, totp_secrets
+from idp.storage.tables import contacts, passkeys, recovery_codes, totp_secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,10 +172,13 @@ def insert_passkey(
     device_bound: bool,
     name: str,
     now: datetime,
-) -> None:
+) -> bool:
+    """Keep a passkey; False when this authenticator's credential is known already, whoever's."""
     id_ = chance.new_id(now)
-    tx.execute(
-        insert(passkeys).values(
+    dialect = postgresql if tx.dialect.name == "postgresql" else sqlite
+    statement = (
+        dialect.insert(passkeys)
+        .values(
             id=id_,
             subject_id=subject_id,
             credential_id=credential_id,
@@ -184,21 +188,18 @@ def insert_passkey(
             name_sealed=key.seal("passkeys.name_sealed", id_, name),
             created_at=now,
         )
+        .on_conflict_do_nothing()
+        .returning(passkeys.c.id)
     )
+    return tx.scalar(statement) is not None
 
 
-def find_passkey(tx: Tx, keyring: Keyring, credential_id: bytes) -> tuple[Passkey, DataKey] | None:
-    """The passkey in force that an authenticator names, with its owner's data key."""
-    statement = (
-        select(passkeys, data_keys.c.wrapped)
-        .join(data_keys, data_keys.c.subject_id == passkeys.c.subject_id)
-        .where(passkeys.c.credential_id == credential_id, passkeys.c.ended_at.is_(None))
+def find_owner(tx: Tx, credential_id: bytes) -> UUID | None:
+    """Whose passkey in force an authenticator names."""
+    found: UUID | None = tx.scalar(
+        select(passkeys.c.subject_id).where(passkeys.c.credential_id == credential_id, passkeys.c.ended_at.is_(None))
     )
-    row = tx.execute(statement).one_or_none()
-    if row is None:
-        return None
-    key = keyring.unwrap(row.wrapped, row.subject_id)
-    return _passkey(key, row), key
+    return found
 
 
 def use_passkey(tx: Tx, passkey: Passkey, sign_count: int, now: datetime) -> bool:

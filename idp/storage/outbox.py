@@ -17,7 +17,8 @@ from idp.storage.tables import Moment, outbox, relying_services
 BACKCHANNEL_LOGOUT = "backchannel_logout"
 FETCH_LOGO = "fetch_logo"
 # Messages to people, by the channel that carries them.
-MESSAGES = ("sms", "mail")
+CHANNEL_OF = {"phone": "sms", "email": "mail"}
+MESSAGES = tuple(CHANNEL_OF.values())
 KINDS = (BACKCHANNEL_LOGOUT, FETCH_LOGO, *MESSAGES)
 # Messages of one channel under way at once: a gateway that hangs holds no more of the worker than this.
 MESSAGES_AT_ONCE = 3

@@ -32,7 +32,8 @@ class Parked:
     """A request that waits behind a page.
 
     `door` names the view that takes it up again; `at` is when it first came; `chosen` is the session the person chose,
-    `session` the one the page was shown to. Unbound (`binding` empty) it counts as new wherever it is taken up.
+    `session` the one the page was shown to; `went_without` says that a second step was not taken. Unbound (`binding`
+    empty) it counts as new wherever it is taken up.
     """
 
     door: str
@@ -42,6 +43,7 @@ class Parked:
     chosen: str = ""
     session: str = ""
     shown: str = ""
+    went_without: bool = False
 
     @property
     def language_wanted(self) -> str:
@@ -52,7 +54,7 @@ def seal(parked: Parked) -> str:
     """The parked request as one text; raises Refusal('request_too_large')."""
     # Always of one width, so that a request that fits behind its first page fits behind every later one.
     marks = [mark.ljust(_MARK) for mark in (parked.binding, parked.chosen, parked.session, parked.shown)]
-    packed = orjson.dumps([parked.door, parked.pairs, f"{parked.at.timestamp():.6f}", *marks])
+    packed = orjson.dumps([parked.door, parked.pairs, f"{parked.at.timestamp():.6f}", *marks, int(parked.went_without)])
     sealed = given.runtime().keyring.seal_text("page", packed)
     if len(sealed) > LARGEST:
         raise Refusal(
@@ -68,7 +70,7 @@ def unseal(text: str) -> Parked | None:
         return None
     try:
         packed = orjson.loads(given.runtime().keyring.open_text("page", text))
-        door, pairs, at, binding, chosen, session, shown = packed
+        door, pairs, at, binding, chosen, session, shown, went_without = packed
     except (Unsealable, ValueError):
         return None
     return Parked(
@@ -79,6 +81,7 @@ def unseal(text: str) -> Parked | None:
         chosen=chosen.rstrip(),
         session=session.rstrip(),
         shown=shown.rstrip(),
+        went_without=bool(went_without),
     )
 
 
@@ -93,7 +96,9 @@ def is_ours(parked: Parked) -> bool:
 
 def afresh(parked: Parked) -> Parked:
     """The same request as if it came now."""
-    return replace(parked, at=given.runtime().clock.now(), binding="", chosen="", session="", shown="")
+    return replace(
+        parked, at=given.runtime().clock.now(), binding="", chosen="", session="", shown="", went_without=False
+    )
 
 
 def go(endpoint: str, parked: Parked) -> Response:
@@ -135,6 +140,11 @@ def parked_of_page() -> Parked | None:
     """What stands behind the page that is asked for or posted."""
     text = request.form.get("parked", "") if request.method == "POST" else request.args.get("parked", "")
     return unseal(text)
+
+
+def challenge_of(sealed: str) -> bytes:
+    """What a passkey signs on a page: drawn from the page's own sealed text, which no other page has."""
+    return chance.digest(f"passkey {sealed}")
 
 
 def _binding(secret: str) -> str:

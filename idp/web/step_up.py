@@ -10,8 +10,6 @@ from idp.web import forms, given
 from idp.web.forms import Parked
 
 DOOR: Final = "second_step.second_step"
-# Stands in Parked.shown of a request whose second step was not taken.
-DECLINED: Final = "declined"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,9 @@ import flask_bootstrap
 import pytest
 from flask_babel import Babel, force_locale
 from jinja2 import StrictUndefined
+from markupsafe import Markup
 
+from idp.domain.factors import Way
 from idp.web import texts
 
 WEB = Path(texts.__file__).parent
@@ -104,6 +106,7 @@ def _sign_in(**changed: object) -> Case:
         "errors": [],
         "notice": None,
         "wants_account": False,
+        "passkey_options": "{}",
     }
     handles = frozenset({"identifier", "password", "sign-in", "register", "recover"})
     return Case("sign_in/sign_in.html", lambda: context | changed, handles, "/sign-in")
@@ -160,6 +163,26 @@ CONTACT: dict[str, object] = {
     "by_phone": True,
     "by_email": True,
 }
+
+
+WAYS = tuple(Way)
+
+
+def _step(way: Way | None, handle: str = "verify", **changed: object) -> Case:
+    context: dict[str, object] = {"asker": _asker(), "parked": "P", "way": way, "errors": [], "options": ""}
+    context |= {"others": [each for each in WAYS if each != way], "contact": "", "is_sent": False, "failing": False}
+    context |= {"may_give_up": False}
+    return Case("sign_in/second_step.html", lambda: context | changed, frozenset({handle}), "/second-step")
+
+
+def _security(**changed: object) -> Case:
+    key = SimpleNamespace(id="1", way="passkey", name="Điện thoại của tôi", added="20/11/2026", used="")
+    app = SimpleNamespace(id="2", way="totp", name="Ứng dụng xác thực", added="20/11/2026", used="21/11/2026")
+    context: dict[str, object] = {"person": PERSON, "parked": "P", "options": "{}", "passkeys": [key], "apps": [app]}
+    context |= {"contacts": ["•••••••••013"], "codes_left": 9, "errors": [], "done": "Đã thêm."}
+    handles = frozenset({"add-passkey", "add-app", "print-codes", "change-password"})
+    first = "passkey" if changed.get("passkeys") == [] else "remove"
+    return Case("account/security.html", lambda: context | changed, handles, f"/account/security/{first}")
 
 
 def _who(**changed: object) -> Case:
@@ -287,6 +310,31 @@ CASES: dict[str, Case] = {
         contact="+84912000013",
         errors=[],
     ),
+    "second_step_passkey": _step(Way.PASSKEY, options="{}"),
+    "second_step_app": _step(Way.TOTP, may_give_up=True, asker=None),
+    "second_step_sms": _step(Way.SMS, "send", contact="•••••••••013"),
+    "second_step_sms_sent": _step(
+        Way.SMS, contact="•••••••••013", is_sent=True, failing=True, errors=[_error("code", "Mã không đúng")]
+    ),
+    "second_step_email_sent": _step(Way.EMAIL, contact="l•••@nguoi-mau.example", is_sent=True),
+    "second_step_printed": _step(Way.RECOVERY_CODE),
+    "second_step_counter": _step(Way.COUNTER_CODE),
+    "second_step_none": _step(None, "give-up", others=[], may_give_up=True),
+    "security": _security(),
+    "security_empty": _security(
+        passkeys=[], apps=[], contacts=[], codes_left=0, done="", errors=[_error("password", "Mật khẩu dễ đoán")]
+    ),
+    "totp": _plain(
+        "account/totp.html",
+        "/account/security/totp/confirm",
+        frozenset({"secret", "code", "verify"}),
+        person=PERSON,
+        parked="P",
+        picture=Markup('<svg aria-hidden="true" focusable="false"></svg>'),
+        secret="ABCD EFGH",
+        errors=[],
+    ),
+    "codes": _plain("account/codes.html", person=PERSON, codes=["12345 67890"] * 10, today="26/11/2026"),
     "home": _plain("home.html", person=None, services=SERVICES),
     "home_person": _plain("home.html", person=PERSON, services=SERVICES),
     "home_empty": _plain("home.html", person=None, services=[]),
@@ -438,11 +486,15 @@ def test_handles_and_forms(case_name: str) -> None:
     page = Page(draw_case(case_name, "vi"))
     assert case.handles <= set(page.ids)
     forms = page.all("form")
-    assert [form["action"] for form in forms] == ([case.posts_to] if case.posts_to else [])
+    actions = [str(form["action"]) for form in forms]
+    assert actions[:1] == ([case.posts_to] if case.posts_to else [])
     assert {form["method"] for form in forms} <= {"post"}
-    hidden = [field for field in page.all("input") if field["type"] == "hidden"]
-    carried = ["code", "state", "iss"] if case_name == "form_post" else ["parked"]
-    assert [field["name"] for field in hidden] == (carried if forms else [])
+    hidden = [field["name"] for field in page.all("input") if field["type"] == "hidden"]
+    if case_name == "form_post":
+        assert hidden == ["code", "state", "iss"]
+    else:  # every form is ours by what is sealed into it, and ends on this site
+        assert hidden.count("parked") == len(forms)
+        assert all(action.startswith("/") for action in actions)
 
 
 def test_sign_in_handles() -> None:
@@ -556,6 +608,8 @@ def _hostile(value: object) -> object:
         return tuple(_hostile(part) for part in value)
     if isinstance(value, list):
         return [_hostile(part) for part in value] or [Hostile()]
+    if isinstance(value, Way | Markup):
+        return value  # chosen by us
     if isinstance(value, str):
         return HOSTILE
     return value if isinstance(value, bool) else Hostile()
@@ -578,6 +632,7 @@ def test_nothing_that_is_shown_becomes_markup(template: str, language: str) -> N
         "/static/show-password.js",
         "/static/form-post.js",
         "/static/leave.js",
+        "/static/passkey.js",
     }
     assert "&lt;script&gt;" in html
 

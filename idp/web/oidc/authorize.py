@@ -105,7 +105,6 @@ def look(asked: AuthorizationRequest, parked: Parked, signed_in: SignedIn | None
             consent = storage.consents.find_latest(tx, signed_in.subject.id, service.id, need.kind)
         wanted = asked.subs_wanted
         hint_names_another = wanted is not None and sub_at(service, signed_in) not in wanted
-    is_shown = parked.shown not in ("", step_up.DECLINED)
     facts = next_step.Facts(
         prompts=asked.prompts,
         max_age=asked.max_age,
@@ -119,10 +118,10 @@ def look(asked: AuthorizationRequest, parked: Parked, signed_in: SignedIn | None
         account_level=signed_in.subject.account_level if signed_in else 0,
         required_account_level=service.minimum_account_level,
         is_asked_each_time=service.cannot_be_told_apart_at(asked.redirect_uri),
-        answered_here=signed_in is not None and is_shown and parked.session == signed_in.session.id.hex,
+        answered_here=signed_in is not None and bool(parked.shown) and parked.session == signed_in.session.id.hex,
         wished_level=asked.wished_level,
         has_second_factor=signed_in is not None and _has_second_factor(asked, signed_in),
-        step_declined=parked.shown == step_up.DECLINED,
+        step_declined=parked.went_without,
     )
     return facts, release
 

@@ -5,7 +5,6 @@ Whoever it is and where it leads on is sealed into the page; nobody is signed in
 
 from dataclasses import replace
 from datetime import timedelta
-from hashlib import sha256
 from typing import Final
 from uuid import UUID
 
@@ -25,7 +24,7 @@ from idp.web import cookies, forms, given, language, wording
 from idp.web.forms import Parked
 from idp.web.pages import FieldError, page
 from idp.web.sign_in.sign_in import asking, browser_of, leads_on, welcome
-from idp.web.step_up import DECLINED, DOOR, Waiting, park
+from idp.web.step_up import DOOR, Waiting, park
 
 blueprint = Blueprint("second_step", __name__)
 # A password that was right counts so long and no longer.
@@ -53,7 +52,7 @@ def submit() -> ResponseReturnValue:
     if waiting.session and (before is None or before.session.id.hex != waiting.session):
         return _restart(waiting)
     if request.form.get("give-up"):
-        return _give_up(waiting)
+        return _give_up(parked, waiting)
     address = request.remote_addr or ""
     with storage.begin() as tx:
         person = flows.second_factor.find_person(tx, runtime, UUID(waiting.subject))
@@ -73,18 +72,12 @@ def submit() -> ResponseReturnValue:
                 tx, runtime, person.subject, person.key, browser, factors.amr(had, methods), before=before
             )
     if methods:
-        onward = forms.unseal(waiting.onward)
-        return welcome(onward if onward else Parked("home.home"), entered, browser.device)
+        return welcome(_onward(parked, waiting) or Parked("home.home"), entered, browser.device)
     if isinstance(sent, UUID):
         return forms.go(DOOR, park(replace(waiting, way=way, code_id=sent.hex), parked))
     if sent is not None:
         return _page(parked, waiting, person, way, wording.not_sent(sent), status=429)
     return _page(parked, waiting, person, way, _wrong_text(way), status=401)
-
-
-def challenge_of(sealed: str) -> bytes:
-    """What a passkey signs on a page: drawn from the page's own sealed text, which no other page has."""
-    return sha256(b"passkey " + sealed.encode()).digest()
 
 
 def _waiting() -> tuple[Parked | None, Waiting | None]:
@@ -107,12 +100,18 @@ def _restart(waiting: Waiting) -> ResponseReturnValue:
     return forms.go("sign_in.sign_in", forms.afresh(onward))
 
 
-def _give_up(waiting: Waiting) -> ResponseReturnValue:
+def _give_up(parked: Parked, waiting: Waiting) -> ResponseReturnValue:
     """Back to the service without its level; who is not signed in yet begins anew."""
-    onward = forms.unseal(waiting.onward)
+    onward = _onward(parked, waiting)
     if onward is None or not waiting.session:
         return _restart(waiting)
-    return redirect(url_for(onward.door, parked=forms.seal(replace(onward, shown=DECLINED))), 303)
+    return redirect(url_for(onward.door, parked=forms.seal(replace(onward, went_without=True))), 303)
+
+
+def _onward(parked: Parked, waiting: Waiting) -> Parked | None:
+    """Where it leads on, bound to this browser as this page is: a new request had no page before it."""
+    onward = forms.unseal(waiting.onward)
+    return replace(onward, binding=onward.binding or parked.binding) if onward else None
 
 
 def _chosen(wanted: str, person: Person) -> Way | None:
@@ -124,7 +123,7 @@ def _chosen(wanted: str, person: Person) -> Way | None:
 def _proof(waiting: Waiting, way: Way) -> Proof:
     typed = request.form.get("answer" if way is Way.PASSKEY else "code", "")[: passkeys.LARGEST + 1]
     code_id = UUID(waiting.code_id) if waiting.code_id and waiting.way == way else None
-    return Proof(way, typed, code_id, challenge_of(request.form.get("parked", "")))
+    return Proof(way, typed, code_id, forms.challenge_of(request.form.get("parked", "")))
 
 
 def _send(tx: storage.Tx, person: Person, way: Way, address: str) -> UUID | NotSent:
@@ -164,7 +163,7 @@ def _page(
 
 def _options(sealed: str, person: Person) -> str:
     only = [each.credential_id for each in person.factors.passkeys]
-    return passkeys.options_to_sign(given.runtime().settings.issuer, challenge_of(sealed), only=only)
+    return passkeys.options_to_sign(given.runtime().settings.issuer, forms.challenge_of(sealed), only=only)
 
 
 def _wrong_text(way: Way) -> str:

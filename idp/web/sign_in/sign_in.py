@@ -9,9 +9,12 @@ from flask_babel import gettext
 
 from idp import flows, protocol, storage
 from idp.domain import next_step
+from idp.domain.factors import Way
 from idp.domain.refusals import Refusal
+from idp.flows.second_factor import Proof
 from idp.flows.sign_in import Browser, Failure, NeedsSecondFactor, SignedInNow
 from idp.protocol.authorize import RefusedAtService
+from idp.runtime import passkeys
 from idp.web import cookies, forms, given, language, step_up
 from idp.web.forms import Parked
 from idp.web.oidc import authorize
@@ -21,7 +24,7 @@ blueprint = Blueprint("sign_in", __name__)
 HOME = "home.home"
 COOKIE_COMES_BACK_WITHIN = timedelta(seconds=10)
 # Views that a person may come back to after signing in; anything else goes home.
-LOCAL_DOORS = {"home.home", "account.account"}
+LOCAL_DOORS = {"home.home", "account.account", "security.security"}
 
 
 @blueprint.get("/sign-in")
@@ -81,6 +84,29 @@ def browser_of(device: str) -> Browser:
 
 def busy_text() -> str:
     return str(gettext("Many people are signing in right now. Please press the button again in a few seconds."))
+
+
+@blueprint.post("/sign-in/passkey")
+def submit_passkey() -> ResponseReturnValue:
+    """A passkey in place of name and password: what one has, and what its device checked of who holds it."""
+    parked = forms.parked_of_page()
+    if parked is None or not forms.is_ours(parked):
+        return _show_again(parked, "")
+    language.wish(parked.language_wanted)
+    runtime, before = given.runtime(), given.signed_in()
+    answer = request.form.get("answer", "")[: passkeys.LARGEST + 1]
+    proof = Proof(Way.PASSKEY, answer, challenge=forms.challenge_of(request.form.get("parked", "")))
+    browser = browser_of(cookies.device_secret())
+    with storage.begin() as tx:
+        person = flows.second_factor.find_by_passkey(tx, runtime, answer)
+        methods = flows.second_factor.check(tx, runtime, person, proof, address=browser.address) if person else None
+        if person and methods:
+            outcome = flows.sign_in.begin(tx, runtime, person.subject, person.key, browser, methods, before=before)
+    runtime.metrics.tried_to_sign_in("succeeded" if methods else "failed")
+    if not methods:
+        text = gettext("This passkey is not known here. Sign in with your password, or try another passkey.")
+        return _page(parked, errors=[FieldError("", text)], status=401)
+    return welcome(parked, outcome, browser.device)
 
 
 def _try(identifier: str, password: str, browser: Browser) -> SignedInNow | NeedsSecondFactor | Failure:
@@ -171,12 +197,15 @@ def _page(
     status: int = 200,
 ) -> ResponseReturnValue:
     asker, ends = asking(parked)
+    sealed = forms.seal(parked)
+    options = passkeys.options_to_sign(given.runtime().settings.issuer, forms.challenge_of(sealed), only=[])
     return page(
         "sign_in/sign_in.html",
         status=status,
         form_action=ends,
         asker=asker,
-        parked=forms.seal(parked),
+        parked=sealed,
+        passkey_options=options,
         identifier=identifier,
         errors=errors or [],
         notice=notice,
