@@ -4,14 +4,21 @@ A lock ends everything at once: every session, every grant, lasting ones too; th
 nothing back: the person signs in again.
 """
 
+from typing import Final
+from uuid import UUID
+
 from idp import storage
 from idp.domain import identifiers
 from idp.domain.accounts import AccountState, Subject, SubjectKind
 from idp.domain.audit import Entry, Event
+from idp.domain.identifiers import ContactKind, SignInKind
+from idp.domain.notices import Notice
 from idp.domain.refusals import Refusal
 from idp.domain.sessions import EndReason
 from idp.runtime import chance
 from idp.runtime.runtime import Runtime
+
+BY_ONESELF: Final = "asked by the person"
 
 
 def find_person(tx: storage.Tx, runtime: Runtime, personal_number: str) -> Subject:
@@ -30,6 +37,30 @@ def lock(tx: storage.Tx, runtime: Runtime, person: Subject, *, reason: str, lega
     _move(tx, runtime, person, AccountState.ACTIVE, AccountState.LOCKED, reason=reason, legal_basis=legal_basis)
     _note(tx, runtime, person, Event.ACCOUNT_LOCKED, actor, f"{reason}\n{legal_basis}".strip())
     storage.endings.end_person(tx, runtime.keyring, person.id, EndReason.LOCKED, runtime.clock.now(), actor=actor)
+
+
+def find_by_contact(
+    tx: storage.Tx, runtime: Runtime, kind: SignInKind, name: str, contact_kind: ContactKind, contact: str
+) -> UUID | None:
+    """Whose account has this name to sign in with and this proved contact; of several, the one proved best or first."""
+    return storage.sign_in_names.find_by_contact(
+        tx, runtime.keyring, kind=kind, name=name, contact_kind=contact_kind, contact=contact
+    )
+
+
+def lock_own(tx: storage.Tx, runtime: Runtime, subject_id: UUID, notice: Notice) -> bool:
+    """Lock at the wish of who has just proved a contact of the account; all contacts are told.
+
+    False when there is nothing to lock: it is locked already, or closed.
+    """
+    person = storage.accounts.find_subject(tx, subject_id, held=True)
+    key = storage.data_keys.find_data_key(tx, runtime.keyring, subject_id)
+    if person is None or key is None or person.state is not AccountState.ACTIVE:
+        return False
+    own = storage.factors.list_factors(tx, key, subject_id, runtime.clock.now())
+    lock(tx, runtime, person, reason=BY_ONESELF, legal_basis="Decree 69/2024 Art 15", actor="the person")
+    storage.outbox.insert_notices(tx, runtime.keyring, own.contacts, notice, subject_id, runtime.clock.now())
+    return True
 
 
 def unlock(tx: storage.Tx, runtime: Runtime, person: Subject, *, reason: str, actor: str) -> None:

@@ -3,7 +3,6 @@
 Each change is noted and told to every contact that was proved, so that a thief's is seen at once.
 """
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -13,6 +12,7 @@ from idp.domain import factors
 from idp.domain.audit import Entry, Event
 from idp.domain.factors import Way
 from idp.domain.levels import AccountLevel, AuthLevel, ProofSource
+from idp.domain.notices import Notice
 from idp.domain.refusals import Refusal
 from idp.runtime import chance, passkeys, totp
 from idp.runtime.data_keys import DataKey
@@ -22,16 +22,7 @@ from idp.storage.sessions import SignedIn
 
 # A sign-in older than this is taken anew before anything of this is changed.
 FRESH_FOR: Final = timedelta(minutes=15)
-NOTICE_FOR: Final = timedelta(days=1)
 LONGEST_NAME: Final = 40
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """What contacts are told."""
-
-    subject: str
-    text: str
 
 
 def find_own(tx: storage.Tx, runtime: Runtime, signed_in: SignedIn) -> storage.factors.Factors:
@@ -162,15 +153,4 @@ def _note(
         details=str(way or ""),
     )
     storage.audit.insert_entry(tx, entry, _key(tx, runtime, signed_in))
-    for contact in own.contacts:
-        storage.outbox.insert_message(
-            tx,
-            runtime.keyring,
-            storage.outbox.CHANNEL_OF[contact.kind],
-            to=contact.value,
-            subject=notice.subject,
-            text=notice.text,
-            until=now + NOTICE_FOR,
-            subject_id=subject_id,
-            now=now,
-        )
+    storage.outbox.insert_notices(tx, runtime.keyring, own.contacts, notice, subject_id, now)

@@ -25,7 +25,7 @@ def address_of(secret: str, *, name: str, issuer: str) -> str:
 
 
 def picture_of(text: str) -> str:
-    """A QR code as an SVG element, dark on light whatever the scheme of the page; what it is, the page says beside it."""
+    """A QR code as an SVG element, dark on light whatever the scheme of the page, which says beside it what it is."""
     drawn = io.BytesIO()
     segno.make(text, error="m").save(
         drawn, kind="svg", xmldecl=False, svgns=True, scale=4, border=4, dark="#000", light="#fff", omitsize=True

@@ -1,5 +1,6 @@
 """What leaves the house: rows written with the change they tell of, taken by a worker, delivered at least once."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,10 +9,12 @@ from uuid import UUID
 import orjson
 from sqlalchemy import ColumnElement, Select, Text, and_, cast, func, insert, literal_column, or_, select, update
 
+from idp.domain.notices import GOOD_FOR, Notice
 from idp.runtime import chance
 from idp.runtime.data_keys import Unsealable
 from idp.runtime.keyring import Keyring
 from idp.storage.database import Tx
+from idp.storage.factors import Reachable
 from idp.storage.tables import Moment, outbox, relying_services
 
 BACKCHANNEL_LOGOUT = "backchannel_logout"
@@ -98,6 +101,24 @@ def insert_message(
     """Queue a message to a person, worth nothing after `until`; to nobody (''), it is taken and never sent."""
     body = {"to": to, "subject": subject, "text": text, "until": until.isoformat()}
     insert_parcel(tx, keyring, channel, body, now=now, subject_id=subject_id)
+
+
+def insert_notices(
+    tx: Tx, keyring: Keyring, contacts: Iterable[Reachable], notice: Notice, subject_id: UUID, now: datetime
+) -> None:
+    """Queue a notice to each of a person's contacts."""
+    for contact in contacts:
+        insert_message(
+            tx,
+            keyring,
+            CHANNEL_OF[contact.kind],
+            to=contact.value,
+            subject=notice.subject,
+            text=notice.text,
+            until=now + GOOD_FOR,
+            subject_id=subject_id,
+            now=now,
+        )
 
 
 def count_held_up(tx: Tx, channel: str, now: datetime) -> int:

@@ -16,7 +16,7 @@ from idp.runtime.data_keys import DataKey
 from idp.runtime.keyring import Keyring
 from idp.storage.accounts import subject_columns, subject_of
 from idp.storage.database import Tx
-from idp.storage.tables import credentials, data_keys, devices, sign_in_names, subjects
+from idp.storage.tables import contacts, credentials, data_keys, devices, sign_in_names, subjects
 
 # How a name to sign in with came to be: what one says of oneself, or a contact proved by a code, several may have.
 SHARED_PROOFS: Final = ("self", "code")
@@ -136,3 +136,24 @@ def find_subject(tx: Tx, keyring: Keyring, *, space: SubjectKind, kind: str, val
     )
     row = tx.execute(statement).one_or_none()
     return subject_of(row) if row else None
+
+
+def find_by_contact(tx: Tx, keyring: Keyring, *, kind: str, name: str, contact_kind: str, contact: str) -> UUID | None:
+    """Whose account has this name and this proved contact; of several, the one that was proved best, else the first."""
+    statement = (
+        select(sign_in_names.c.subject_id)
+        .join(contacts, contacts.c.subject_id == sign_in_names.c.subject_id)
+        .where(
+            sign_in_names.c.space == SubjectKind.PERSON,
+            sign_in_names.c.kind == kind,
+            sign_in_names.c.value_index.in_(keyring.indexes(f"sign-in/{SubjectKind.PERSON}/{kind}", name)),
+            contacts.c.kind == contact_kind,
+            contacts.c.value_index.in_(keyring.indexes(f"contact/{contact_kind}", contact)),
+            contacts.c.verified_at.is_not(None),
+            contacts.c.ended_at.is_(None),
+        )
+        .order_by(sign_in_names.c.proof.in_(SHARED_PROOFS), sign_in_names.c.id)
+        .limit(1)
+    )
+    found: UUID | None = tx.scalar(statement)
+    return found

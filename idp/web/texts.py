@@ -233,22 +233,6 @@ _PAGES = {
         ),
         (_TO_LOCK, _TO_SIGN_IN, _TO_HOME),
     ),
-    "lock": InformationPage(
-        N_("Lock my account"),
-        (
-            N_(
-                "An account cannot be locked from this page yet. Call the help desk now and ask for "
-                "your account to be locked."
-            ),
-            N_(
-                "If nobody answers, or if you prefer, bring your ID card to the nearest Public "
-                "Administration Service Centre."
-            ),
-            N_("Once locked, nobody can sign in with your account. You open it again in person, with your ID card."),
-            N_("If you told a stranger your bank password or a bank code, call your bank as well."),
-        ),
-        (_TO_RECOVER, _TO_HELP, _TO_HOME),
-    ),
     "business": InformationPage(
         N_("My organisations and mandates"),
         (

@@ -20,7 +20,7 @@ from tests.journeys.visitor import Person, Visitor
 
 pytestmark = [pytest.mark.journey, pytest.mark.postgres]
 LANGUAGES = ("vi", "en")
-INFORMATION = "recover lock help privacy accessibility status business counter admin".split()
+INFORMATION = "recover help privacy accessibility status business counter admin".split()
 NARROW = ViewportSize(width=320, height=640)
 
 
@@ -141,6 +141,30 @@ def register_who_wrong(scene: Scene) -> Visitor:
     return visitor
 
 
+def lock_code(scene: Scene) -> Visitor:
+    visitor = scene.open(scene.stranger, "/lock")
+    visitor.page.fill("#identifier", "003199000127")
+    visitor.page.fill("#contact", "0912 000 127")
+    visitor.press("#continue")
+    return visitor
+
+
+def second_step(scene: Scene) -> Visitor:
+    return scene.ask(scene.member, acr_values="urn:bacninh:xacthuc:2")
+
+
+def totp(scene: Scene) -> Visitor:
+    visitor = scene.open(scene.member, "/account/security")
+    visitor.press("#add-app")
+    return visitor
+
+
+def printed_codes(scene: Scene) -> Visitor:
+    visitor = scene.open(scene.member, "/account/security")
+    visitor.press("#print-codes")
+    return visitor
+
+
 PAGES: dict[str, Callable[[Scene], Visitor]] = {
     "sign_in": lambda scene: scene.ask(scene.stranger),
     "sign_in_direct": lambda scene: scene.open(scene.stranger, "/sign-in"),
@@ -168,6 +192,12 @@ PAGES: dict[str, Callable[[Scene], Visitor]] = {
     "register_code": register_code,
     "register_code_wrong": register_code_wrong,
     "register_password": register_password,
+    "lock": lambda scene: scene.open(scene.stranger, "/lock"),
+    "lock_code": lock_code,
+    "second_step": second_step,
+    "security": lambda scene: scene.open(scene.member, "/account/security"),
+    "totp": totp,
+    "codes": printed_codes,
     "account_empty": lambda scene: scene.open(scene.member, "/account"),
     "services": lambda scene: scene.open(scene.stranger, "/services"),
     **{f"information_{name}": lambda scene, name=name: scene.open(scene.stranger, f"/{name}") for name in INFORMATION},

@@ -218,7 +218,7 @@ REFUSAL_CODES = (
     "service_suspended busy not_found "
     "method_not_allowed server_error unavailable logout_malformed cookies_off"
 ).split()
-PAGE_NAMES = "recover lock help privacy accessibility status business counter admin".split()
+PAGE_NAMES = "recover help privacy accessibility status business counter admin".split()
 
 CASES: dict[str, Case] = {
     "sign_in": _sign_in(),
@@ -320,6 +320,28 @@ CASES: dict[str, Case] = {
     "second_step_printed": _step(Way.RECOVERY_CODE),
     "second_step_counter": _step(Way.COUNTER_CODE),
     "second_step_none": _step(None, "give-up", others=[], may_give_up=True),
+    "lock": _plain(
+        "lock/who.html", "/lock", frozenset({"identifier", "contact"}), parked="P", identifier="", contact="", errors=[]
+    ),
+    "lock_wrong": _plain(
+        "lock/who.html",
+        "/lock",
+        parked="P",
+        identifier="x",
+        contact="y",
+        errors=[_error("contact", "Nhập số điện thoại")],
+    ),
+    "lock_code": _plain(
+        "lock/code.html",
+        "/lock/code",
+        frozenset({"code", "verify"}),
+        parked="P",
+        contact="+84912000013",
+        minutes=10,
+        failing=True,
+        errors=[_error("code", "Mã không đúng")],
+    ),
+    "locked": _plain("lock/locked.html", None, frozenset({"locked"})),
     "security": _security(),
     "security_empty": _security(
         passkeys=[], apps=[], contacts=[], codes_left=0, done="", errors=[_error("password", "Mật khẩu dễ đoán")]

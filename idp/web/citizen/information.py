@@ -12,7 +12,6 @@ from idp.web.texts import information_page
 blueprint = Blueprint("information", __name__)
 NAMES: Final = (
     "recover",
-    "lock",
     "help",
     "privacy",
     "accessibility",

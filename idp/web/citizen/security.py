@@ -17,8 +17,8 @@ from markupsafe import Markup
 from idp import flows, storage
 from idp.domain.factors import Way
 from idp.domain.identifiers import ContactKind, mask
+from idp.domain.notices import Notice
 from idp.domain.refusals import Refusal
-from idp.flows.factors import Notice
 from idp.runtime import passkeys, totp
 from idp.storage.sessions import SignedIn
 from idp.web import forms, given, step_up, wording

@@ -1,0 +1,16 @@
+"""What people are told of their own accounts, by every contact that was proved: short, with what to do, no link."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+# A notice that could not be delivered within this time is news no more.
+GOOD_FOR: Final = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """`subject` stands in a mail alone."""
+
+    subject: str
+    text: str
