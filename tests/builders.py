@@ -30,6 +30,7 @@ from idp.domain.levels import AccountLevel, ProofSource
 from idp.flows.registration import NewAccount
 from idp.runtime import chance, signing
 from idp.runtime.runtime import Runtime
+from tests.mailbag import messages
 
 NUMBERS = tuple(PEOPLE)
 SECRET = "mat-khau-cua-dich-vu-0123456789-du-dai"
@@ -112,6 +113,9 @@ def a_citizen(
     lend_keys(app)
     runtime: Runtime = app.extensions["idp"]
     given = PEOPLE.get(number, {"name": "Lê Thị Mẫu"}) if claims is None else claims
+    if proof_source is not ProofSource.SELF and not given.get("phone_number_verified"):
+        # Whoever was proved takes a second step in a browser that is not known.
+        given = {"email": f"{number}@nguoi-mau.example", "email_verified": True, **given}
     with app.app_context():
         hashed = flows.registration.hash_new_password(runtime, password, number)
         with storage.begin() as tx:
@@ -177,7 +181,9 @@ def parked_in(response: TestResponse) -> str:
 def page_of(response: TestResponse) -> str:
     """Which page a 200 is, by the handle on it; '' for a page that asks nothing."""
     handles = {"sign-in": "sign_in", "consent-allow": "consent", "account-continue": "choose_account"}
-    handles["logout-confirm"] = "sign_out"
+    handles |= {"logout-confirm": "sign_out", "send": "second_step_send"}
+    if re.search(r'name="way" value="(sms|email)"', response.text):
+        handles["verify"] = "second_step_code"
     return next((page for handle, page in handles.items() if f'id="{handle}"' in response.text), "")
 
 
@@ -197,8 +203,12 @@ def walk(
     *,
     decision: str = "allow",
     choice: str = "continue",
+    second_step: bool = True,
 ) -> TestResponse:
-    """Answer every page from here on; ends outside the provider, or at a page that asks nothing."""
+    """Answer every page from here on; ends outside the provider, or at a page that asks nothing.
+
+    A second step is taken by a code to the person's contact, where there is one and unless `second_step` is False.
+    """
     for _ in range(MOST_PAGES):
         response = follow(client, response)
         page = page_of(response) if response.status_code == 200 else ""
@@ -210,9 +220,20 @@ def walk(
             response = client.post("/consent", data={"parked": parked_in(response), "decision": decision})
         elif page == "choose_account":
             response = client.post("/choose-account", data={"parked": parked_in(response), "choice": choice})
+        elif page in ("second_step_send", "second_step_code") and second_step:
+            form = {"parked": parked_in(response), "way": way_in(response)}
+            more = {"send": "1"} if page == "second_step_send" else {"code": messages(client.application)[-1].code}
+            response = client.post("/second-step", data=form | more)
         else:
             return response
     raise AssertionError("the pages never ended")
+
+
+def way_in(response: TestResponse) -> str:
+    """By which way a second step asks."""
+    found = re.search(r'name="way" value="(\w+)"', response.text)
+    assert found
+    return found[1]
 
 
 def sign_in(client: FlaskClient, citizen: Citizen) -> None:

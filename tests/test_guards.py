@@ -55,7 +55,11 @@ def test_every_door_stands_once_on_the_list() -> None:
 
 
 def test_what_is_a_persons_own_is_on_the_list(sqlite_app: Flask) -> None:
-    assert {rule.rule for rule in rules_of(sqlite_app, guards.signed_in_person)} == {"/account"}
+    assert {rule.rule for rule in rules_of(sqlite_app, guards.signed_in_person)} == {
+        "/account",
+        "/account/security",
+        *(f"/account/security/{deed}" for deed in ("passkey", "totp", "totp/confirm", "codes", "remove", "password")),
+    }
 
 
 def test_a_machine_endpoint_sets_no_cookie_and_answers_no_page(sqlite_app: Flask) -> None:
@@ -73,9 +77,11 @@ def test_a_machine_endpoint_sets_no_cookie_and_answers_no_page(sqlite_app: Flask
     assert asked > 10
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
 def test_a_page_of_a_persons_own_sends_a_stranger_to_sign_in(sqlite_app: Flask, method: str) -> None:
     for rule in rules_of(sqlite_app, guards.signed_in_person):
+        if method not in (rule.methods or set()):
+            continue
         client = sqlite_app.test_client()
         answer = client.open(rule.rule, method=method)
         assert answer.status_code == 303

@@ -13,6 +13,7 @@ from uuid import UUID
 class Event(StrEnum):
     ACCOUNT_CREATED = "account.created"
     ACCOUNT_PRELOADED = "account.preloaded"
+    PERSON_PROVED = "person.proved"
     ACCOUNT_CLAIMED = "account.claimed"
     ACCOUNT_LOCKED = "account.locked"
     ACCOUNT_UNLOCKED = "account.unlocked"
@@ -24,6 +25,9 @@ class Event(StrEnum):
     FACTOR_REMOVED = "factor.removed"
     PRINTED_CODES_ISSUED = "printed_codes.issued"
     PRINTED_CODE_USED = "printed_code.used"
+    RECOVERY_OPENED = "recovery.opened"
+    RECOVERY_CANCELLED = "recovery.cancelled"
+    RECOVERED = "recovery.done"
     PASSWORD_CHANGED = "password.changed"
     PASSWORD_REHASHED = "password.rehashed"
     SIGNED_OUT = "session.signed_out"

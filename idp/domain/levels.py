@@ -43,6 +43,7 @@ ACR_PREFIX: Final = "urn:bacninh:xacthuc:"
 # State has no reference of that finger, so that no method leads to level 3 or 4.
 FACTORS_OF_METHOD: Final = {
     "pwd": {"knowledge"},
+    "pin": {"knowledge"},
     "otp": {"possession"},
     "sms": {"possession"},
     "hwk": {"possession"},

@@ -85,7 +85,9 @@ def decide(facts: Facts, now: datetime) -> Step:
         case SignIn():
             return Refuse("login_required", "nobody is signed in, and prompt=none forbids asking (OIDC Core 3.1.2.6)")
         case StepUp():
-            return Refuse("interaction_required", "a second factor is needed, and prompt=none forbids asking for it")
+            return Refuse(
+                "interaction_required", "a second factor is needed, and nobody may be asked (OIDC Core 3.1.2.6)"
+            )
         case ChooseAccount():
             return Refuse("account_selection_required", "the account must be chosen (OIDC Core 3.1.2.6)")
         case _ if facts.is_asked_each_time:

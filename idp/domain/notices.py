@@ -10,7 +10,8 @@ GOOD_FOR: Final = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """`subject` stands in a mail alone."""
+    """`subject` and `in_mail`, where a link may stand, are for a mail alone."""
 
     subject: str
     text: str
+    in_mail: str = ""

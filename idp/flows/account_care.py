@@ -48,6 +48,12 @@ def find_by_contact(
     )
 
 
+def find_by_name(tx: storage.Tx, runtime: Runtime, kind: SignInKind, name: str) -> UUID | None:
+    """Whose account has this name to sign in with; of several, the one proved best or first."""
+    found = storage.sign_in_names.find_subject(tx, runtime.keyring, space=SubjectKind.PERSON, kind=kind, value=name)
+    return found.id if found else None
+
+
 def lock_own(tx: storage.Tx, runtime: Runtime, subject_id: UUID, notice: Notice) -> bool:
     """Lock at the wish of who has just proved a contact of the account; all contacts are told.
 

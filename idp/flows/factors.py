@@ -8,7 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from idp import storage
-from idp.domain import factors
+from idp.domain import factors, recovery
 from idp.domain.audit import Entry, Event
 from idp.domain.factors import Way
 from idp.domain.levels import AccountLevel, AuthLevel, ProofSource
@@ -36,6 +36,12 @@ def needs_stronger_sign_in(signed_in: SignedIn, own: storage.factors.Factors) ->
     is_proved = subject.account_level > AccountLevel.ONE or subject.proof_source is ProofSource.COUNTER
     has_strong = bool(own.passkeys or own.totp)
     return (is_proved or has_strong) and signed_in.session.auth_level < AuthLevel.TWO
+
+
+def is_cooling_down(tx: storage.Tx, runtime: Runtime, signed_in: SignedIn) -> bool:
+    """Whether the account was got back so lately that nothing is taken from it yet."""
+    since = runtime.clock.now() - recovery.COOL_DOWN
+    return storage.recoveries.count_used_since(tx, signed_in.subject.id, since) > 0
 
 
 def is_fresh(runtime: Runtime, signed_in: SignedIn) -> bool:
@@ -90,8 +96,10 @@ def add_passkey(
 
 
 def remove(tx: storage.Tx, runtime: Runtime, signed_in: SignedIn, way: Way, factor_id: UUID, notice: Notice) -> bool:
-    """Take a factor out of force; False when there is none such."""
+    """Take a factor out of force; False when there is none such, or the account was got back just lately."""
     now, own = runtime.clock.now(), find_own(tx, runtime, signed_in)
+    if is_cooling_down(tx, runtime, signed_in):
+        return False
     end = {Way.PASSKEY: storage.factors.end_passkey, Way.TOTP: storage.factors.end_totp}.get(way)
     if end is None or not end(tx, signed_in.subject.id, factor_id, now):
         return False

@@ -110,7 +110,7 @@ def _is_theirs(declared: Declared, contact: Contact, profile: Profile) -> bool:
     return same_name and same_year and claims.get(CLAIMS[contact.kind]) == contact.value
 
 
-def _claim(tx: storage.Tx, runtime: Runtime, preloaded: storage.accounts.Preloaded, contact: Contact) -> Registered:
+def _claim(tx: storage.Tx, runtime: Runtime, preloaded: storage.accounts.Record, contact: Contact) -> Registered:
     now, subject, key = runtime.clock.now(), preloaded.subject, preloaded.key
     storage.accounts.save_state(
         tx, subject.id, AccountState.PENDING, AccountState.ACTIVE, reason="claimed", legal_basis="", now=now

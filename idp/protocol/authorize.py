@@ -14,7 +14,7 @@ from authlib.oauth2.rfc6749.errors import OAuth2Error
 
 from idp.domain import claims
 from idp.domain.claims import ClaimsRequest
-from idp.domain.levels import AuthLevel
+from idp.domain.levels import REACHABLE, AuthLevel
 from idp.domain.refusals import Refusal
 from idp.domain.relying_services import RelyingService
 from idp.domain.service_metadata import RESPONSE_TYPES, in_order
@@ -311,13 +311,13 @@ def _required_level(service: RelyingService, asked: ClaimsRequest) -> int:
 
 
 def _wished_level(acr_values: str, service: RelyingService, asked: ClaimsRequest) -> int:
-    """The first level known here of those wished for, in the order of the wish (OIDC Core 3.1.2.1, 5.5.1.1)."""
+    """The first level to be had here of those wished for, in the order of the wish (OIDC Core 3.1.2.1, 5.5.1.1)."""
     wishes: list[object] = [*(acr_values.split() or service.default_acr_values)]
     for place in (asked.id_token, asked.userinfo):
         said = place.get("acr", {})
         values = said.get("values")
         wishes += values if isinstance(values, list) else [said["value"]] if "value" in said else []
-    levels = {level.acr: level.value for level in AuthLevel}
+    levels = {level.acr: level.value for level in AuthLevel if level <= REACHABLE}
     return next((levels[wish] for wish in wishes if isinstance(wish, str) and wish in levels), 1)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import insert, literal, select, update
+from sqlalchemy import delete, insert, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from idp.domain.accounts import AccountState, Fact, Profile, Subject, SubjectKind
@@ -24,20 +24,21 @@ from idp.storage.tables import (
     identifiers,
     name_words,
     profiles,
+    sign_in_names,
     subjects,
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Preloaded:
-    """An account of an old portal that waits to be claimed."""
+class Record:
+    """A person's account with what opens it."""
 
     subject: Subject
     key: DataKey
     profile: Profile
 
 
-def find_preloaded(tx: Tx, keyring: Keyring, *, kind: str, value: str) -> Preloaded | None:
+def find_preloaded(tx: Tx, keyring: Keyring, *, kind: str, value: str) -> Record | None:
     """The pending account on record under this identifier, held until the transaction ends."""
     statement = (
         select(*subject_columns(), *profile_columns())
@@ -59,18 +60,69 @@ def find_preloaded(tx: Tx, keyring: Keyring, *, kind: str, value: str) -> Preloa
     if row is None:
         return None
     key = keyring.unwrap(row.wrapped, row.subject_id)
-    return Preloaded(subject_of(row), key, profile_of(keyring, row))
+    return Record(subject_of(row), key, profile_of(keyring, row))
 
 
-def verify_contact(tx: Tx, keyring: Keyring, subject_id: UUID, kind: str, value: str, now: datetime) -> None:
-    """Note that a contact on record was proved by a code."""
+def find_record(tx: Tx, keyring: Keyring, subject_id: UUID) -> Record | None:
+    """An account with its profile, held until the transaction ends."""
+    statement = (
+        select(*subject_columns(), *profile_columns())
+        .select_from(subjects)
+        .join(data_keys, data_keys.c.subject_id == subjects.c.id)
+        .join(profiles, profiles.c.subject_id == subjects.c.id)
+        .where(subjects.c.id == subject_id)
+        .with_for_update(of=subjects)
+    )
+    row = tx.execute(statement).one_or_none()
+    if row is None:
+        return None
+    return Record(subject_of(row), keyring.unwrap(row.wrapped, row.subject_id), profile_of(keyring, row))
+
+
+def end_declared(tx: Tx, keyring: Keyring, subject_id: UUID, *, kept: tuple[str, str] | None, now: datetime) -> None:
+    """End what a person merely said: identifiers, contacts but for the one kept, and the names to sign in with."""
+    of_identifiers = (identifiers.c.subject_id == subject_id, identifiers.c.ended_at.is_(None))
+    tx.execute(update(identifiers).where(*of_identifiers).values(ended_at=now))
+    of_contacts = [contacts.c.subject_id == subject_id, contacts.c.ended_at.is_(None)]
+    if kept is not None:
+        of_contacts.append(contacts.c.value_index.not_in(keyring.indexes(f"contact/{kept[0]}", kept[1])))
+    tx.execute(update(contacts).where(*of_contacts).values(ended_at=now))
+    tx.execute(delete(sign_in_names).where(sign_in_names.c.subject_id == subject_id))
+
+
+def save_contact(
+    tx: Tx, keyring: Keyring, key: DataKey, subject_id: UUID, *, kind: str, value: str, now: datetime
+) -> None:
+    """A contact that was just proved: noted on the one on record, or new."""
+    if verify_contact(tx, keyring, subject_id, kind, value, now) == 0:
+        insert_contact(tx, keyring, key, subject_id, kind=kind, value=value, is_verified=True, now=now)
+
+
+def save_proof(tx: Tx, subject_id: UUID, source: ProofSource, now: datetime) -> None:
+    """Note who vouches for the person from now on."""
+    tx.execute(update(subjects).where(subjects.c.id == subject_id).values(proof_source=source, updated_at=now))
+
+
+def end_facts(tx: Tx, subject_id: UUID, fact_names: Iterable[str], now: datetime) -> None:
+    """Facts that newer ones take the place of."""
+    where = (facts.c.subject_id == subject_id, facts.c.name.in_(list(fact_names)), facts.c.superseded_at.is_(None))
+    tx.execute(update(facts).where(*where).values(superseded_at=now))
+
+
+def replace_name_words(tx: Tx, keyring: Keyring, key: DataKey, subject_id: UUID, words: Iterable[str]) -> None:
+    tx.execute(delete(name_words).where(name_words.c.subject_id == subject_id))
+    insert_name_words(tx, keyring, key, subject_id, words)
+
+
+def verify_contact(tx: Tx, keyring: Keyring, subject_id: UUID, kind: str, value: str, now: datetime) -> int:
+    """Note that a contact on record was proved; gives how many that are: 0 where there is none such."""
     where = (
         contacts.c.subject_id == subject_id,
         contacts.c.kind == kind,
         contacts.c.value_index.in_(keyring.indexes(f"contact/{kind}", value)),
         contacts.c.ended_at.is_(None),
     )
-    tx.execute(update(contacts).where(*where).values(verified_at=now))
+    return tx.execute(update(contacts).where(*where).values(verified_at=now)).rowcount
 
 
 def insert_subject(tx: Tx, keyring: Keyring, subject: Subject, now: datetime) -> DataKey:

@@ -42,6 +42,14 @@ def replace_password(tx: Tx, subject_id: UUID, secret_hash: str, now: datetime) 
     insert_password(tx, subject_id, secret_hash, now)
 
 
+def end_all(tx: Tx, subject_id: UUID, now: datetime) -> None:
+    """No password and no browser of the person counts any more."""
+    for table in (credentials, devices):
+        tx.execute(
+            update(table).where(table.c.subject_id == subject_id, table.c.ended_at.is_(None)).values(ended_at=now)
+        )
+
+
 def save_device(tx: Tx, key: DataKey, subject_id: UUID, token_digest: bytes, agent: str, now: datetime) -> UUID:
     """Remember this browser as a known device of the person; gives its id."""
     id_ = chance.new_id(now)

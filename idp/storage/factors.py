@@ -256,6 +256,13 @@ def use_printed_code(tx: Tx, keyring: Keyring, subject_id: UUID, way: Way, typed
     return tx.execute(update(recovery_codes).where(*where).values(used_at=now)).rowcount == 1
 
 
+def end_all(tx: Tx, subject_id: UUID, now: datetime) -> None:
+    """No passkey, app or printed code of the person counts any more."""
+    for table in (passkeys, totp_secrets):
+        tx.execute(update(table).where(*_in_force(table, subject_id)).values(ended_at=now))
+    tx.execute(update(recovery_codes).where(*_unused(subject_id, now)).values(used_at=now))
+
+
 def _in_force(table: Table, subject_id: UUID) -> tuple[ColumnElement[bool], ...]:
     return (table.c.subject_id == subject_id, table.c.ended_at.is_(None))
 

@@ -108,13 +108,15 @@ def insert_notices(
 ) -> None:
     """Queue a notice to each of a person's contacts."""
     for contact in contacts:
+        channel = CHANNEL_OF[contact.kind]
+        more = f"\n\n{notice.in_mail}" if notice.in_mail and channel == "mail" else ""
         insert_message(
             tx,
             keyring,
-            CHANNEL_OF[contact.kind],
+            channel,
             to=contact.value,
             subject=notice.subject,
-            text=notice.text,
+            text=notice.text + more,
             until=now + GOOD_FOR,
             subject_id=subject_id,
             now=now,

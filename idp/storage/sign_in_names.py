@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import and_, select
+from sqlalchemy import ColumnElement, and_, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from idp.domain.accounts import Subject, SubjectKind
@@ -157,3 +157,21 @@ def find_by_contact(tx: Tx, keyring: Keyring, *, kind: str, name: str, contact_k
     )
     found: UUID | None = tx.scalar(statement)
     return found
+
+
+def find_proved(tx: Tx, keyring: Keyring, *, kind: str, value: str) -> UUID | None:
+    """Whose a name was proved to be."""
+    where = (*_of(keyring, kind, value), sign_in_names.c.proof.not_in(SHARED_PROOFS))
+    found: UUID | None = tx.scalar(select(sign_in_names.c.subject_id).where(*where).limit(1))
+    return found
+
+
+def end_declared(tx: Tx, keyring: Keyring, *, kind: str, value: str) -> None:
+    """Take a name from everybody who merely said it."""
+    tx.execute(delete(sign_in_names).where(*_of(keyring, kind, value), sign_in_names.c.proof.in_(SHARED_PROOFS)))
+
+
+def _of(keyring: Keyring, kind: str, value: str) -> tuple[ColumnElement[bool], ...]:
+    space = SubjectKind.PERSON
+    indexes = keyring.indexes(f"sign-in/{space}/{kind}", value)
+    return (sign_in_names.c.space == space, sign_in_names.c.kind == kind, sign_in_names.c.value_index.in_(indexes))

@@ -297,6 +297,18 @@ recovery_codes = _table(
     _at("used_at", nullable=True),
     sa.Index("ix_recovery_codes_subject_id", "subject_id"),
 )
+recoveries = _table(
+    "recoveries",
+    _id(),
+    _to("subject_id", "subjects.id"),
+    _text("state", 12),
+    _text("proved", 64),
+    _at("opened_at"),
+    _at("ready_at"),
+    _at("expires_at"),
+    _at("ended_at", nullable=True),
+    sa.Index("ix_recoveries_subject_id", "subject_id"),
+)
 one_time_codes = _table(
     "one_time_codes",
     _id(),

@@ -12,7 +12,7 @@ from idp.protocol.token import build_server
 from idp.runtime.runtime import Runtime
 from idp.web import cors, errors, guards, headers, lane, language, pages, watching
 from idp.web.assets import Assets
-from idp.web.citizen import account, home, information, lock, register, security
+from idp.web.citizen import account, home, information, lock, recover, register, security
 from idp.web.crowd import Crowd
 from idp.web.guards import Guard
 from idp.web.oidc import (
@@ -51,6 +51,7 @@ DOORS: tuple[tuple[Blueprint, Guard], ...] = (
     (home.blueprint, guards.anyone),
     (account.blueprint, guards.signed_in_person),
     (register.blueprint, guards.anyone),
+    (recover.blueprint, guards.anyone),
     (lock.blueprint, guards.anyone),
     (security.blueprint, guards.signed_in_person),
     (information.blueprint, guards.anyone),

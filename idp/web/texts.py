@@ -223,16 +223,6 @@ _VNEID_FOR_PROCEDURES = N_(
 )
 
 _PAGES = {
-    "recover": InformationPage(
-        N_("Get your account back"),
-        (
-            N_("A forgotten password cannot be replaced online yet."),
-            _ANY_CENTRE,
-            N_("An officer checks your card and helps you set a new password. Your old phone number is not needed."),
-            N_("If your phone was lost or stolen, have your account locked first."),
-        ),
-        (_TO_LOCK, _TO_SIGN_IN, _TO_HOME),
-    ),
     "business": InformationPage(
         N_("My organisations and mandates"),
         (

@@ -31,6 +31,7 @@ def upgrade() -> None:
     op.create_index("ix_one_time_codes_expires_at", "one_time_codes", ["expires_at"])
 
     _create_factors()
+    _create_recoveries()
     _index_names(unique_where="proof NOT IN ('self', 'code')")
 
 
@@ -81,6 +82,23 @@ def _create_factors() -> None:
     op.create_index("ix_recovery_codes_subject_id", "recovery_codes", ["subject_id"])
 
 
+def _create_recoveries() -> None:
+    op.create_table(
+        "recoveries",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("subject_id", sa.Uuid(), nullable=False),
+        sa.Column("state", sa.String(length=12), nullable=False),
+        sa.Column("proved", sa.String(length=64), nullable=False),
+        sa.Column("opened_at", MOMENT, nullable=False),
+        sa.Column("ready_at", MOMENT, nullable=False),
+        sa.Column("expires_at", MOMENT, nullable=False),
+        sa.Column("ended_at", MOMENT, nullable=True),
+        sa.ForeignKeyConstraint(["subject_id"], ["subjects.id"], name="fk_recoveries_subject_id"),
+        sa.PrimaryKeyConstraint("id", name="pk_recoveries"),
+    )
+    op.create_index("ix_recoveries_subject_id", "recoveries", ["subject_id"])
+
+
 def _index_names(unique_where: str) -> None:
     op.create_index("ix_sign_in_names_value_index", "sign_in_names", ["value_index"])
     where = sa.text(unique_where)
@@ -103,5 +121,5 @@ def downgrade() -> None:
     op.drop_index("ix_sign_in_names_value_index", table_name="sign_in_names")
     with op.batch_alter_table("sign_in_names") as table:
         table.create_unique_constraint("uq_sign_in_names_space_kind_value_index", ["space", "kind", "value_index"])
-    for table in ("one_time_codes", "recovery_codes", "totp_secrets", "passkeys"):
+    for table in ("one_time_codes", "recoveries", "recovery_codes", "totp_secrets", "passkeys"):
         op.drop_table(table)

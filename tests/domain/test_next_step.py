@@ -9,7 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from idp.domain.consent import BasisKind, Consent, Need
-from idp.domain.next_step import SLOW_PAGES, AskConsent, ChooseAccount, Facts, Issue, Refuse, SignIn, Step, decide
+from idp.domain.next_step import (
+    SLOW_PAGES,
+    AskConsent,
+    ChooseAccount,
+    Facts,
+    Issue,
+    Refuse,
+    SignIn,
+    Step,
+    StepUp,
+    decide,
+)
 from idp.domain.sessions import Session
 
 ASKED_AT = datetime(2026, 12, 1, 1, 30, tzinfo=UTC)
@@ -131,11 +142,32 @@ def test_oidc_core_3_1_2_1_a_sign_in_for_this_request_satisfies_max_age_for_five
 
 @pytest.mark.parametrize("prompts", ["", "none"])
 def test_unmet_authentication_requirements_2_a_level_that_cannot_be_reached_is_told(prompts: str) -> None:
-    for level in (2, 99):
+    for level in (3, 99):
         step = decide(asks(*prompts.split(), required_level=level, consent=None), NOW)
         assert isinstance(step, Refuse)
         assert step.error == "unmet_authentication_requirements"
     assert decide(asks(required_level=1), NOW) == Issue()
+
+
+def test_oidc_core_3_1_2_6_a_level_that_can_be_reached_is_asked_for_and_told_of_where_asking_is_forbidden() -> None:
+    asked = asks(required_level=2, consent=None)
+    assert decide(asked, NOW) == StepUp()
+    silent = decide(replace(asked, prompts=frozenset({"none"})), NOW)
+    assert isinstance(silent, Refuse)
+    assert silent.error == "interaction_required"
+    declined = decide(replace(asked, step_declined=True), NOW)
+    assert isinstance(declined, Refuse)
+    assert declined.error == "unmet_authentication_requirements"
+
+
+def test_oidc_core_3_1_2_1_a_level_that_is_wished_for_is_in_nobodys_way() -> None:
+    wished = asks(wished_level=2)
+    assert decide(wished, NOW) == Issue()
+    able = replace(wished, has_second_factor=True)
+    assert decide(able, NOW) == StepUp()
+    assert decide(replace(able, step_declined=True), NOW) == Issue()
+    assert decide(replace(able, prompts=frozenset({"none"})), NOW) == Issue()
+    assert decide(replace(able, wished_level=4), NOW) == StepUp()
 
 
 seconds = st.integers(-3600, 3600).map(lambda count: timedelta(seconds=count))
@@ -165,6 +197,9 @@ situations = st.builds(
     need=st.none() | needs,
     consent=st.none() | consents,
     required_level=st.sampled_from([0, 1, 1, 1, 2, 99]),
+    wished_level=st.sampled_from([1, 1, 2, 4]),
+    has_second_factor=st.booleans(),
+    step_declined=st.booleans(),
 )
 
 
@@ -199,6 +234,9 @@ def obey(facts: Facts, step: Step, now: datetime) -> Facts:
             return replace(facts, session=a_session(now), hint_names_another=False)
         case ChooseAccount():
             return replace(facts, account_chosen=True)
+        case StepUp():
+            assert facts.session is not None
+            return replace(facts, session=replace(facts.session, auth_level=2, auth_time=now))
         case AskConsent(need):
             return replace(facts, consent=a_consent(now, need))
         case _:
@@ -215,7 +253,7 @@ def test_who_does_what_is_asked_is_never_asked_it_again(facts: Facts, is_asked_n
         asked.append(type(step))
         facts, now = obey(facts, step, now), now + SLOW_PAGES / 3
         step = decide(facts, now)
-    assert len(asked) <= 3
+    assert len(asked) <= 4
 
 
 def test_oidc_core_3_1_2_6_prompt_none_keeps_the_reason_of_a_refusal() -> None:

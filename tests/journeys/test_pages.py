@@ -20,7 +20,7 @@ from tests.journeys.visitor import Person, Visitor
 
 pytestmark = [pytest.mark.journey, pytest.mark.postgres]
 LANGUAGES = ("vi", "en")
-INFORMATION = "recover help privacy accessibility status business counter admin".split()
+INFORMATION = "help privacy accessibility status business counter admin".split()
 NARROW = ViewportSize(width=320, height=640)
 
 
@@ -149,6 +149,15 @@ def lock_code(scene: Scene) -> Visitor:
     return visitor
 
 
+def recover_codes(scene: Scene) -> Visitor:
+    visitor = scene.open(scene.stranger, "/recover")
+    visitor.page.fill("#identifier", "003199000127")
+    visitor.page.fill("#contact", "0912 000 127")
+    visitor.page.fill("#other", "lua@nguoi-mau.example")
+    visitor.press("#continue")
+    return visitor
+
+
 def second_step(scene: Scene) -> Visitor:
     return scene.ask(scene.member, acr_values="urn:bacninh:xacthuc:2")
 
@@ -192,6 +201,8 @@ PAGES: dict[str, Callable[[Scene], Visitor]] = {
     "register_code": register_code,
     "register_code_wrong": register_code_wrong,
     "register_password": register_password,
+    "recover": lambda scene: scene.open(scene.stranger, "/recover"),
+    "recover_codes": recover_codes,
     "lock": lambda scene: scene.open(scene.stranger, "/lock"),
     "lock_code": lock_code,
     "second_step": second_step,

@@ -112,7 +112,7 @@ def test_oidc_core_5_5_1_1_an_acr_that_is_met_or_merely_wished_for_is_answered(
 
 
 def test_the_services_own_minimum_is_a_requirement(provider: Provider, browser: FlaskClient) -> None:
-    service = provider.new_service(minimum_auth_level=2)
+    service = provider.new_service(minimum_auth_level=3)
     assert told(ask(browser, service), service)["error"] == "unmet_authentication_requirements"
 
 

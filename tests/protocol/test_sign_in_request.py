@@ -382,10 +382,10 @@ def test_oidc_core_5_5_1_a_sub_that_is_no_text_is_refused(
         assert told(response, provider.service)["error"] == "invalid_request"
 
 
-ONE, TWO = "urn:bacninh:xacthuc:1", "urn:bacninh:xacthuc:2"
+ONE, TWO, THREE = (f"urn:bacninh:xacthuc:{level}" for level in (1, 2, 3))
 
 
-@pytest.mark.parametrize("said", [{"value": TWO}, {"values": [TWO]}, {"values": ["x", "y"]}, {"values": ["4", TWO]}])
+@pytest.mark.parametrize("said", [{"value": THREE}, {"values": [THREE]}, {"values": ["x"]}, {"values": ["4", THREE]}])
 @pytest.mark.parametrize("place", PLACES)
 def test_oidc_core_5_5_1_1_an_essential_acr_that_cannot_be_reached_is_unmet(
     provider: Provider, browser: FlaskClient, place: str, said: dict[str, object]
@@ -438,7 +438,7 @@ def test_oidc_core_5_5_1_1_an_acr_of_any_kind_is_no_fault(
 def test_unmet_authentication_requirements_2_a_service_that_wants_more_than_a_password_is_told(
     provider: Provider, browser: FlaskClient
 ) -> None:
-    service = provider.new_service(minimum_auth_level=2)
+    service = provider.new_service(minimum_auth_level=3)
     assert told(ask(browser, service), service)["error"] == "unmet_authentication_requirements"
 
 

@@ -218,7 +218,7 @@ REFUSAL_CODES = (
     "service_suspended busy not_found "
     "method_not_allowed server_error unavailable logout_malformed cookies_off"
 ).split()
-PAGE_NAMES = "recover help privacy accessibility status business counter admin".split()
+PAGE_NAMES = "help privacy accessibility status business counter admin".split()
 
 CASES: dict[str, Case] = {
     "sign_in": _sign_in(),
@@ -320,6 +320,41 @@ CASES: dict[str, Case] = {
     "second_step_printed": _step(Way.RECOVERY_CODE),
     "second_step_counter": _step(Way.COUNTER_CODE),
     "second_step_none": _step(None, "give-up", others=[], may_give_up=True),
+    "recover": _plain(
+        "recover/who.html",
+        "/recover",
+        frozenset({"identifier", "contact", "other", "paper"}),
+        parked="P",
+        typed={"identifier": "", "contact": "", "other": "", "paper": ""},
+        errors=[],
+    ),
+    "recover_wrong": _plain(
+        "recover/who.html",
+        "/recover",
+        parked="P",
+        typed={"identifier": "x", "contact": "y", "other": "z", "paper": "1"},
+        errors=[_error("contact", "Nhập số điện thoại")],
+    ),
+    "recover_codes": _plain(
+        "recover/codes.html",
+        "/recover/codes",
+        frozenset({"contact-code", "other-code", "verify"}),
+        parked="P",
+        asked=[("contact-code", "+84912000013"), ("other-code", "lua@nguoi-mau.example")],
+        failing=True,
+        minutes=10,
+        errors=[_error("other-code", "Mã không đúng")],
+    ),
+    "recover_paper": _plain(
+        "recover/codes.html", "/recover/codes", parked="P", asked=[], failing=False, minutes=10, errors=[]
+    ),
+    "recover_password": _plain(
+        "recover/password.html", "/recover/password", frozenset({"password", "recover"}), parked="P", errors=[]
+    ),
+    "recover_wait": _plain("recover/wait.html", None, frozenset({"wait"}), ready_at="08:30 27/11/2026"),
+    "recover_not_enough": _plain("recover/not_enough.html", None, frozenset({"not-enough"})),
+    "recover_cancel": _plain("recover/cancel.html", "/recover/cancel", frozenset({"cancel"}), token="T", done=False),
+    "recover_cancelled": _plain("recover/cancel.html", None, frozenset({"cancelled"}), token="T", done=True),
     "lock": _plain(
         "lock/who.html", "/lock", frozenset({"identifier", "contact"}), parked="P", identifier="", contact="", errors=[]
     ),
@@ -514,6 +549,8 @@ def test_handles_and_forms(case_name: str) -> None:
     hidden = [field["name"] for field in page.all("input") if field["type"] == "hidden"]
     if case_name == "form_post":
         assert hidden == ["code", "state", "iss"]
+    elif case_name == "recover_cancel":
+        assert hidden == ["token"]
     else:  # every form is ours by what is sealed into it, and ends on this site
         assert hidden.count("parked") == len(forms)
         assert all(action.startswith("/") for action in actions)

@@ -11,7 +11,6 @@ from idp.web.texts import information_page
 
 blueprint = Blueprint("information", __name__)
 NAMES: Final = (
-    "recover",
     "help",
     "privacy",
     "accessibility",

@@ -67,7 +67,9 @@ def who() -> ResponseReturnValue:
     parked = _parked(WHO)
     if parked is None:
         led_here = forms.parked_of_page()
-        return _to(WHO, Draft(onward=forms.seal(led_here) if led_here and leads_on(led_here) else ""))
+        draft = Draft(onward=forms.seal(led_here) if led_here and leads_on(led_here) else "")
+        language.wish(led_here.language_wanted if led_here else "")
+        return forms.here(_park(WHO, draft, None), lambda bound: _who_page(bound, draft, _typed_before(draft)))
     draft = _draft_of(parked)
     if request.method == "GET":
         return _who_page(parked, draft, _typed_before(draft))

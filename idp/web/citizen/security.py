@@ -143,6 +143,10 @@ def remove() -> ResponseReturnValue:
         return _page_anew()
     with storage.begin() as tx:
         is_removed = flows.factors.remove(tx, given.runtime(), g.signed_in, way, factor_id, notice)
+        cooling = not is_removed and flows.factors.is_cooling_down(tx, given.runtime(), g.signed_in)
+    if cooling:
+        text = gettext("The account was got back just lately: nothing can be removed for three days.")
+        return _page_anew(_fault("", text))
     return _page_anew(done=gettext("It is removed.") if is_removed else "")
 
 

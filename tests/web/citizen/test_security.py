@@ -196,7 +196,7 @@ def test_a_removed_passkey_opens_nothing(app: Flask, browser: FlaskClient) -> No
 def asked_for_step(client: FlaskClient, app: Flask, citizen: Citizen) -> TestResponse:
     """A service that wants the second level; the page of the second step."""
     service = a_service(app, client_name="Cần mức hai", minimum_auth_level=2)
-    page = walk(client, ask(client, service), citizen)
+    page = walk(client, ask(client, service), citizen, second_step=False)
     assert page.request.path == "/second-step", page.request.path
     return page
 
@@ -318,7 +318,7 @@ def half_way(app: Flask) -> tuple[FlaskClient, TestResponse, Citizen]:
     """Somebody whose person was checked at a counter, with the right password in an unknown browser."""
     proved = a_citizen(app, "003085000021", proof_source=ProofSource.COUNTER)
     client = app.test_client()
-    page = walk(client, client.get("/sign-in"), proved)
+    page = walk(client, client.get("/sign-in"), proved, second_step=False)
     assert page.request.path == "/second-step"
     return client, page, proved
 
@@ -397,7 +397,7 @@ def test_oidc_core_3_1_2_1_a_level_that_is_wished_for_is_asked_of_who_can_reach_
 ) -> None:
     service = a_service(app)
     wish = {"acr_values": "urn:bacninh:xacthuc:2"}
-    page = walk(browser, ask(browser, service, **wish), citizen)
+    page = walk(browser, ask(browser, service, **wish), citizen, second_step=False)
     assert page.request.path == "/second-step"
     declined = browser.post("/second-step", data={"parked": parked_in(page), "give-up": "1"})
     assert "code=" in walk(browser, declined).location

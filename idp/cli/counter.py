@@ -1,0 +1,70 @@
+"""`flask counter`: plays the officer at a counter until there are pages for it."""
+
+import click
+from flask.cli import AppGroup
+
+from idp import flows, storage
+from idp.cli.refusing import refusals_as_sentences
+from idp.domain import birth_dates, identifiers, names
+from idp.domain.proofing import CounterCheck
+from idp.runtime.runtime import Runtime
+
+
+def group(runtime: Runtime) -> AppGroup:
+    counter = AppGroup("counter", help="What officers do at a counter, in person.")
+    number = click.option("--number", required=True, help="The 12-digit personal number, as on the ID card.")
+    officer = click.option("--officer", required=True, help="Who looked: the officer's name or code, for the history.")
+    full_name = click.option("--name", "full_name", required=True, help="The full name, as on the card.")
+    birth_date = click.option("--birth-date", required=True, help="dd/mm/yyyy, mm/yyyy or yyyy.")
+
+    @counter.command("prove")
+    @number
+    @full_name
+    @birth_date
+    @click.option("--document", required=True, help="Which paper was seen, such as: ID card 12/03/2024.")
+    @click.option("--contact", help="The phone or e-mail that the person confirms here; all others of the account end.")
+    @officer
+    @refusals_as_sentences
+    def prove(number: str, full_name: str, birth_date: str, document: str, contact: str | None, officer: str) -> None:
+        """Take down that a person was compared with a document; prints the code for the person's paper."""
+        today = runtime.clock.now().date()
+        check = CounterCheck(
+            personal_number=identifiers.check_personal_number(number, today=today).value,
+            name=names.clean_name(full_name),
+            birthdate=birth_dates.parse_birth_date(birth_date, today=today).iso,
+            document=document,
+            officer=officer,
+            kept_contact=identifiers.recognise_contact(contact) if contact else None,
+        )
+        with storage.begin() as tx:
+            proved = flows.proofing.prove(tx, runtime, check)
+        click.echo(f"Proved {proved.subject_id}.\nCode on paper: {proved.code}")
+
+    @counter.command("print-code")
+    @number
+    @officer
+    @refusals_as_sentences
+    def print_code(number: str, officer: str) -> None:
+        """Print a new code for somebody who was seen in person: sets a new password, or is a second factor, once."""
+        with storage.begin() as tx:
+            person = flows.account_care.find_person(tx, runtime, number)
+            code = flows.proofing.issue_code(tx, runtime, person.id, officer=officer)
+        click.echo(f"Code on paper: {code}")
+
+    @counter.command("preload")
+    @number
+    @full_name
+    @birth_date
+    @click.option("--phone", help="The phone number on the old portal's record.")
+    @click.option("--email", help="The e-mail address on the old portal's record.")
+    @refusals_as_sentences
+    def preload(number: str, full_name: str, birth_date: str, phone: str | None, email: str | None) -> None:
+        """Take over an account of an old portal; nobody signs in with it until the person claims it."""
+        born = birth_dates.parse_birth_date(birth_date, today=runtime.clock.now().date())
+        claims: dict[str, object] = {"name": full_name, "birthdate": born.iso}
+        claims |= {claim: value for claim, value in (("phone_number", phone), ("email", email)) if value}
+        with storage.begin() as tx:
+            flows.registration.preload(tx, runtime, number, claims, actor="the command line")
+        click.echo("Pre-loaded.")
+
+    return counter

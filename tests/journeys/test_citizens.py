@@ -1,0 +1,121 @@
+"""A citizen's own ways in a real Chromium: registering, a passkey of its virtual authenticator, a second step, a lock.
+
+W3C Web Authentication 5.1.4 (conditional mediation), 7; WCAG 2.2 3.3.8.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pyotp
+import pytest
+from playwright.sync_api import CDPSession, expect
+
+from tests.journeys.visitor import Person, Visitor
+
+pytestmark = [pytest.mark.journey, pytest.mark.postgres]
+PASSWORD = "cay da ben nuoc san dinh"
+
+
+@pytest.fixture
+def authenticator(visitor: Visitor) -> Iterator[CDPSession]:
+    """The screen lock of the visitor's own device, which says yes."""
+    session = visitor.context.new_cdp_session(visitor.page)
+    session.send("WebAuthn.enable", {"enableUI": False})
+    options: dict[str, Any] = {"protocol": "ctap2", "transport": "internal", "automaticPresenceSimulation": True}
+    options |= {"hasResidentKey": True, "hasUserVerification": True, "isUserVerified": True}
+    session.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+    yield session
+    session.detach()
+
+
+def register(visitor: Visitor, mailbox: str, number: str = "003199000127") -> None:
+    """From where one is: the four pages."""
+    page = visitor.page
+    for field, value in (("personal_number", number), ("full_name", "Lê Thị Lụa"), ("birth_date", "1999")):
+        page.fill(f"#{field}", value)
+    visitor.press("#continue")
+    page.fill("#contact", mailbox)
+    visitor.press("#continue")
+    page.fill("#code", visitor.demo.code_sent_to(mailbox))
+    visitor.press("#verify")
+    page.fill("#password", PASSWORD)
+    visitor.press("#register")
+
+
+def test_who_has_no_account_registers_on_the_way_to_a_service(visitor: Visitor) -> None:
+    visitor.ask_to_enter(visitor.demo.portal)
+    visitor.press("#register")
+    register(visitor, "lua-dich-vu@nguoi-mau.example")
+    assert visitor.path == "/consent"
+    visitor.answer()
+    expect(visitor.page).to_have_url(f"{visitor.demo.portal}/")
+    expect(visitor.page.locator("h1")).to_have_text("Xin chào, Lê Thị Lụa")
+
+
+def test_without_a_script_one_registers_too(new_visitor: Callable[..., Visitor]) -> None:
+    visitor = new_visitor(java_script_enabled=False)
+    visitor.page.goto(f"{visitor.demo.provider}/register")
+    register(visitor, "lua-khong-script@nguoi-mau.example")
+    assert visitor.path == "/account"
+
+
+def test_a_passkey_is_added_and_signs_in_with_one_tap(
+    visitor: Visitor, authenticator: CDPSession, person: Person
+) -> None:
+    page, demo = visitor.page, visitor.demo
+    page.goto(f"{demo.provider}/sign-in")
+    visitor.sign_in(person)
+    page.goto(f"{demo.provider}/account/security")
+    page.fill("#name", "Điện thoại của tôi")
+    visitor.press("#add-passkey")
+    expect(page.locator("main")).to_contain_text("Điện thoại của tôi")
+    page.goto(f"{demo.provider}/sign-out")
+    visitor.press("#logout-confirm")
+    visitor.ask_to_enter(demo.portal)
+    # The virtual authenticator answers the autofill by itself: not even a tap is left.
+    page.wait_for_url("**/consent?**")
+    visitor.answer()
+    visitor.expect_in(demo.portal, person)
+
+
+def test_a_passkey_is_the_second_step_too(visitor: Visitor, authenticator: CDPSession, person: Person) -> None:
+    page, demo = visitor.page, visitor.demo
+    page.goto(f"{demo.provider}/sign-in")
+    visitor.sign_in(person)
+    page.goto(f"{demo.provider}/account/security")
+    page.fill("#name", "Máy ở nhà")
+    visitor.press("#add-passkey")
+    page.goto(f"{demo.provider}/account/security")
+    assert visitor.path == "/second-step"
+    visitor.press("#verify")
+    assert visitor.path == "/account/security"
+
+
+def test_an_authenticator_app_is_added_by_its_key(visitor: Visitor, person: Person) -> None:
+    page, demo = visitor.page, visitor.demo
+    page.goto(f"{demo.provider}/sign-in")
+    visitor.sign_in(person)
+    page.goto(f"{demo.provider}/account/security")
+    visitor.press("#add-app")
+    expect(page.locator(".qr svg")).to_be_visible()
+    secret = page.inner_text("#secret").replace(" ", "")
+    page.fill("#code", pyotp.TOTP(secret).now())
+    visitor.press("#verify")
+    expect(page.locator("main")).to_contain_text("Ứng dụng xác thực")
+
+
+def test_a_locked_identity_is_out_everywhere_at_once(
+    visitor: Visitor, new_visitor: Callable[..., Visitor], person: Person
+) -> None:
+    demo, stranger = visitor.demo, new_visitor()
+    visitor.enter(demo.portal, person)
+    stranger.page.goto(f"{demo.provider}/lock")
+    stranger.page.fill("#identifier", person.number)
+    stranger.page.fill("#contact", person.written_phone)
+    stranger.press("#continue")
+    stranger.page.fill("#code", demo.code_sent_to(person.phone))
+    stranger.press("#verify")
+    expect(stranger.page.locator("#locked")).to_be_visible()
+    visitor.wait_until_out(demo.portal)
+    visitor.page.goto(f"{demo.provider}/account")
+    assert visitor.path == "/sign-in"
