@@ -124,7 +124,7 @@ class Page:
     @staticmethod
     def plain(page: str, typed: str) -> str:
         assert f'value="{typed}"' in page, "what was typed is kept"
-        sealed = re.compile(r"parked(=|%3D|\" value=\")[\w-]+")
+        sealed = re.compile(r"parked(=|%3D|\" value=\")[\w-]+|challenge[^,]+,")
         return sealed.sub("parked", page).replace(f'value="{typed}"', "")
 
 

@@ -54,8 +54,10 @@ def seal(parked: Parked) -> str:
     """The parked request as one text; raises Refusal('request_too_large')."""
     # Always of one width, so that a request that fits behind its first page fits behind every later one.
     marks = [mark.ljust(_MARK) for mark in (parked.binding, parked.chosen, parked.session, parked.shown)]
-    packed = orjson.dumps([parked.door, parked.pairs, f"{parked.at.timestamp():.6f}", *marks, int(parked.went_without)])
-    sealed = given.runtime().keyring.seal_text("page", packed)
+    packed: list[object] = [parked.door, parked.pairs, f"{parked.at.timestamp():.6f}", *marks]
+    if parked.went_without:  # the version before reads a page that says nothing of it
+        packed.append(True)
+    sealed = given.runtime().keyring.seal_text("page", orjson.dumps(packed))
     if len(sealed) > LARGEST:
         raise Refusal(
             "request_too_large",
@@ -70,7 +72,7 @@ def unseal(text: str) -> Parked | None:
         return None
     try:
         packed = orjson.loads(given.runtime().keyring.open_text("page", text))
-        door, pairs, at, binding, chosen, session, shown, went_without = packed
+        door, pairs, at, binding, chosen, session, shown, *more = packed
     except (Unsealable, ValueError):
         return None
     return Parked(
@@ -81,7 +83,7 @@ def unseal(text: str) -> Parked | None:
         chosen=chosen.rstrip(),
         session=session.rstrip(),
         shown=shown.rstrip(),
-        went_without=bool(went_without),
+        went_without=bool(more),
     )
 
 

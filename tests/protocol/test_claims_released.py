@@ -328,7 +328,8 @@ def test_the_personal_number_never_goes_out_unverified(provider: Provider) -> No
 
 def test_the_personal_number_never_goes_out_because_something_else_was_verified(provider: Provider) -> None:
     service = provider.new_service(scope="openid personal_id_number", **BASIS)
-    declared = a_citizen(provider.app, "003185000062")
+    reachable = {"name": "Lê Văn Mẫu", "email": "mau@nguoi-mau.example", "email_verified": True}
+    declared = a_citizen(provider.app, "003185000062", claims=reachable)
     checked = {"proof_source": ProofSource.COUNTER}
     with provider.app.app_context(), storage.begin() as tx:
         subjects = storage.tables.subjects

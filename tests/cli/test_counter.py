@@ -1,0 +1,46 @@
+"""`flask counter`: what an officer does in person, by command."""
+
+import re
+
+from flask import Flask
+
+from idp.domain.levels import ProofSource
+from tests.builders import a_citizen
+from tests.cli.conftest import Type
+from tests.rows import events, rows_of
+
+NUMBER = "003199000013"
+WHO = ("--number", NUMBER, "--name", "Lê Thị Lụa", "--birth-date", "02/01/1999")
+CODE = re.compile(r"Code on paper: \d{5} \d{5}\n")
+
+
+def test_prove_makes_the_account_and_prints_the_code(sqlite_app: Flask, type_in: Type) -> None:
+    done = type_in("counter", "prove", *WHO, "--document", "thẻ căn cước", "--officer", "cán bộ A")
+    assert done.exit_code == 0, done.output
+    assert CODE.search(done.output)
+    with sqlite_app.app_context():
+        assert [row.proof_source for row in rows_of("subjects")] == ["counter"]
+        assert events()["person.proved"] == 1
+
+
+def test_print_code_is_for_who_has_an_account(sqlite_app: Flask, type_in: Type) -> None:
+    words = ("counter", "print-code", "--number", NUMBER, "--officer", "cán bộ A")
+    refused = type_in(*words)
+    assert (refused.exit_code, refused.output.count("\n")) == (1, 1)
+    a_citizen(sqlite_app, NUMBER, proof_source=ProofSource.COUNTER)
+    assert CODE.search(type_in(*words).output)
+
+
+def test_preload_waits_to_be_claimed(sqlite_app: Flask, type_in: Type) -> None:
+    done = type_in("counter", "preload", *WHO, "--phone", "0912 000 013")
+    assert done.exit_code == 0, done.output
+    with sqlite_app.app_context():
+        assert [row.state for row in rows_of("subjects")] == ["pending"]
+        assert rows_of("sign_in_names") == []
+
+
+def test_what_is_wrong_is_said_in_one_sentence(type_in: Type) -> None:
+    for changed in (("--number", "1"), ("--birth-date", "x"), ("--name", ""), ("--contact", "x")):
+        words = ("counter", "prove", *WHO, "--document", "thẻ", "--officer", "A", *changed)
+        refused = type_in(*words)
+        assert (refused.exit_code, refused.output.count("\n")) == (1, 1), refused.output
