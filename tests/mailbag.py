@@ -26,8 +26,14 @@ class Waiting:
         return found[0]
 
 
-def messages(app: Flask) -> list[Waiting]:
-    """All messages that were queued, the oldest first; those to nobody have an empty `to`."""
+NEW_DEVICE = {"Signed in on a new device", "Đăng nhập trên thiết bị mới"}
+
+
+def messages(app: Flask, *, of_devices: bool = False) -> list[Waiting]:
+    """All messages that were queued, the oldest first; those to nobody have an empty `to`.
+
+    Those that tell of a new device, which every first sign-in sends, only where they are asked for, and then alone.
+    """
     runtime: Runtime = app.extensions["idp"]
     with app.app_context(), storage.once() as tx:
         rows: list[Any] = list(tx.execute(storage.tables.outbox.select().order_by(storage.tables.outbox.c.id)))
@@ -36,5 +42,6 @@ def messages(app: Flask) -> list[Waiting]:
             if row.kind in storage.outbox.MESSAGES:
                 key = runtime.keyring.house_key_of(row.body_sealed)
                 body = orjson.loads(key.open("outbox.body_sealed", row.id, row.body_sealed))
-                found.append(Waiting(row.kind, body["to"], body["subject"], body["text"]))
+                if (body["subject"] in NEW_DEVICE) is of_devices:
+                    found.append(Waiting(row.kind, body["to"], body["subject"], body["text"]))
     return found

@@ -15,6 +15,7 @@ from idp.domain import identifiers, levels, throttles
 from idp.domain.accounts import Subject, SubjectKind
 from idp.domain.audit import Entry, Event
 from idp.domain.levels import auth_level
+from idp.domain.notices import Notice
 from idp.domain.passwords import Hasher
 from idp.domain.refusals import Refusal
 from idp.domain.sessions import EndReason, Session
@@ -146,7 +147,7 @@ def check(runtime: Runtime, attempt: Attempt, password: str) -> Checked:
 
 
 def complete(
-    tx: storage.Tx, runtime: Runtime, checked: Checked, *, before: SignedIn | None
+    tx: storage.Tx, runtime: Runtime, checked: Checked, *, before: SignedIn | None, notice: Notice | None = None
 ) -> SignedInNow | NeedsSecondFactor | Failure:
     """Keep the outcome: a session and its proof, or the failed try in the audit; or nobody is signed in yet.
 
@@ -175,7 +176,16 @@ def complete(
         subject.account_level, subject.proof_source, known_device=known_device, reached=auth_level(PASSWORD_METHODS)
     ):
         return NeedsSecondFactor(subject.id)
-    return begin(tx, runtime, candidate.subject, candidate.data_key, attempt.browser, PASSWORD_METHODS, before=before)
+    return begin(
+        tx,
+        runtime,
+        candidate.subject,
+        candidate.data_key,
+        attempt.browser,
+        PASSWORD_METHODS,
+        before=before,
+        notice=None if known_device else notice,
+    )
 
 
 def begin(
@@ -187,8 +197,11 @@ def begin(
     methods: tuple[str, ...],
     *,
     before: SignedIn | None,
+    notice: Notice | None = None,
 ) -> SignedInNow:
     """Sign in who has been proved by `methods` (RFC 8176 names), with all rows of it; the browser is known from now on.
+
+    `notice` goes to every contact where the browser was not.
 
     Whoever was signed in in this browser before: see `complete`.
     """
@@ -204,7 +217,11 @@ def begin(
             offline_too=False,
         )
         before = None
-    device_id = storage.credentials.save_device(tx, key, subject.id, chance.digest(browser.device), browser.agent, now)
+    token_digest = chance.digest(browser.device)
+    if notice is not None and storage.credentials.find_device(tx, subject.id, token_digest) is None:
+        own = storage.factors.list_factors(tx, key, subject.id, now)
+        storage.outbox.insert_notices(tx, runtime.keyring, own.contacts, notice, subject.id, now)
+    device_id = storage.credentials.save_device(tx, key, subject.id, token_digest, browser.agent, now)
     session, secret = _start(tx, runtime, subject, key, browser, methods, before, device_id)
     storage.sessions.insert_authentication(
         tx, key, session, source=runtime.settings.issuer, address=browser.address, now=now

@@ -1,4 +1,4 @@
-"""Signing out: the session ends here, its grants end, and every visited service is told through the outbox."""
+"""Signing out, here or elsewhere: a session ends, its grants end, every visited service is told through the outbox."""
 
 from uuid import UUID
 
@@ -19,3 +19,20 @@ def sign_out(tx: storage.Tx, runtime: Runtime, signed_in: SignedIn) -> list[UUID
         actor="the person",
         offline_too=False,
     )
+
+
+def end_one(tx: storage.Tx, runtime: Runtime, signed_in: SignedIn, session_id: UUID) -> bool:
+    """End one other session of the same person, with all that was given in it; False when there is none such."""
+    others = storage.sessions.list_live(tx, signed_in.subject.id)
+    found = next((each for each in others if each.id == session_id and each.id != signed_in.session.id), None)
+    if found is None:
+        return False
+    now, reason = runtime.clock.now(), EndReason.SIGNED_OUT
+    storage.endings.end_session(tx, runtime.keyring, found, reason, now, actor="the person", offline_too=True)
+    return True
+
+
+def end_others(tx: storage.Tx, runtime: Runtime, signed_in: SignedIn) -> int:
+    """End every session of the person but this one; gives how many."""
+    now = runtime.clock.now()
+    return storage.endings.end_other_sessions(tx, runtime.keyring, signed_in.session, now, actor="the person")

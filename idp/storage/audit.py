@@ -5,8 +5,8 @@ from uuid import UUID
 
 from sqlalchemy import func, insert, select
 
-from idp.domain.audit import Entry, leaf_hash
-from idp.runtime.data_keys import DataKey
+from idp.domain.audit import Entry, Event, leaf_hash
+from idp.runtime.data_keys import DataKey, Unsealable
 from idp.storage.database import Tx
 from idp.storage.tables import Moment, audit, releases
 
@@ -80,3 +80,29 @@ def list_receivers(tx: Tx, subject_id: UUID) -> list[tuple[UUID, datetime]]:
         .group_by(releases.c.service_id)
     )
     return [(row[0], row[1]) for row in tx.execute(statement)]
+
+
+def list_entries(tx: Tx, key: DataKey, subject_id: UUID, *, limit: int) -> list[Entry]:
+    """The newest entries about a person, what is sealed in them opened."""
+    statement = select(audit).where(audit.c.subject_id == subject_id).order_by(audit.c.id.desc()).limit(limit)
+    return [
+        Entry(
+            id=row.id,
+            at=row.at,
+            event=Event(row.event),
+            subject_id=row.subject_id,
+            service_id=row.service_id,
+            session_id=row.session_id,
+            actor=row.actor,
+            details=_open(key, row.id, row.details_sealed),
+        )
+        for row in tx.execute(statement)
+    ]
+
+
+def _open(key: DataKey, id_: UUID, sealed: bytes | None) -> str:
+    """What was sealed under the person's key; '' for what the house keeps for itself."""
+    try:
+        return key.open("audit.details_sealed", id_, sealed) if sealed else ""
+    except Unsealable:
+        return ""

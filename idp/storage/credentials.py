@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from idp.runtime import chance
@@ -48,6 +48,13 @@ def end_all(tx: Tx, subject_id: UUID, now: datetime) -> None:
         tx.execute(
             update(table).where(table.c.subject_id == subject_id, table.c.ended_at.is_(None)).values(ended_at=now)
         )
+
+
+def find_device(tx: Tx, subject_id: UUID, token_digest: bytes) -> UUID | None:
+    """The person's known device with this cookie."""
+    where = (devices.c.subject_id == subject_id, devices.c.token_digest == token_digest, devices.c.ended_at.is_(None))
+    found: UUID | None = tx.scalar(select(devices.c.id).where(*where))
+    return found
 
 
 def save_device(tx: Tx, key: DataKey, subject_id: UUID, token_digest: bytes, agent: str, now: datetime) -> UUID:

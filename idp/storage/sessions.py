@@ -108,6 +108,55 @@ def list_live(tx: Tx, subject_id: UUID) -> list[Session]:
     return [_session(row) for row in tx.execute(select(*_columns()).where(*where).order_by(sessions.c.id))]
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Where and how a person is, or was, signed in. `address` and `agent` are what the browser said."""
+
+    id: UUID
+    at: datetime
+    seen_at: datetime
+    amr: tuple[str, ...]
+    address: str
+    agent: str
+
+
+def list_open(tx: Tx, key: DataKey, subject_id: UUID, *, now: datetime, idle_for: timedelta) -> list[Seen]:
+    """The sessions of a person that live now, the newest first."""
+    where = (
+        sessions.c.subject_id == subject_id,
+        sessions.c.ended_at.is_(None),
+        sessions.c.expires_at > now,
+        sessions.c.seen_at > now - idle_for,
+    )
+    return [
+        Seen(
+            row.id,
+            row.auth_time,
+            row.seen_at,
+            tuple(row.amr.split()),
+            key.open("sessions.address_sealed", row.id, row.address_sealed),
+            key.open("sessions.agent_sealed", row.id, row.agent_sealed),
+        )
+        for row in tx.execute(select(sessions).where(*where).order_by(sessions.c.id.desc()))
+    ]
+
+
+def list_authentications(tx: Tx, key: DataKey, subject_id: UUID, *, limit: int) -> list[Seen]:
+    """The newest proofs of who somebody is; the browser is not kept with them."""
+    statement = select(authentications).where(authentications.c.subject_id == subject_id)
+    return [
+        Seen(
+            row.session_id,
+            row.at,
+            row.at,
+            tuple(row.amr.split()),
+            key.open("authentications.address_sealed", row.id, row.address_sealed),
+            "",
+        )
+        for row in tx.execute(statement.order_by(authentications.c.id.desc()).limit(limit))
+    ]
+
+
 def list_run_out(tx: Tx, *, now: datetime, idle_for: timedelta, limit: int) -> list[Session]:
     """Sessions that nobody ended but time did, held for this worker alone."""
     run_out = or_(sessions.c.seen_at <= now - idle_for, sessions.c.expires_at <= now)

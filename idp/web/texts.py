@@ -57,6 +57,11 @@ def information_page(name: str) -> InformationPage | None:
     )
 
 
+def event_text(event: str) -> str:
+    """What happened, in the words of the page; one that people need no words for reads by its name."""
+    return gettext(_EVENTS[event]) if event in _EVENTS else event
+
+
 def _translated(sentences: Sequence[str]) -> tuple[str, ...]:
     return tuple(gettext(sentence) for sentence in sentences)
 
@@ -361,4 +366,38 @@ _PAGES = {
         ),
         (_TO_SIGN_IN, _TO_HELP, _TO_HOME),
     ),
+}
+
+_EVENTS = {
+    "account.created": N_("The account was made"),
+    "account.preloaded": N_("The account was taken over from an old portal"),
+    "account.claimed": N_("The account of the old portal was claimed"),
+    "account.locked": N_("The account was locked"),
+    "account.unlocked": N_("The account was opened again"),
+    "person.proved": N_("Checked in person at a counter"),
+    "sign_in.succeeded": N_("Signed in"),
+    "sign_in.failed": N_("A wrong password"),
+    "sign_in.throttled": N_("Too many wrong passwords"),
+    "second_factor.failed": N_("A wrong second step"),
+    "factor.added": N_("A way to sign in was added"),
+    "factor.removed": N_("A way to sign in was removed"),
+    "printed_codes.issued": N_("New codes on paper"),
+    "printed_code.used": N_("A code on paper was used"),
+    "recovery.opened": N_("The account was asked back"),
+    "recovery.cancelled": N_("Somebody said no to getting the account back"),
+    "recovery.done": N_("The account was got back"),
+    "password.changed": N_("The password was changed"),
+    "password.rehashed": N_("The password was stored more strongly"),
+    "session.signed_out": N_("Signed out"),
+    "session.expired": N_("A sign-in ran out"),
+    "session.replaced": N_("Another person signed in in the same browser"),
+    "session.ended": N_("A sign-in was ended"),
+    "consent.given": N_("Agreed that a service receives information"),
+    "consent.refused": N_("Did not agree that a service receives information"),
+    "consent.withdrawn": N_("Withdrew the agreement"),
+    "notice.shown": N_("Was told what a service receives by law"),
+    "grant.code_replayed": N_("A service’s access was ended: its code came twice"),
+    "grant.revoked": N_("A service’s access was ended"),
+    "grant.withdrawn": N_("A service’s access was ended: the agreement was withdrawn"),
+    "grant.refresh_reused": N_("A service’s access was ended: its key came twice"),
 }

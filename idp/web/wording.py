@@ -3,11 +3,12 @@
 No message has a link, so that nobody learns to follow one.
 """
 
-from flask_babel import gettext
+from flask_babel import format_datetime, gettext
 
 from idp import storage
 from idp.domain import passwords
 from idp.domain.identifiers import ContactKind
+from idp.domain.notices import Notice
 from idp.domain.one_time_codes import NotSent
 from idp.flows.one_time_codes import CHANNELS, Wording
 from idp.web import given, language
@@ -26,6 +27,22 @@ def code_message() -> Wording:
             site=site,
             minutes=minutes,
         ),
+    )
+
+
+def new_device() -> Notice:
+    """What contacts are told of a sign-in in a browser that was not known."""
+    runtime = given.runtime()
+    when = format_datetime(runtime.clock.now(), "HH:mm dd/MM/yyyy")
+    return Notice(
+        gettext("Signed in on a new device"),
+        gettext(
+            "Your account was signed in on a new device at %(when)s. If this was not you, lock your account now, "
+            "or call %(hotline)s.",
+            when=when,
+            hotline=runtime.settings.province.hotline,
+        ),
+        in_mail=gettext("This was not me, lock the account: %(address)s", address=f"{runtime.settings.issuer}/lock"),
     )
 
 

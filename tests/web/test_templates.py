@@ -74,6 +74,8 @@ SERVICES = [
         domain="dichvucong.bacninh.gov.vn",
         last="20/11/2026",
         what="Họ và tên, số định danh cá nhân",
+        agreed="họ và tên",
+        withdraw="cong-dich-vu",
     ),
     SimpleNamespace(
         name="Một cửa điện tử",
@@ -84,6 +86,8 @@ SERVICES = [
         domain="motcua.bacninh.gov.vn",
         last=None,
         what="Họ và tên",
+        agreed="",
+        withdraw="",
     ),
 ]
 
@@ -150,6 +154,37 @@ def _plain(
     template: str, posts_to: str | None = None, handles: frozenset[str] = frozenset(), **context: object
 ) -> Case:
     return Case(template, lambda: context, handles, posts_to)
+
+
+PLACES = [
+    SimpleNamespace(
+        id=str(number),
+        device="Chrome, Android",
+        address="192.0.2.1",
+        since="08:00 26/11/2026",
+        last="08:30",
+        is_here=here,
+    )
+    for number, here in ((1, True), (2, False))
+]
+HISTORY = [SimpleNamespace(what="Đăng nhập", when="08:00 26/11/2026", where="192.0.2.1", by="cán bộ A")]
+
+
+def _activity(**changed: object) -> Case:
+    context: dict[str, object] = {
+        "person": PERSON,
+        "parked": "P",
+        "places": PLACES,
+        "history": HISTORY,
+        "done": "Xong.",
+    }
+    full = changed.get("done") != ""
+    return Case(
+        "account/activity.html",
+        lambda: context | changed,
+        frozenset({"end-others", "download"} if full else {"download"}),
+        "/account/activity/end" if full else None,
+    )
 
 
 TYPED = {"personal_number": "003156000127", "passport": "", "country": "", "full_name": "", "birth_date": ""}
@@ -395,8 +430,18 @@ CASES: dict[str, Case] = {
     "home": _plain("home.html", person=None, services=SERVICES),
     "home_person": _plain("home.html", person=PERSON, services=SERVICES),
     "home_empty": _plain("home.html", person=None, services=[]),
-    "account": _plain("account/account.html", person=PERSON, facts=FACTS, services=SERVICES),
-    "account_empty": _plain("account/account.html", person=PERSON, facts=[], services=[]),
+    "account": _plain(
+        "account/account.html",
+        "/account/withdraw",
+        person=PERSON,
+        facts=FACTS,
+        services=SERVICES,
+        parked="P",
+        done="Đã rút.",
+    ),
+    "account_empty": _plain("account/account.html", person=PERSON, facts=[], services=[], parked="P", done=""),
+    "activity": _activity(),
+    "activity_empty": _activity(places=[PLACES[0]], history=[], done=""),
     "services": _plain("services.html", services=SERVICES),
     "services_empty": _plain("services.html", services=[]),
     "refusal_full": _refusal("redirect_uri_not_registered", back=BACK, detail="redirect_uri is not registered"),

@@ -3,18 +3,23 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from flask import Blueprint, g
+from flask import Blueprint, g, request
 from flask.typing import ResponseReturnValue
 from flask_babel import format_date, gettext
 
-from idp import storage
+from idp import flows, storage
+from idp.domain.claims import CLAIM_NAMES as SHOWN_CLAIMS
+from idp.domain.consent import BasisKind
 from idp.domain.levels import ProofSource
+from idp.domain.refusals import Refusal
 from idp.storage.sessions import SignedIn
-from idp.web import given, language
+from idp.web import forms, given, language
+from idp.web.forms import Parked
 from idp.web.pages import page, person_of
 from idp.web.release_texts import display, label
 
 blueprint = Blueprint("account", __name__)
+DOOR = "account.account"
 SHOWN = ("name", "personal_id_number", "birthdate", "gender", "phone_number", "email", "address")
 
 
@@ -31,10 +36,39 @@ class UsedService:
     name: str
     last: str
     what: str
+    agreed: str
+    withdraw: str
 
 
 @blueprint.get("/account")
 def account() -> ResponseReturnValue:
+    return forms.here(_park(), _page)
+
+
+@blueprint.post("/account/withdraw")
+def withdraw() -> ResponseReturnValue:
+    """Take back what was agreed to at one service: its access ends, and it is told."""
+    parked = forms.parked_of_page()
+    is_own = parked is not None and parked.door == DOOR and forms.is_ours(parked)
+    if not (is_own and parked and parked.session == g.signed_in.session.id.hex):
+        return forms.here(_park(), _page)
+    try:
+        with storage.begin() as tx:
+            client_id = request.form.get("service", "")[:255]
+            flows.account_care.withdraw(tx, given.runtime(), g.signed_in.subject, client_id, actor="the person")
+    except Refusal:  # nothing to take back: withdrawn before, or told by law
+        return forms.here(_park(), _page)
+    done = str(
+        gettext("It is withdrawn. The service gets nothing any more, and is told; what it has, it keeps by law.")
+    )
+    return forms.here(_park(), lambda bound: _page(bound, done))
+
+
+def _park() -> Parked:
+    return Parked(DOOR, at=given.runtime().clock.now(), session=g.signed_in.session.id.hex)
+
+
+def _page(parked: Parked, done: str = "") -> ResponseReturnValue:
     signed_in: SignedIn = g.signed_in
     runtime = given.runtime()
     with storage.once() as tx:
@@ -57,9 +91,23 @@ def account() -> ResponseReturnValue:
         service = given.server().registry.find(service_id)
         if service is not None:
             code = language.current()
-            used.append(UsedService(service.name(code), _day(last), service.purpose_in(code)))
+            with storage.once() as tx:
+                agreed = storage.consents.find_latest(tx, signed_in.subject.id, service_id, BasisKind.CONSENT)
+            what = ", ".join(label(name) for name in SHOWN_CLAIMS if agreed and name in agreed.names)
+            may_withdraw = agreed is not None and agreed.withdrawn_at is None
+            used.append(
+                UsedService(
+                    service.name(code),
+                    _day(last),
+                    service.purpose_in(code),
+                    what,
+                    service.client_id if may_withdraw else "",
+                )
+            )
     person = person_of(signed_in.profile)
-    return page("account/account.html", person=person, facts=shown, services=sorted(used, key=lambda each: each.name))
+    services = sorted(used, key=lambda each: each.name)
+    sealed = forms.seal(parked)
+    return page("account/account.html", person=person, facts=shown, services=services, parked=sealed, done=done)
 
 
 def _source(source: ProofSource, *, is_confirmed: bool) -> str:

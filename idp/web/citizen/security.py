@@ -28,6 +28,7 @@ from idp.web.sign_in.sign_in import busy_text
 
 blueprint = Blueprint("security", __name__)
 DOOR: Final = "security.security"
+View = Callable[..., ResponseReturnValue]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,32 +42,36 @@ class Shown:
     used: str
 
 
-def fresh(view: Callable[..., ResponseReturnValue]) -> Callable[..., ResponseReturnValue]:
-    """Of a sign-in that is new enough, and strong enough for who has a strong factor; else it is taken anew first."""
+def fresh(door: str) -> Callable[[View], View]:
+    """Of a sign-in that is new enough, and strong enough for who has a strong factor; else it is taken anew first, and
+    leads back to `door`."""
 
-    @wraps(view)
-    def guarded(*args: object) -> ResponseReturnValue:
-        signed_in: SignedIn = g.signed_in
-        runtime = given.runtime()
-        if not flows.factors.is_fresh(runtime, signed_in):
-            return forms.go("sign_in.sign_in", Parked(DOOR, at=runtime.clock.now()))
-        with storage.once() as tx:
-            g.own = flows.factors.find_own(tx, runtime, signed_in)
-        if flows.factors.needs_stronger_sign_in(signed_in, g.own):
-            return step_up.start(Parked(DOOR), signed_in.subject.id, session=signed_in.session.id.hex)
-        return view(*args)
+    def guard(view: View) -> View:
+        @wraps(view)
+        def guarded(*args: object) -> ResponseReturnValue:
+            signed_in: SignedIn = g.signed_in
+            runtime = given.runtime()
+            if not flows.factors.is_fresh(runtime, signed_in):
+                return forms.go("sign_in.sign_in", Parked(door, at=runtime.clock.now()))
+            with storage.once() as tx:
+                g.own = flows.factors.find_own(tx, runtime, signed_in)
+            if flows.factors.needs_stronger_sign_in(signed_in, g.own):
+                return step_up.start(Parked(door), signed_in.subject.id, session=signed_in.session.id.hex)
+            return view(*args)
 
-    return guarded
+        return guarded
+
+    return guard
 
 
 @blueprint.get("/account/security")
-@fresh
+@fresh(DOOR)
 def security() -> ResponseReturnValue:
     return forms.here(_park(), _page)
 
 
 @blueprint.post("/account/security/passkey")
-@fresh
+@fresh(DOOR)
 def passkey() -> ResponseReturnValue:
     """Keep the passkey that the browser made on the page."""
     parked = _own_page()
@@ -87,14 +92,14 @@ def passkey() -> ResponseReturnValue:
 
 
 @blueprint.post("/account/security/totp")
-@fresh
+@fresh(DOOR)
 def authenticator_app() -> ResponseReturnValue:
     """The picture for an authenticator app, and the field for its first code."""
     return forms.here(_park(totp.new_secret()), _totp_page)
 
 
 @blueprint.post("/account/security/totp/confirm")
-@fresh
+@fresh(DOOR)
 def confirm_app() -> ResponseReturnValue:
     parked = _own_page()
     secret = dict(parked.pairs).get("secret", "") if parked else ""
@@ -114,7 +119,7 @@ def confirm_app() -> ResponseReturnValue:
 
 
 @blueprint.post("/account/security/codes")
-@fresh
+@fresh(DOOR)
 def printed_codes() -> ResponseReturnValue:
     """Ten codes for the drawer, shown this once."""
     if _own_page() is None:
@@ -129,7 +134,7 @@ def printed_codes() -> ResponseReturnValue:
 
 
 @blueprint.post("/account/security/remove")
-@fresh
+@fresh(DOOR)
 def remove() -> ResponseReturnValue:
     if _own_page() is None:
         return _page_anew()
@@ -151,7 +156,7 @@ def remove() -> ResponseReturnValue:
 
 
 @blueprint.post("/account/security/password")
-@fresh
+@fresh(DOOR)
 def password() -> ResponseReturnValue:
     if _own_page() is None:
         return _page_anew()

@@ -69,7 +69,14 @@ def submit() -> ResponseReturnValue:
             browser = browser_of(cookies.device_secret())
             had = before.session.amr if before and waiting.session else flows.sign_in.PASSWORD_METHODS
             entered = flows.sign_in.begin(
-                tx, runtime, person.subject, person.key, browser, factors.amr(had, methods), before=before
+                tx,
+                runtime,
+                person.subject,
+                person.key,
+                browser,
+                factors.amr(had, methods),
+                before=before,
+                notice=wording.new_device(),
             )
     if methods:
         return welcome(_onward(parked, waiting) or Parked("home.home"), entered, browser.device)

@@ -15,7 +15,7 @@ from idp.flows.second_factor import Proof
 from idp.flows.sign_in import Browser, Failure, NeedsSecondFactor, SignedInNow
 from idp.protocol.authorize import RefusedAtService
 from idp.runtime import passkeys
-from idp.web import cookies, forms, given, language, step_up
+from idp.web import cookies, forms, given, language, step_up, wording
 from idp.web.forms import Parked
 from idp.web.oidc import authorize
 from idp.web.pages import Asker, FieldError, asker_of, ends_of, page
@@ -24,7 +24,7 @@ blueprint = Blueprint("sign_in", __name__)
 HOME = "home.home"
 COOKIE_COMES_BACK_WITHIN = timedelta(seconds=10)
 # Views that a person may come back to after signing in; anything else goes home.
-LOCAL_DOORS = {"home.home", "account.account", "security.security"}
+LOCAL_DOORS = {"home.home", "account.account", "activity.activity", "security.security"}
 
 
 @blueprint.get("/sign-in")
@@ -101,7 +101,16 @@ def submit_passkey() -> ResponseReturnValue:
         person = flows.second_factor.find_by_passkey(tx, runtime, answer)
         methods = flows.second_factor.check(tx, runtime, person, proof, address=browser.address) if person else None
         if person and methods:
-            outcome = flows.sign_in.begin(tx, runtime, person.subject, person.key, browser, methods, before=before)
+            outcome = flows.sign_in.begin(
+                tx,
+                runtime,
+                person.subject,
+                person.key,
+                browser,
+                methods,
+                before=before,
+                notice=wording.new_device(),
+            )
     runtime.metrics.tried_to_sign_in("succeeded" if methods else "failed")
     if not methods:
         text = gettext("This passkey is not known here. Sign in with your password, or try another passkey.")
@@ -121,7 +130,7 @@ def _try(identifier: str, password: str, browser: Browser) -> SignedInNow | Need
             flows.sign_in.give_back(tx, runtime, attempt)
         raise
     with storage.begin() as tx:
-        outcome = flows.sign_in.complete(tx, runtime, checked, before=before)
+        outcome = flows.sign_in.complete(tx, runtime, checked, before=before, notice=wording.new_device())
     runtime.metrics.tried_to_sign_in("failed" if isinstance(outcome, Failure) else "succeeded")
     return outcome
 

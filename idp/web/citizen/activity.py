@@ -1,0 +1,167 @@
+"""Where I am signed in, what was done with my identity, and everything of it to take away."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+import orjson
+from flask import Blueprint, Response, g, request
+from flask.typing import ResponseReturnValue
+from flask_babel import format_datetime, gettext
+
+from idp import flows, storage
+from idp.domain.accounts import Fact
+from idp.domain.audit import Entry
+from idp.domain.refusals import Refusal
+from idp.storage.sessions import Seen
+from idp.web import forms, given, language
+from idp.web.citizen.security import fresh
+from idp.web.forms import Parked
+from idp.web.pages import page, person_of
+from idp.web.texts import event_text
+
+blueprint = Blueprint("activity", __name__)
+DOOR = "activity.activity"
+MOST = 50
+# What a browser calls itself is long; people know it by these.
+BROWSERS = ("Edg", "OPR", "SamsungBrowser", "Firefox", "Chrome", "Safari")
+SYSTEMS = ("Android", "iPhone", "iPad", "Windows", "Mac OS", "Linux")
+NAMES = {"Edg": "Edge", "OPR": "Opera", "SamsungBrowser": "Samsung Internet", "Mac OS": "Mac"}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One session as the page lists it."""
+
+    id: str
+    device: str
+    address: str
+    since: str
+    last: str
+    is_here: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the history."""
+
+    what: str
+    when: str
+    where: str
+    by: str
+
+
+@blueprint.get("/account/activity")
+def activity() -> ResponseReturnValue:
+    return forms.here(_park(), _page)
+
+
+@blueprint.post("/account/activity/end")
+def end() -> ResponseReturnValue:
+    """End one session elsewhere, or all of them."""
+    parked = forms.parked_of_page()
+    is_own = parked is not None and parked.door == DOOR and forms.is_ours(parked)
+    if not (is_own and parked and parked.session == g.signed_in.session.id.hex):
+        return forms.here(_park(), _page)
+    runtime = given.runtime()
+    with storage.begin() as tx:
+        try:
+            session_id = UUID(request.form.get("session", ""))
+        except ValueError:
+            flows.sign_out.end_others(tx, runtime, g.signed_in)
+        else:
+            flows.sign_out.end_one(tx, runtime, g.signed_in, session_id)
+    done = str(gettext("It is signed out there, and the services that were used from there are told."))
+    return forms.here(_park(), lambda bound: _page(bound, done))
+
+
+@blueprint.get("/account/download")
+@fresh(DOOR)
+def download() -> ResponseReturnValue:
+    """Everything that is known of the person, for machines; the pages print well for people."""
+    runtime, subject = given.runtime(), g.signed_in.subject
+    with storage.once() as tx:
+        key = storage.data_keys.find_data_key(tx, runtime.keyring, subject.id)
+        if key is None:
+            raise Refusal("not_found", "the person's data key was erased")
+        facts = storage.accounts.list_facts(tx, key, subject.id)
+        receivers = storage.audit.list_receivers(tx, subject.id)
+        entries = storage.audit.list_entries(tx, key, subject.id, limit=10_000)
+        sign_ins = storage.sessions.list_authentications(tx, key, subject.id, limit=10_000)
+    document = {
+        "account": {"state": subject.state, "account_level": subject.account_level, "source": subject.proof_source},
+        "claims": dict(g.signed_in.profile.claims),
+        "facts": [_fact(each) for each in facts],
+        "services": [{"service": _service_name(service_id), "last": last} for service_id, last in receivers],
+        "sign_ins": [{"at": each.at, "methods": each.amr, "address": each.address} for each in sign_ins],
+        "history": [_entry(each) for each in entries],
+    }
+    response = Response(orjson.dumps(document, option=orjson.OPT_INDENT_2), mimetype="application/json")
+    response.headers["Content-Disposition"] = "attachment; filename=dinh-danh-cua-toi.json"
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _fact(fact: Fact) -> dict[str, object]:
+    told = ("name", "value", "source", "method", "verified_by", "verified_at", "valid_from")
+    return {name: getattr(fact, name) for name in told}
+
+
+def _entry(entry: Entry) -> dict[str, object]:
+    said: dict[str, object] = {"at": entry.at, "event": entry.event, "by": entry.actor, "details": entry.details}
+    return said | {"service": _service_name(entry.service_id)}
+
+
+def _page(parked: Parked, done: str = "") -> ResponseReturnValue:
+    runtime, subject, now = given.runtime(), g.signed_in.subject, given.runtime().clock.now()
+    idle_for = timedelta(seconds=runtime.settings.sessions.idle_for)
+    with storage.once() as tx:
+        key = storage.data_keys.find_data_key(tx, runtime.keyring, subject.id)
+        seen = storage.sessions.list_open(tx, key, subject.id, now=now, idle_for=idle_for) if key else []
+        entries = storage.audit.list_entries(tx, key, subject.id, limit=MOST) if key else []
+    return page(
+        "account/activity.html",
+        person=person_of(g.signed_in.profile),
+        parked=forms.seal(parked),
+        places=[_place(each) for each in seen],
+        history=[_line(each) for each in entries],
+        done=done,
+    )
+
+
+def _place(seen: Seen) -> Place:
+    return Place(
+        id=seen.id.hex,
+        device=_device(seen.agent),
+        address=seen.address,
+        since=_moment(seen.at),
+        last=_moment(seen.seen_at),
+        is_here=seen.id == g.signed_in.session.id,
+    )
+
+
+def _line(entry: Entry) -> Line:
+    address = entry.details.partition(" ")[0] if entry.event.startswith("sign_in.") else ""
+    by = "" if entry.actor == "the person" else entry.actor
+    service = _service_name(entry.service_id)
+    return Line(event_text(entry.event), _moment(entry.at), " ".join(filter(None, [service, address])), by)
+
+
+def _device(agent: str) -> str:
+    """A browser and its system, as far as it says; what it says is believed by nobody."""
+    browser = next((NAMES.get(name, name) for name in BROWSERS if name in agent), str(gettext("A browser")))
+    system = next((NAMES.get(name, name) for name in SYSTEMS if name in agent), "")
+    return f"{browser}, {system}" if system else browser
+
+
+def _service_name(service_id: UUID | None) -> str:
+    service = given.server().registry.find(service_id) if service_id else None
+    return service.name(language.current()) if service else ""
+
+
+def _moment(moment: object) -> str:
+    return str(format_datetime(moment, "HH:mm dd/MM/yyyy"))
+
+
+def _park() -> Parked:
+    return Parked(DOOR, at=given.runtime().clock.now(), session=g.signed_in.session.id.hex)

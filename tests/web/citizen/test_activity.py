@@ -1,0 +1,137 @@
+"""Where I am signed in, what was done, what I agreed to: seen, ended, withdrawn, taken away; by the person alone."""
+
+import re
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tests.builders import Citizen, a_citizen, a_service, obtain_tokens, parked_in, refresh, sign_in, userinfo
+from tests.doubles import FixedClock
+from tests.mailbag import messages
+from tests.rows import events
+
+PHONE_BROWSER = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Chrome/140.0 Mobile Safari/537.36"
+
+
+@pytest.fixture
+def citizen(app: Flask) -> Citizen:
+    return a_citizen(app)
+
+
+@pytest.fixture
+def browser(app: Flask, citizen: Citizen) -> FlaskClient:
+    client = app.test_client()
+    sign_in(client, citizen)
+    return client
+
+
+def elsewhere(app: Flask, citizen: Citizen) -> FlaskClient:
+    client = app.test_client()
+    client.environ_base |= {"HTTP_USER_AGENT": PHONE_BROWSER, "REMOTE_ADDR": "198.51.100.7"}
+    sign_in(client, citizen)
+    return client
+
+
+def sessions_in(text: str) -> list[str]:
+    return re.findall(r'name="session" value="(\w+)"', text)
+
+
+def test_each_place_is_named_and_ended_with_all_that_was_given_there(
+    app: Flask, browser: FlaskClient, citizen: Citizen
+) -> None:
+    phone, service = elsewhere(app, citizen), a_service(app)
+    tokens = obtain_tokens(phone, service, scope="openid offline_access")
+    page = browser.get("/account/activity")
+    assert "Chrome, Android" in page.text
+    assert "198.51.100.7" in page.text
+    [session] = sessions_in(page.text)
+    done = browser.post("/account/activity/end", data={"parked": parked_in(page), "session": session})
+    assert sessions_in(done.text) == []
+    assert phone.get("/account").status_code == 303
+    assert refresh(phone, service, tokens["refresh_token"]).status_code == 400
+    assert browser.get("/account").status_code == 200
+
+
+def test_all_other_places_are_ended_at_once(app: Flask, browser: FlaskClient, citizen: Citizen) -> None:
+    others = [elsewhere(app, citizen) for _ in range(3)]
+    page = browser.get("/account/activity")
+    browser.post("/account/activity/end", data={"parked": parked_in(page)})
+    assert [other.get("/account").status_code for other in others] == [303] * 3
+    assert browser.get("/account").status_code == 200
+
+
+def test_nobody_ends_another_person_s_session_nor_posts_from_elsewhere(
+    app: Flask, browser: FlaskClient, citizen: Citizen
+) -> None:
+    stranger = app.test_client()
+    sign_in(stranger, a_citizen(app, "003085000021"))
+    elsewhere(app, citizen)
+    [session] = sessions_in(browser.get("/account/activity").text)
+    page = stranger.get("/account/activity")
+    stranger.post("/account/activity/end", data={"parked": parked_in(page), "session": session})
+    browser.post("/account/activity/end", data={"parked": parked_in(page)})
+    browser.post("/account/activity/end")
+    assert sessions_in(browser.get("/account/activity").text) == [session]
+
+
+def test_the_history_tells_what_was_done_and_no_code_name(app: Flask, browser: FlaskClient, citizen: Citizen) -> None:
+    obtain_tokens(browser, a_service(app))
+    text = browser.get("/account/activity").text
+    for part in ("Tài khoản được tạo", "Đăng nhập", "Đồng ý để dịch vụ nhận thông tin", "Dịch vụ thử"):
+        assert part in text
+    assert not re.search(r"sign_in\.|consent\.|account\.", text)
+
+
+def test_an_agreement_is_withdrawn_and_the_service_told(app: Flask, browser: FlaskClient, citizen: Citizen) -> None:
+    service = a_service(app)
+    tokens = obtain_tokens(browser, service, scope="openid email")
+    page = browser.get("/account")
+    assert "Thư điện tử" in page.text
+    form = {"parked": parked_in(page), "service": service.client_id}
+    done = browser.post("/account/withdraw", data=form)
+    assert 'name="service"' not in done.text
+    assert userinfo(browser, tokens["access_token"]).status_code == 401
+    with app.app_context():
+        assert events()["consent.withdrawn"] == 1
+    assert browser.post("/account/withdraw", data=form).status_code == 200
+    stranger = app.test_client()
+    sign_in(stranger, a_citizen(app, "003085000021"))
+    obtain_tokens(stranger, service)
+    browser.post(
+        "/account/withdraw", data={"parked": parked_in(stranger.get("/account")), "service": service.client_id}
+    )
+    with app.app_context():
+        assert events()["consent.withdrawn"] == 1
+
+
+def test_everything_is_taken_away_as_a_file_from_a_fresh_sign_in(
+    app: Flask, browser: FlaskClient, citizen: Citizen, clock: FixedClock
+) -> None:
+    obtain_tokens(browser, a_service(app))
+    file = browser.get("/account/download")
+    assert file.headers["Content-Disposition"].startswith("attachment;")
+    assert file.headers["Cache-Control"] == "no-store"
+    said = file.get_json()
+    assert said["claims"]["personal_id_number"] == citizen.number
+    assert {"account", "claims", "facts", "services", "sign_ins", "history"} == set(said)
+    assert said["services"][0]["service"] == "Dịch vụ thử"
+    clock.advance(minutes=16)
+    assert browser.get("/account/download").location.startswith("/sign-in?")
+
+
+def test_a_sign_in_on_a_new_device_is_told_to_every_contact_once(
+    app: Flask, browser: FlaskClient, citizen: Citizen
+) -> None:
+    told = messages(app, of_devices=True)
+    assert [(message.channel, message.to) for message in told] == [
+        ("sms", "+84912000013"),
+        ("mail", "nguyen.thi.mau@nguoi-mau.example"),
+    ]
+    assert "http" not in told[0].text
+    assert told[1].text.endswith("/lock")
+    browser.delete_cookie("idp_session")
+    sign_in(browser, citizen)
+    assert len(messages(app, of_devices=True)) == 2
+    elsewhere(app, citizen)
+    assert len(messages(app, of_devices=True)) == 4
