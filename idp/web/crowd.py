@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 RETRY_AFTER: Final = 2
-HASHING: Final = ("POST", "/sign-in")
+HASHING: Final = frozenset({"/sign-in", "/register/password", "/recover/password"})
 # Neither a page's time nor a password's hash is spent on these; the balancer's question is one of them.
 OF_MACHINES: Final = errors.MACHINES | {lane.AUTHORIZE, "/readyz"}
 # Digits of a length that no body we read has.
@@ -62,7 +62,7 @@ class Crowd:
         if environ["PATH_INFO"] == ALWAYS_ANSWERED:
             return self._inner(environ, start_response)
         try:
-            if (environ["REQUEST_METHOD"], environ["PATH_INFO"]) == HASHING and self._hash_slots.is_full():
+            if environ["REQUEST_METHOD"] == "POST" and environ["PATH_INFO"] in HASHING and self._hash_slots.is_full():
                 raise Crowded
             is_page = environ["PATH_INFO"] not in OF_MACHINES
             with self._gate.enter(_receiver(environ, self._largest_body), people=is_page):
