@@ -70,6 +70,8 @@ class Registered:
 def hash_new_password(runtime: Runtime, password: str, *own_words: str) -> str:
     """Refuse a weak password, hash a good one; takes a hash slot and no transaction."""
     check_new_password(password, own_words=lambda: list(own_words))
+    if runtime.breached.contains(password):
+        raise Refusal("invalid_password", "the password was stolen elsewhere", field="password")
     settings = runtime.settings.passwords
     hasher = Hasher(settings.memory_kib, settings.passes, settings.lanes)
     return runtime.hash_slots.run(lambda: hasher.hash(password))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from idp.runtime.breached import Breached
 from idp.runtime.clock import Clock
 from idp.runtime.foreign_documents import ForeignDocuments
 from idp.runtime.foreign_keys import ForeignKeys
@@ -24,5 +25,6 @@ class Runtime:
     foreign_documents: ForeignDocuments
     gate: Gate
     hash_slots: HashSlots
+    breached: Breached
     messages: Messages
     metrics: Metrics

@@ -78,6 +78,7 @@ class Passwords:
     lanes: int
     hash_slots: int
     hash_queue: int
+    breach_file: str
 
 
 @dataclass(frozen=True, slots=True)
