@@ -89,10 +89,16 @@ class Household:
         """The sign-in page of a browser that nobody is signed in with."""
         stranger = self.provider.browser()
         page = follow(stranger, stranger.get("/sign-in"))
-        return parked_in(page), _cookies_of(stranger)
+        return parked_in(page), cookies_of(stranger)
 
     def cookies(self) -> Pairs:
-        return _cookies_of(self.browser)
+        return cookies_of(self.browser)
+
+    def cancel_token(self) -> str:
+        """What a mail about getting the account back carries."""
+        runtime = self.provider.app.extensions["idp"]
+        at = int(self.provider.clock.now().timestamp()).to_bytes(6, "big")
+        return str(runtime.keyring.seal_text("cancel", self.provider.citizen.id.bytes + at))
 
     def basic(self) -> str:
         return basic(self.service.client_id, SECRET)
@@ -125,7 +131,7 @@ class Household:
         return (*(service.redirect_uri for service in services), BACK)
 
 
-def _cookies_of(browser: FlaskClient) -> Pairs:
+def cookies_of(browser: FlaskClient) -> Pairs:
     names = ("idp_session", "idp_page", "idp_device")
     found = ((name, browser.get_cookie(name)) for name in names)
     return [(name, cookie.value) for name, cookie in found if cookie is not None]

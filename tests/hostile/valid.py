@@ -3,6 +3,7 @@
 An address that is not named here gets one made from its rule, so that a new route is attacked from its first day on.
 """
 
+import itertools
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -11,13 +12,16 @@ from typing import Any
 from flask import Flask
 from werkzeug.routing import Rule
 
-from tests.builders import SECRET, VERIFIER, request_of
-from tests.hostile.household import BACK, RESOURCE, Household
+from tests.builders import SECRET, VERIFIER, parked_in, request_of
+from tests.hostile.household import BACK, RESOURCE, Household, cookies_of
 from tests.hostile.request import Hostile, Pairs, cookie_header, encode
 from tests.hostile.words import FORM
 
 JSON = "application/json"
 MACHINE = (("grant_type", "client_credentials"), ("scope", "doc"), ("resource", RESOURCE))
+WHO = {"personal_number": "003199000013", "full_name": "Lê Thị Lụa", "birth_date": "02/01/1999"}
+NOBODY = {"identifier": "003199000099", "contact": "ai-{serial}@khong.example"}
+_SERIALS = itertools.count(1)
 FILLED = {"code": "vi", "size": "large", "digest": "00", "name": "khong-co.css", "client_id": "khong-co"}
 
 
@@ -65,6 +69,13 @@ class ValidRequests:
             "/consent": [self._consent_page, self._consent],
             "/choose-account": [self._choose_page, self._choose],
             "/sign-out": [self._sign_out_page, self._sign_out],
+            "/register": [lambda: Draft("GET", "/register"), lambda: self._by_stranger("/register", **WHO)],
+            "/lock": [lambda: Draft("GET", "/lock"), lambda: self._by_stranger("/lock", **NOBODY)],
+            "/recover": [lambda: Draft("GET", "/recover"), lambda: self._by_stranger("/recover", **NOBODY)],
+            "/recover/cancel": [self._cancel_page, self._cancel],
+            "/second-step": [self._second_step_page],
+            "/sign-in/passkey": [self._passkey],
+            "/account/activity/end": [self._end_others],
             "/language/<code>": [lambda: Draft("GET", "/language/en", [("to", "/help")])],
             "/text/<size>": [lambda: Draft("GET", "/text/large", [("to", "/help")])],
             "/static/<name>": [lambda: Draft("GET", app.extensions["idp.assets"].url("site.css"))],
@@ -231,6 +242,34 @@ class ValidRequests:
     def _sign_out(self) -> Draft:
         parked, cookies = self._its.page("/sign-out")
         return Draft("POST", "/sign-out", form=[("parked", parked)], cookies=cookies)
+
+    def _by_stranger(self, path: str, **typed: str) -> Draft:
+        """A form of a browser that nobody is signed in with; to an address that is new each time, which has no limit yet."""
+        stranger, serial = self._its.provider.browser(), next(_SERIALS)
+        stranger.environ_base["REMOTE_ADDR"] = f"198.18.{serial // 250 % 250}.{serial % 250}"
+        parked = parked_in(stranger.get(path))
+        fresh = {name: value.format(serial=serial) for name, value in typed.items()}
+        return Draft("POST", path, form=[("parked", parked), *fresh.items()], cookies=cookies_of(stranger))
+
+    def _cancel_page(self) -> Draft:
+        return Draft("GET", "/recover/cancel", [("token", self._its.cancel_token())])
+
+    def _cancel(self) -> Draft:
+        return Draft("POST", "/recover/cancel", form=[("token", self._its.cancel_token())])
+
+    def _second_step_page(self) -> Draft:
+        parked, cookies = self._ask(acr_values="urn:bacninh:xacthuc:2")
+        return Draft("GET", "/second-step", [("parked", parked), ("way", "email")], cookies=cookies)
+
+    def _passkey(self) -> Draft:
+        """Signed by nobody's: what is refused politely is as far as a stranger gets."""
+        parked, cookies = self._its.strange_page()
+        answer = json.dumps({"id": "AAAA", "rawId": "AAAA", "type": "public-key", "response": {}})
+        return Draft("POST", "/sign-in/passkey", form=[("parked", parked), ("answer", answer)], cookies=cookies)
+
+    def _end_others(self) -> Draft:
+        parked, cookies = self._its.page("/account/activity")
+        return Draft("POST", "/account/activity/end", form=[("parked", parked)], cookies=cookies)
 
     def _ask(self, **parameters: str) -> tuple[str, Pairs]:
         """Keeps the request new: a moment later the sign-in of this session was not for it."""
