@@ -43,9 +43,9 @@ def test_an_address_without_a_guard_is_found(sqlite_app: Flask) -> None:
 
 def test_a_guard_that_was_forgotten_or_exchanged_is_found(sqlite_app: Flask) -> None:
     sqlite_app.before_request_funcs["account"] = [guards.anyone]
-    assert unguarded(sqlite_app) == ["/account"]
+    assert unguarded(sqlite_app) == ["/account", "/account/withdraw"]
     del sqlite_app.before_request_funcs["account"]
-    assert unguarded(sqlite_app) == ["/account"]
+    assert unguarded(sqlite_app) == ["/account", "/account/withdraw"]
 
 
 def test_every_door_stands_once_on_the_list() -> None:

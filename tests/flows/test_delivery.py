@@ -32,9 +32,10 @@ class Postman:
 
     def take(self) -> list[Parcel]:
         with storage.begin() as tx:
-            return storage.outbox.use_due(
+            found = storage.outbox.use_due(
                 tx, self.runtime.keyring, now=self.clock.now(), lease_for=timedelta(seconds=60), limit=10
             )
+        return [parcel for parcel in found if parcel.kind not in storage.outbox.MESSAGES]
 
     def go_round(self) -> list[str | None]:
         failures = []

@@ -96,7 +96,8 @@ def _fault_of_text(response: TestResponse) -> str | None:
         return None if re.fullmatch(r"[a-z_]+", said.get("error", "")) else "JSON without an error"
     if response.status_code == 401 and not text and "WWW-Authenticate" in response.headers:
         return None  # RFC 6750 3.1: told nothing but how to authenticate
-    if 'id="error"' in text or 'id="sign-in"' in text:
+    # A page for people: a refusal with its reference, or the same form again with what is wrong.
+    if 'id="error"' in text or 'id="sign-in"' in text or 'class="error-summary"' in text:
         return None
     return f"{response.status_code} without an error for anybody: {text[:200]!r}"
 

@@ -75,7 +75,6 @@ class ValidRequests:
             "/recover/cancel": [self._cancel_page, self._cancel],
             "/second-step": [self._second_step_page],
             "/sign-in/passkey": [self._passkey],
-            "/account/activity/end": [self._end_others],
             "/language/<code>": [lambda: Draft("GET", "/language/en", [("to", "/help")])],
             "/text/<size>": [lambda: Draft("GET", "/text/large", [("to", "/help")])],
             "/static/<name>": [lambda: Draft("GET", app.extensions["idp.assets"].url("site.css"))],
@@ -244,7 +243,7 @@ class ValidRequests:
         return Draft("POST", "/sign-out", form=[("parked", parked)], cookies=cookies)
 
     def _by_stranger(self, path: str, **typed: str) -> Draft:
-        """A form of a browser that nobody is signed in with; to an address that is new each time, which has no limit yet."""
+        """A form of a browser that nobody is signed in with, from a network and to a mailbox that are new each time."""
         stranger, serial = self._its.provider.browser(), next(_SERIALS)
         stranger.environ_base["REMOTE_ADDR"] = f"198.18.{serial // 250 % 250}.{serial % 250}"
         parked = parked_in(stranger.get(path))
@@ -266,10 +265,6 @@ class ValidRequests:
         parked, cookies = self._its.strange_page()
         answer = json.dumps({"id": "AAAA", "rawId": "AAAA", "type": "public-key", "response": {}})
         return Draft("POST", "/sign-in/passkey", form=[("parked", parked), ("answer", answer)], cookies=cookies)
-
-    def _end_others(self) -> Draft:
-        parked, cookies = self._its.page("/account/activity")
-        return Draft("POST", "/account/activity/end", form=[("parked", parked)], cookies=cookies)
 
     def _ask(self, **parameters: str) -> tuple[str, Pairs]:
         """Keeps the request new: a moment later the sign-in of this session was not for it."""

@@ -29,7 +29,7 @@ from tests.builders import (
 )
 from tests.doubles import FixedClock
 from tests.mailbag import messages
-from tests.rows import count_rows, events, rows_of
+from tests.rows import count_rows, events, messages_stored, rows_of
 
 PASSWORD = "cay da ben nuoc san dinh"
 WHO = {"personal_number": "003 199 000 013", "full_name": "Lê Thị  Lụa", "birth_date": "2/1/1999"}
@@ -150,7 +150,7 @@ def test_nothing_is_written_before_a_contact_is_typed_and_no_person_before_it_is
     page = at_code(browser)
     post(browser, page, "/register/code", code="000000")
     with app.app_context():
-        assert set(count_rows()) - set(before) == {"one_time_codes", "outbox", "throttles"}
+        assert set(count_rows()) - set(before) == {"one_time_codes", "messages", "throttles"}
 
 
 @pytest.mark.parametrize(
@@ -267,7 +267,7 @@ def test_no_more_codes_than_the_limit(app: Flask, browser: FlaskClient) -> None:
 def test_a_gateway_that_is_dead_is_told_with_another_way(app: Flask, browser: FlaskClient) -> None:
     at_code(browser)
     with app.app_context(), storage.begin() as tx:
-        [row] = rows_of("outbox")
+        [row] = messages_stored()
         storage.outbox.end_failed_try(tx, row.id, "answered 503", next_try_at=row.next_try_at)
     page = at_code(browser)
     assert "Tin nhắn đang chậm" in page.text
