@@ -21,7 +21,7 @@ from idp.runtime.runtime import Runtime
 from idp.storage.sessions import SignedIn
 
 # A sign-in older than this is taken anew before anything of this is changed.
-FRESH_FOR: Final = timedelta(minutes=15)
+FRESH_FOR: Final = timedelta(minutes=5)
 LONGEST_NAME: Final = 40
 
 

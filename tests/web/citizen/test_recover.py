@@ -225,6 +225,21 @@ def test_after_a_recovery_nothing_is_removed_for_three_days(app: Flask, clock: F
     assert enter_with_passkey(app.test_client(), key).status_code == 401
 
 
+def test_who_was_seen_at_the_counter_clears_out_at_once(app: Flask) -> None:
+    """A thief's passkey, first of all."""
+    citizen, browser, key = a_person(app), app.test_client(), Authenticator()
+    thief = app.test_client()
+    sign_in(thief, citizen)
+    add_passkey(thief, key)
+    paper = a_counter_code(app, citizen.number)
+    set_password(browser, answer(browser, ask(browser, paper=paper)))
+    page = open_page(browser)
+    factor = re.search(r'name="factor" value="(\w+)"', page.text)
+    assert factor
+    post_security(browser, page, "/remove", way="passkey", factor=factor[1])
+    assert enter_with_passkey(app.test_client(), key).status_code == 401
+
+
 def test_codes_on_paper_are_not_guessed(app: Flask) -> None:
     a_person(app)
     paper, browser = a_counter_code(app, "003190000013"), app.test_client()
