@@ -23,6 +23,8 @@ class Event(StrEnum):
     SECOND_FACTOR_FAILED = "second_factor.failed"
     FACTOR_ADDED = "factor.added"
     FACTOR_REMOVED = "factor.removed"
+    CONTACT_ADDED = "contact.added"
+    CONTACT_REMOVED = "contact.removed"
     PRINTED_CODES_ISSUED = "printed_codes.issued"
     PRINTED_CODE_USED = "printed_code.used"
     RECOVERY_OPENED = "recovery.opened"

@@ -3,6 +3,7 @@
 from idp.flows import (
     account_care,
     consent,
+    contacts,
     delivery,
     factors,
     housekeeping,
@@ -20,6 +21,7 @@ from idp.flows import (
 __all__ = [
     "account_care",
     "consent",
+    "contacts",
     "delivery",
     "factors",
     "housekeeping",

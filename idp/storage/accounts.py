@@ -90,6 +90,11 @@ def end_declared(tx: Tx, keyring: Keyring, subject_id: UUID, *, kept: tuple[str,
     tx.execute(delete(sign_in_names).where(sign_in_names.c.subject_id == subject_id))
 
 
+def end_contact(tx: Tx, subject_id: UUID, contact_id: UUID, now: datetime) -> None:
+    where = (contacts.c.id == contact_id, contacts.c.subject_id == subject_id, contacts.c.ended_at.is_(None))
+    tx.execute(update(contacts).where(*where).values(ended_at=now))
+
+
 def save_contact(
     tx: Tx, keyring: Keyring, key: DataKey, subject_id: UUID, *, kind: str, value: str, now: datetime
 ) -> None:

@@ -171,6 +171,11 @@ def end_declared(tx: Tx, keyring: Keyring, *, kind: str, value: str) -> None:
     tx.execute(delete(sign_in_names).where(*_of(keyring, kind, value), sign_in_names.c.proof.in_(SHARED_PROOFS)))
 
 
+def end_name(tx: Tx, keyring: Keyring, subject_id: UUID, *, kind: str, value: str) -> None:
+    """A name of this person is none any more."""
+    tx.execute(delete(sign_in_names).where(*_of(keyring, kind, value), sign_in_names.c.subject_id == subject_id))
+
+
 def _of(keyring: Keyring, kind: str, value: str) -> tuple[ColumnElement[bool], ...]:
     space = SubjectKind.PERSON
     indexes = keyring.indexes(f"sign-in/{space}/{kind}", value)

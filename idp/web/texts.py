@@ -381,6 +381,8 @@ _EVENTS = {
     "second_factor.failed": N_("A wrong second step"),
     "factor.added": N_("A way to sign in was added"),
     "factor.removed": N_("A way to sign in was removed"),
+    "contact.added": N_("A phone or e-mail was added"),
+    "contact.removed": N_("A phone or e-mail was removed"),
     "printed_codes.issued": N_("New codes on paper"),
     "printed_code.used": N_("A code on paper was used"),
     "recovery.opened": N_("The account was asked back"),

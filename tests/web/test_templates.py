@@ -170,6 +170,14 @@ PLACES = [
 HISTORY = [SimpleNamespace(what="Đăng nhập", when="08:00 26/11/2026", where="192.0.2.1", by="cán bộ A")]
 
 
+def _contacts(**changed: object) -> Case:
+    one = SimpleNamespace(id="1", value="+84912000013", since="26/11/2026")
+    context: dict[str, object] = {"person": PERSON, "parked": "P", "contacts": [one], "typed": "", "errors": []}
+    context |= {"done": "Đã thêm."}
+    action = "/account/contacts" if changed.get("contacts") == [] else "/account/contacts/remove"
+    return Case("account/contacts.html", lambda: context | changed, frozenset({"add-contact"}), action)
+
+
 def _activity(**changed: object) -> Case:
     context: dict[str, object] = {
         "person": PERSON,
@@ -415,6 +423,19 @@ CASES: dict[str, Case] = {
     "security": _security(),
     "security_empty": _security(
         passkeys=[], apps=[], contacts=[], codes_left=0, done="", errors=[_error("password", "Mật khẩu dễ đoán")]
+    ),
+    "contacts": _contacts(),
+    "contacts_none": _contacts(contacts=[], done="", typed="x", errors=[_error("contact", "Nhập số điện thoại")]),
+    "contact_code": _plain(
+        "account/contact_code.html",
+        "/account/contacts/code",
+        frozenset({"code", "verify"}),
+        person=PERSON,
+        parked="P",
+        contact="+84912000013",
+        minutes=10,
+        failing=True,
+        errors=[_error("code", "Mã không đúng")],
     ),
     "totp": _plain(
         "account/totp.html",

@@ -24,7 +24,7 @@ blueprint = Blueprint("sign_in", __name__)
 HOME = "home.home"
 COOKIE_COMES_BACK_WITHIN = timedelta(seconds=10)
 # Views that a person may come back to after signing in; anything else goes home.
-LOCAL_DOORS = {"home.home", "account.account", "activity.activity", "security.security"}
+LOCAL_DOORS = {"home.home", "account.account", "activity.activity", "contacts.contacts", "security.security"}
 
 
 @blueprint.get("/sign-in")
