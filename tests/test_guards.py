@@ -59,7 +59,10 @@ def test_what_is_a_persons_own_is_on_the_list(sqlite_app: Flask) -> None:
         *("/account", "/account/withdraw", "/account/activity", "/account/activity/end", "/account/download"),
         *(f"/account/contacts{deed}" for deed in ("", "/code", "/remove")),
         "/account/security",
-        *(f"/account/security/{deed}" for deed in ("passkey", "totp", "totp/confirm", "codes", "remove", "password")),
+        *(
+            f"/account/security/{deed}"
+            for deed in ("passkey", "totp", "totp/confirm", "codes", "remove", "password", "close")
+        ),
     }
 
 

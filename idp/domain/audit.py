@@ -16,6 +16,7 @@ class Event(StrEnum):
     PERSON_PROVED = "person.proved"
     ACCOUNT_CLAIMED = "account.claimed"
     ACCOUNT_LOCKED = "account.locked"
+    ACCOUNT_CLOSED = "account.closed"
     ACCOUNT_UNLOCKED = "account.unlocked"
     SIGNED_IN = "sign_in.succeeded"
     SIGN_IN_FAILED = "sign_in.failed"

@@ -69,6 +69,22 @@ def lock_own(tx: storage.Tx, runtime: Runtime, subject_id: UUID, notice: Notice)
     return True
 
 
+def close_own(tx: storage.Tx, runtime: Runtime, subject_id: UUID, notice: Notice) -> bool:
+    """Close for good, at the person's own wish: nobody signs in any more, everything ends. What the law keeps stays."""
+    person = storage.accounts.find_subject(tx, subject_id, held=True)
+    key = storage.data_keys.find_data_key(tx, runtime.keyring, subject_id)
+    if person is None or key is None or person.state is not AccountState.ACTIVE:
+        return False
+    own = storage.factors.list_factors(tx, key, subject_id, runtime.clock.now())
+    _move(tx, runtime, person, AccountState.ACTIVE, AccountState.CLOSED, reason="withdrawn", legal_basis="")
+    _note(tx, runtime, person, Event.ACCOUNT_CLOSED, "the person", "withdrawn")
+    storage.endings.end_person(
+        tx, runtime.keyring, subject_id, EndReason.CLOSED, runtime.clock.now(), actor="the person"
+    )
+    storage.outbox.insert_notices(tx, runtime.keyring, own.contacts, notice, subject_id, runtime.clock.now())
+    return True
+
+
 def unlock(tx: storage.Tx, runtime: Runtime, person: Subject, *, reason: str, actor: str) -> None:
     """Let the person sign in again. Raises Refusal('wrong_state') when the account is not locked."""
     _move(tx, runtime, person, AccountState.LOCKED, AccountState.ACTIVE, reason=reason, legal_basis="")

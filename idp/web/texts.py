@@ -373,6 +373,7 @@ _EVENTS = {
     "account.preloaded": N_("The account was taken over from an old portal"),
     "account.claimed": N_("The account of the old portal was claimed"),
     "account.locked": N_("The account was locked"),
+    "account.closed": N_("The account was closed"),
     "account.unlocked": N_("The account was opened again"),
     "person.proved": N_("Checked in person at a counter"),
     "sign_in.succeeded": N_("Signed in"),

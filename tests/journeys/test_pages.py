@@ -206,6 +206,8 @@ PAGES: dict[str, Callable[[Scene], Visitor]] = {
     "lock": lambda scene: scene.open(scene.stranger, "/lock"),
     "lock_code": lock_code,
     "second_step": second_step,
+    "contacts": lambda scene: scene.open(scene.member, "/account/contacts"),
+    "activity": lambda scene: scene.open(scene.member, "/account/activity"),
     "security": lambda scene: scene.open(scene.member, "/account/security"),
     "totp": totp,
     "codes": printed_codes,

@@ -437,6 +437,7 @@ CASES: dict[str, Case] = {
         failing=True,
         errors=[_error("code", "Mã không đúng")],
     ),
+    "closed": _plain("account/closed.html", None, frozenset({"closed"})),
     "totp": _plain(
         "account/totp.html",
         "/account/security/totp/confirm",

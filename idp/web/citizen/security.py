@@ -21,7 +21,7 @@ from idp.domain.notices import Notice
 from idp.domain.refusals import Refusal
 from idp.runtime import passkeys, totp
 from idp.storage.sessions import SignedIn
-from idp.web import forms, given, step_up, wording
+from idp.web import cookies, forms, given, step_up, wording
 from idp.web.forms import Parked
 from idp.web.pages import FieldError, page, person_of
 from idp.web.sign_in.sign_in import busy_text
@@ -175,6 +175,25 @@ def password() -> ResponseReturnValue:
     with storage.begin() as tx:
         flows.factors.change_password(tx, runtime, g.signed_in, hashed, notice)
     return _page_anew(done=gettext("The password is changed. You are signed out everywhere else."))
+
+
+@blueprint.post("/account/security/close")
+@fresh(DOOR)
+def close() -> ResponseReturnValue:
+    """Close the account for good, once the person has said twice that it is meant."""
+    if _own_page() is None:
+        return _page_anew()
+    if request.form.get("meant") != "yes":
+        return _page_anew(_fault("meant", gettext("Tick the box to say that you mean it.")))
+    notice = Notice(
+        str(gettext("Your account is closed")),
+        str(gettext("Your account was closed at your wish. If this was not you, call us or come to a counter.")),
+    )
+    with storage.begin() as tx:
+        flows.account_care.close_own(tx, given.runtime(), g.signed_in.subject.id, notice)
+    response = page("account/closed.html")
+    cookies.forget(response, cookies.SESSION)
+    return response
 
 
 # -- the page ------------------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from tests.builders import (
     follow,
     obtain_tokens,
     parked_in,
+    refresh,
     sign_in,
     walk,
 )
@@ -269,6 +270,25 @@ def test_a_new_password_ends_every_other_session(app: Flask, browser: FlaskClien
 def test_a_weak_new_password_changes_nothing(app: Flask, browser: FlaskClient, citizen: Citizen) -> None:
     assert post(browser, open_page(browser), "/password", password="matkhau123").status_code == 400
     sign_in(app.test_client(), citizen)
+
+
+def test_an_account_is_closed_for_good_by_who_says_so_twice(app: Flask, browser: FlaskClient, citizen: Citizen) -> None:
+    refused = post(browser, open_page(browser), "/close")
+    assert refused.status_code == 400
+    assert browser.get("/account").status_code == 200
+    service = a_service(app)
+    tokens = obtain_tokens(browser, service, scope="openid offline_access")
+    done = post(browser, open_page(browser), "/close", meant="yes")
+    assert 'id="closed"' in done.text
+    assert browser.get("/account").status_code == 303
+    assert refresh(browser, service, tokens["refresh_token"]).status_code == 400
+    stranger = app.test_client()
+    page = follow(stranger, stranger.get("/sign-in"))
+    typed = {"identifier": citizen.number, "password": citizen.password}
+    assert stranger.post("/sign-in", data={"parked": parked_in(page), **typed}).status_code == 401
+    assert {message.to for message in messages(app)} == {"+84912000013", "nguyen.thi.mau@nguoi-mau.example"}
+    with app.app_context():
+        assert events()["account.closed"] == 1
 
 
 # -- who may change ------------------------------------------------------------------------------------------------
