@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 import orjson
 from flask import Response, make_response, redirect, request, url_for
@@ -142,6 +143,18 @@ def parked_of_page() -> Parked | None:
     """What stands behind the page that is asked for or posted."""
     text = request.form.get("parked", "") if request.method == "POST" else request.args.get("parked", "")
     return unseal(text)
+
+
+def of_session(door: str, session_id: UUID, pairs: Pairs = ()) -> Parked:
+    """What stands behind a page of a person's own: shown to this session, whose posts alone it takes."""
+    return Parked(door, pairs, at=given.runtime().clock.now(), session=session_id.hex)
+
+
+def own_page(door: str, session_id: UUID) -> Parked | None:
+    """What stands behind a post of such a page; None for a post from elsewhere, or of a page too old."""
+    parked = parked_of_page()
+    is_own = parked is not None and parked.door == door and parked.session == session_id.hex and is_ours(parked)
+    return parked if is_own else None
 
 
 def challenge_of(sealed: str) -> bytes:

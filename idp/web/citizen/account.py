@@ -48,9 +48,7 @@ def account() -> ResponseReturnValue:
 @blueprint.post("/account/withdraw")
 def withdraw() -> ResponseReturnValue:
     """Take back what was agreed to at one service: its access ends, and it is told."""
-    parked = forms.parked_of_page()
-    is_own = parked is not None and parked.door == DOOR and forms.is_ours(parked)
-    if not (is_own and parked and parked.session == g.signed_in.session.id.hex):
+    if forms.own_page(DOOR, g.signed_in.session.id) is None:
         return forms.here(_park(), _page)
     try:
         with storage.begin() as tx:
@@ -65,7 +63,7 @@ def withdraw() -> ResponseReturnValue:
 
 
 def _park() -> Parked:
-    return Parked(DOOR, at=given.runtime().clock.now(), session=g.signed_in.session.id.hex)
+    return forms.of_session(DOOR, g.signed_in.session.id)
 
 
 def _page(parked: Parked, done: str = "") -> ResponseReturnValue:

@@ -59,9 +59,7 @@ def activity() -> ResponseReturnValue:
 @blueprint.post("/account/activity/end")
 def end() -> ResponseReturnValue:
     """End one session elsewhere, or all of them."""
-    parked = forms.parked_of_page()
-    is_own = parked is not None and parked.door == DOOR and forms.is_ours(parked)
-    if not (is_own and parked and parked.session == g.signed_in.session.id.hex):
+    if forms.own_page(DOOR, g.signed_in.session.id) is None:
         return forms.here(_park(), _page)
     runtime = given.runtime()
     with storage.begin() as tx:
@@ -164,4 +162,4 @@ def _moment(moment: object) -> str:
 
 
 def _park() -> Parked:
-    return Parked(DOOR, at=given.runtime().clock.now(), session=g.signed_in.session.id.hex)
+    return forms.of_session(DOOR, g.signed_in.session.id)

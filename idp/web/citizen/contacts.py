@@ -119,13 +119,11 @@ def _send(target: Target) -> UUID | NotSent:
 
 def _park(contact: str = "", code_id: str = "") -> Parked:
     pairs = (("contact", contact), ("code_id", code_id)) if contact else ()
-    return Parked(DOOR, pairs, at=given.runtime().clock.now(), session=g.signed_in.session.id.hex)
+    return forms.of_session(DOOR, g.signed_in.session.id, pairs)
 
 
 def _own_page() -> Parked | None:
-    parked = forms.parked_of_page()
-    is_own = parked is not None and parked.door == DOOR and forms.is_ours(parked)
-    return parked if is_own and parked and parked.session == g.signed_in.session.id.hex else None
+    return forms.own_page(DOOR, g.signed_in.session.id)
 
 
 def _page(

@@ -200,16 +200,11 @@ def close() -> ResponseReturnValue:
 
 
 def _park(secret: str = "") -> Parked:
-    signed_in: SignedIn = g.signed_in
-    pairs = (("secret", secret),) if secret else ()
-    return Parked(DOOR, pairs, at=given.runtime().clock.now(), session=signed_in.session.id.hex)
+    return forms.of_session(DOOR, g.signed_in.session.id, (("secret", secret),) if secret else ())
 
 
 def _own_page() -> Parked | None:
-    """What stands behind a post of one of these pages, shown to this very session; None for any other post."""
-    parked = forms.parked_of_page()
-    is_own = parked is not None and parked.door == DOOR and forms.is_ours(parked)
-    return parked if is_own and parked and parked.session == g.signed_in.session.id.hex else None
+    return forms.own_page(DOOR, g.signed_in.session.id)
 
 
 def _challenge() -> bytes:
