@@ -91,7 +91,7 @@ def _page(parked: Parked, done: str = "") -> ResponseReturnValue:
             code = language.current()
             with storage.once() as tx:
                 agreed = storage.consents.find_latest(tx, signed_in.subject.id, service_id, BasisKind.CONSENT)
-            what = ", ".join(label(name) for name in SHOWN_CLAIMS if agreed and name in agreed.names)
+            what = ", ".join(dict.fromkeys(label(name) for name in SHOWN_CLAIMS if agreed and name in agreed.names))
             may_withdraw = agreed is not None and agreed.withdrawn_at is None
             used.append(
                 UsedService(

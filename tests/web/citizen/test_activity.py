@@ -89,6 +89,7 @@ def test_an_agreement_is_withdrawn_and_the_service_told(app: Flask, browser: Fla
     tokens = obtain_tokens(browser, service, scope="openid email")
     page = browser.get("/account")
     assert "Thư điện tử" in page.text
+    assert page.text.count("Nhận: Thư điện tử (email)<") == 1, "each thing once"
     form = {"parked": parked_in(page), "service": service.client_id}
     done = browser.post("/account/withdraw", data=form)
     assert 'name="service"' not in done.text
