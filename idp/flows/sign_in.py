@@ -19,7 +19,7 @@ from idp.domain.notices import Notice
 from idp.domain.passwords import Hasher
 from idp.domain.refusals import Refusal
 from idp.domain.sessions import EndReason, Session
-from idp.runtime import chance
+from idp.runtime import chance, mail_tokens
 from idp.runtime.data_keys import DataKey
 from idp.runtime.hash_slots import NoSlot
 from idp.runtime.runtime import Runtime
@@ -29,6 +29,8 @@ from idp.storage.sign_in_names import Candidate
 
 PASSWORD_METHODS = ("pwd",)
 THE_PERSON = "the person"
+# The deed of the link in the mail about a new device.
+NOT_ME = "not me"
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +222,9 @@ def begin(
     token_digest = chance.digest(browser.device)
     if notice is not None and storage.credentials.find_device(tx, subject.id, token_digest) is None:
         own = storage.factors.list_factors(tx, key, subject.id, now)
-        storage.outbox.insert_notices(tx, runtime.keyring, own.contacts, notice, subject.id, now)
+        token = mail_tokens.seal(runtime, NOT_ME, subject.id)
+        told = replace(notice, in_mail=notice.in_mail.replace("{token}", token))
+        storage.outbox.insert_notices(tx, runtime.keyring, own.contacts, told, subject.id, now)
     device_id = storage.credentials.save_device(tx, key, subject.id, token_digest, browser.agent, now)
     session, secret = _start(tx, runtime, subject, key, browser, methods, before, device_id)
     storage.sessions.insert_authentication(

@@ -3,6 +3,7 @@
 No message has a link, so that nobody learns to follow one.
 """
 
+from flask import url_for
 from flask_babel import format_datetime, gettext
 
 from idp import storage
@@ -33,6 +34,7 @@ def code_message() -> Wording:
 def new_device() -> Notice:
     """What contacts are told of a sign-in in a browser that was not known."""
     runtime = given.runtime()
+    address = f"{runtime.settings.issuer}{url_for('lock.not_me')}"
     when = format_datetime(runtime.clock.now(), "HH:mm dd/MM/yyyy")
     return Notice(
         gettext("Signed in on a new device"),
@@ -42,7 +44,7 @@ def new_device() -> Notice:
             when=when,
             hotline=runtime.settings.province.hotline,
         ),
-        in_mail=gettext("This was not me, lock the account: %(address)s", address=f"{runtime.settings.issuer}/lock"),
+        in_mail=gettext("This was not me, lock the account: %(address)s", address=f"{address}?token={{token}}"),
     )
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from flask.testing import FlaskClient
 
+from idp.runtime import mail_tokens
 from tests.builders import (
     SECRET,
     VERIFIER,
@@ -96,9 +97,11 @@ class Household:
 
     def cancel_token(self) -> str:
         """What a mail about getting the account back carries."""
-        runtime = self.provider.app.extensions["idp"]
-        at = int(self.provider.clock.now().timestamp()).to_bytes(6, "big")
-        return str(runtime.keyring.seal_text("cancel", self.provider.citizen.id.bytes + at))
+        return mail_tokens.seal(self.provider.app.extensions["idp"], "cancel", self.provider.citizen.id)
+
+    def not_me_token(self) -> str:
+        """What a mail about a new device carries."""
+        return mail_tokens.seal(self.provider.app.extensions["idp"], "not me", self.provider.citizen.id)
 
     def basic(self) -> str:
         return basic(self.service.client_id, SECRET)

@@ -73,6 +73,7 @@ class ValidRequests:
             "/lock": [lambda: Draft("GET", "/lock"), lambda: self._by_stranger("/lock", **NOBODY)],
             "/recover": [lambda: Draft("GET", "/recover"), lambda: self._by_stranger("/recover", **NOBODY)],
             "/recover/cancel": [self._cancel_page, self._cancel],
+            "/lock/not-me": [lambda: Draft("GET", "/lock/not-me", [("token", self._its.not_me_token())])],
             "/second-step": [self._second_step_page],
             "/sign-in/passkey": [self._passkey],
             "/language/<code>": [lambda: Draft("GET", "/language/en", [("to", "/help")])],

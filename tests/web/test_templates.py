@@ -419,6 +419,7 @@ CASES: dict[str, Case] = {
         failing=True,
         errors=[_error("code", "Mã không đúng")],
     ),
+    "lock_not_me": _plain("lock/not_me.html", "/lock/not-me", frozenset({"lock"}), token="T"),
     "locked": _plain("lock/locked.html", None, frozenset({"locked"})),
     "security": _security(),
     "security_empty": _security(
@@ -616,7 +617,7 @@ def test_handles_and_forms(case_name: str) -> None:
     hidden = [field["name"] for field in page.all("input") if field["type"] == "hidden"]
     if case_name == "form_post":
         assert hidden == ["code", "state", "iss"]
-    elif case_name == "recover_cancel":
+    elif case_name in ("recover_cancel", "lock_not_me"):
         assert hidden == ["token"]
     else:  # every form is ours by what is sealed into it, and ends on this site
         assert hidden.count("parked") == len(forms)

@@ -17,6 +17,7 @@ from idp.domain.notices import Notice
 from idp.domain.one_time_codes import CodePurpose, NotSent
 from idp.domain.refusals import Refusal
 from idp.flows.one_time_codes import Target
+from idp.runtime import mail_tokens
 from idp.web import forms, given, wording
 from idp.web.forms import Parked
 from idp.web.pages import FieldError, page
@@ -78,7 +79,33 @@ def code() -> ResponseReturnValue:
         if isinstance(sent, NotSent):
             return _code_page(parked, asked, wording.not_sent(sent), status=429)
         return forms.go(CODE, _park(replace(asked, code_id=sent.hex)))
-    notice = Notice(
+    with storage.begin() as tx:
+        is_right = flows.one_time_codes.use(
+            tx, runtime, UUID(asked.code_id), CodePurpose.LOCK, asked.target, request.form.get("code", "")[:32]
+        )
+        if is_right and asked.subject:
+            flows.account_care.lock_own(tx, runtime, UUID(asked.subject), _notice())
+    if not is_right:
+        return _code_page(parked, asked, wording.wrong_code(), status=401)
+    return page("lock/locked.html")
+
+
+@blueprint.route("/lock/not-me", methods=["GET", "POST"])
+def not_me() -> ResponseReturnValue:
+    """From the mail about a new device: opens a page, and locks when its button is pressed."""
+    runtime, token = given.runtime(), request.values.get("token", "")
+    subject_id = mail_tokens.open_(runtime, flows.sign_in.NOT_ME, token)
+    if subject_id is None:
+        raise Refusal("page_expired", "the link is none of ours, or too old")
+    if request.method == "GET":
+        return page("lock/not_me.html", token=token)
+    with storage.begin() as tx:
+        flows.account_care.lock_own(tx, runtime, subject_id, _notice())
+    return page("lock/locked.html")
+
+
+def _notice() -> Notice:
+    return Notice(
         str(gettext("Your account is locked")),
         str(
             gettext(
@@ -87,15 +114,6 @@ def code() -> ResponseReturnValue:
             )
         ),
     )
-    with storage.begin() as tx:
-        is_right = flows.one_time_codes.use(
-            tx, runtime, UUID(asked.code_id), CodePurpose.LOCK, asked.target, request.form.get("code", "")[:32]
-        )
-        if is_right and asked.subject:
-            flows.account_care.lock_own(tx, runtime, UUID(asked.subject), notice)
-    if not is_right:
-        return _code_page(parked, asked, wording.wrong_code(), status=401)
-    return page("lock/locked.html")
 
 
 def _send(tx: storage.Tx, asked: Asked) -> UUID | NotSent:

@@ -6,7 +6,7 @@ is told.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -23,7 +23,7 @@ from idp.domain.one_time_codes import CodePurpose, NotSent
 from idp.domain.refusals import Refusal
 from idp.flows.one_time_codes import Target
 from idp.flows.recovery import WAY_OF, NotEnough, Outcome, Owner, Ready, Wait
-from idp.runtime.data_keys import Unsealable
+from idp.runtime import mail_tokens
 from idp.web import cookies, forms, given, wording
 from idp.web.forms import Parked
 from idp.web.pages import FieldError, page
@@ -31,7 +31,7 @@ from idp.web.sign_in.sign_in import browser_of, busy_text, welcome
 
 blueprint = Blueprint("recover", __name__)
 WHO, CODES, PASSWORD = (f"recover.{name}" for name in ("who", "codes", "new_password"))
-CANCEL_FOR: Final = timedelta(days=8)
+CANCEL_DEED: Final = "cancel"
 FIELDS: Final = ("identifier", "contact", "other", "paper")
 
 
@@ -150,8 +150,8 @@ def new_password() -> ResponseReturnValue:
 @blueprint.route("/recover/cancel", methods=["GET", "POST"])
 def cancel() -> ResponseReturnValue:
     """From a link in a mail: opens a page, and acts when its button is pressed."""
-    token = request.values.get("token", "")[:400]
-    subject_id = _subject_of(token)
+    token = request.values.get("token", "")
+    subject_id = mail_tokens.open_(given.runtime(), CANCEL_DEED, token)
     if subject_id is None:
         raise Refusal("page_expired", "the link is none of ours, or too old")
     if request.method == "GET":
@@ -241,7 +241,7 @@ def _prove(tx: storage.Tx, claim: Claim) -> tuple[tuple[Way, ...], list[FieldErr
 
 def _opened_notice(owner: Owner) -> Notice:
     runtime = given.runtime()
-    sealed = runtime.keyring.seal_text("cancel", owner.subject.id.bytes + _stamp(runtime.clock.now()))
+    sealed = mail_tokens.seal(runtime, CANCEL_DEED, owner.subject.id)
     address = f"{runtime.settings.issuer}{url_for('recover.cancel', token=sealed)}"
     return Notice(
         str(gettext("Somebody asks for your account back")),
@@ -253,20 +253,6 @@ def _opened_notice(owner: Owner) -> Notice:
         ),
         in_mail=f"{gettext('To say no, open this page:')} {address}",
     )
-
-
-def _stamp(now: datetime) -> bytes:
-    return int(now.timestamp()).to_bytes(6, "big")
-
-
-def _subject_of(token: str) -> UUID | None:
-    runtime = given.runtime()
-    try:
-        opened = runtime.keyring.open_text("cancel", token)
-    except (Unsealable, ValueError):
-        return None
-    age = runtime.clock.now().timestamp() - int.from_bytes(opened[16:], "big")
-    return UUID(bytes=opened[:16]) if 0 <= age <= CANCEL_FOR.total_seconds() else None
 
 
 # -- pages ---------------------------------------------------------------------------------------------------------

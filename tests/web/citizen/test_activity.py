@@ -131,9 +131,35 @@ def test_a_sign_in_on_a_new_device_is_told_to_every_contact_once(
         ("mail", "nguyen.thi.mau@nguoi-mau.example"),
     ]
     assert "http" not in told[0].text
-    assert told[1].text.endswith("/lock")
+    assert "/lock/not-me?token=" in told[1].text
     browser.delete_cookie("idp_session")
     sign_in(browser, citizen)
     assert len(messages(app, of_devices=True)) == 2
     elsewhere(app, citizen)
     assert len(messages(app, of_devices=True)) == 4
+
+
+def test_this_was_not_me_locks_by_a_button_and_looking_changes_nothing(
+    app: Flask, browser: FlaskClient, citizen: Citizen, clock: FixedClock
+) -> None:
+    mail = messages(app, of_devices=True)[1]
+    found = re.search(r"/lock/not-me\?token=(\S+)", mail.text)
+    assert found
+    reader, asked = app.test_client(), {"token": found[1]}
+    assert reader.get("/lock/not-me", query_string=asked).status_code == 200
+    assert browser.get("/account").status_code == 200
+    for wrong in ("", "x", found[1][:-2] + "AA", "9" * 500):
+        assert reader.post("/lock/not-me", data={"token": wrong}).status_code == 400
+    assert 'id="locked"' in reader.post("/lock/not-me", data=asked).text
+    assert browser.get("/account").status_code == 303
+    with app.app_context():
+        assert events()["account.locked"] == 1
+    clock.advance(days=9)
+    assert reader.get("/lock/not-me", query_string=asked).status_code == 400
+
+
+def test_a_link_of_one_deed_does_no_other(app: Flask, browser: FlaskClient) -> None:
+    mail = messages(app, of_devices=True)[1]
+    found = re.search(r"/lock/not-me\?token=(\S+)", mail.text)
+    assert found
+    assert browser.get("/recover/cancel", query_string={"token": found[1]}).status_code == 400
