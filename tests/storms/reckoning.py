@@ -31,7 +31,8 @@ class Reckoning:
             self.grants = {row.id: row for row in tx.execute(select(tables.grants))}
             self.releases = list(tx.execute(select(tables.releases)))
             self.sessions = {row.id: row for row in tx.execute(select(tables.sessions))}
-            self.parcels = list(tx.execute(select(tables.outbox)))
+            # Those to services; messages to people stand there too.
+            self.parcels = list(tx.execute(select(tables.outbox).where(tables.outbox.c.service_id.is_not(None))))
             self.audit = list(tx.execute(select(tables.audit)))
             found = (storage.relying_services.find_service(tx, id_) for id_ in {row.service_id for row in self.parcels})
             self._sectors = {service.id: service.sector for service in found if service}
