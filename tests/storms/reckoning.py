@@ -115,7 +115,8 @@ class Reckoning:
             lives = grant.ended_at is None
             alive += lives
             tokens, service = spending.last, services[str(grant.service_id)]
-            assert userinfo(browser, tokens["access_token"]).status_code == (200 if lives else 401)  # type: ignore[arg-type]
+            told = userinfo(browser, tokens["access_token"])  # type: ignore[arg-type]
+            assert told.status_code == (200 if lives else 401), (told.status_code, told.text[:200], grant)
             answer = refresh(browser, service, tokens["refresh_token"])  # type: ignore[arg-type]
             assert answer.status_code == (200 if lives else 400), answer.text
         return alive
