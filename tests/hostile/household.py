@@ -1,6 +1,7 @@
 """What a person and services really have: real values in wrong places get further than noise."""
 
 from typing import Any
+from uuid import UUID
 
 from flask.testing import FlaskClient
 
@@ -100,8 +101,8 @@ class Household:
         return mail_tokens.seal(self.provider.app.extensions["idp"], "cancel", self.provider.citizen.id)
 
     def not_me_token(self) -> str:
-        """What a mail about a new device carries."""
-        return mail_tokens.seal(self.provider.app.extensions["idp"], "not me", self.provider.citizen.id)
+        """What a mail about a new device carries; of nobody, since a post with it locks."""
+        return mail_tokens.seal(self.provider.app.extensions["idp"], "not me", UUID(int=7))
 
     def basic(self) -> str:
         return basic(self.service.client_id, SECRET)
