@@ -33,8 +33,6 @@ METHODS: Final = {
 # A passkey that stays in the one device it was made in.
 DEVICE_BOUND: Final = ("hwk", "mfa")
 BY_CONTACT: Final = {Way.SMS: ContactKind.PHONE, Way.EMAIL: ContactKind.EMAIL}
-TOTP_DIGITS: Final = 6
-TOTP_STEP: Final = 30
 RECOVERY_CODES: Final = 10
 RECOVERY_DIGITS: Final = 10
 MOST_OF_A_KIND: Final = 10

@@ -40,6 +40,10 @@ class ContactKind(StrEnum):
     EMAIL = "email"
 
 
+# The claim by which services are told of a contact (OIDC Core 5.1).
+CONTACT_CLAIMS: Final = MappingProxyType({ContactKind.PHONE: "phone_number", ContactKind.EMAIL: "email"})
+
+
 class SignInKind(StrEnum):
     """What an account may be looked up by at sign-in."""
 

@@ -59,13 +59,17 @@ def auth_level(methods: Iterable[str]) -> AuthLevel:
     return AuthLevel.TWO if len(factors) >= 2 else AuthLevel.ONE
 
 
+def is_proved(level: AccountLevel, source: ProofSource) -> bool:
+    """Whether the State or our counter vouches for the person; a check at the counter counts, though it is no level."""
+    return level > AccountLevel.ONE or source is ProofSource.COUNTER
+
+
 def needs_second_factor(level: AccountLevel, source: ProofSource, *, known_device: bool, reached: AuthLevel) -> bool:
     """Whether a password alone, in a browser that is not known, does not open what was proved of a person.
 
     A person checked at our own counter counts as proved, though that is no level.
     """
-    is_proved = level > AccountLevel.ONE or source is ProofSource.COUNTER
-    return is_proved and not known_device and reached < AuthLevel.TWO
+    return is_proved(level, source) and not known_device and reached < AuthLevel.TWO
 
 
 def acr_values_supported() -> list[str]:

@@ -10,7 +10,7 @@ from idp import storage
 from idp.domain import recovery
 from idp.domain.accounts import Fact, Profile
 from idp.domain.audit import Entry, Event
-from idp.domain.identifiers import ContactKind
+from idp.domain.identifiers import CONTACT_CLAIMS, ContactKind
 from idp.domain.levels import ProofSource
 from idp.domain.notices import Notice
 from idp.domain.refusals import Refusal
@@ -21,7 +21,6 @@ from idp.storage.accounts import Record
 from idp.storage.factors import Reachable
 from idp.storage.sessions import SignedIn
 
-CLAIMS = {ContactKind.PHONE: "phone_number", ContactKind.EMAIL: "email"}
 MOST = 5
 
 
@@ -56,7 +55,7 @@ def remove(tx: storage.Tx, runtime: Runtime, signed_in: SignedIn, contact_id: UU
     storage.sign_in_names.end_name(tx, keyring, subject.id, kind=gone.kind, value=gone.value)
     kind = ContactKind(gone.kind)
     left = [each.value for each in own if each.kind == kind and each.id != contact_id]
-    if record.profile.claims.get(CLAIMS[kind]) == gone.value:
+    if record.profile.claims.get(CONTACT_CLAIMS[kind]) == gone.value:
         _tell_services(tx, record, kind, left[-1] if left else None, now)
     _note(tx, runtime, signed_in, key, Event.CONTACT_REMOVED, own, notice)
     return True
@@ -64,7 +63,7 @@ def remove(tx: storage.Tx, runtime: Runtime, signed_in: SignedIn, contact_id: UU
 
 def _tell_services(tx: storage.Tx, record: Record, kind: ContactKind, value: str | None, now: datetime) -> None:
     """What services are told of this kind from now on: one contact, or none."""
-    claim, subject_id = CLAIMS[kind], record.subject.id
+    claim, subject_id = CONTACT_CLAIMS[kind], record.subject.id
     claims = {name: told for name, told in record.profile.claims.items() if name not in (claim, f"{claim}_verified")}
     claims["updated_at"] = int(now.timestamp())
     storage.accounts.end_facts(tx, subject_id, [claim], now)

@@ -8,10 +8,10 @@ from typing import Final
 from uuid import UUID
 
 from idp import storage
-from idp.domain import factors, recovery
+from idp.domain import factors, levels, recovery
 from idp.domain.audit import Entry, Event
 from idp.domain.factors import Way
-from idp.domain.levels import AccountLevel, AuthLevel, ProofSource
+from idp.domain.levels import AuthLevel
 from idp.domain.notices import Notice
 from idp.domain.refusals import Refusal
 from idp.runtime import chance, passkeys, totp
@@ -33,7 +33,7 @@ def find_own(tx: storage.Tx, runtime: Runtime, signed_in: SignedIn) -> storage.f
 def needs_stronger_sign_in(signed_in: SignedIn, own: storage.factors.Factors) -> bool:
     """Whether factors are changed only after a second one: of who was proved, or who has a strong one already."""
     subject = signed_in.subject
-    is_proved = subject.account_level > AccountLevel.ONE or subject.proof_source is ProofSource.COUNTER
+    is_proved = levels.is_proved(subject.account_level, subject.proof_source)
     has_strong = bool(own.passkeys or own.totp)
     return (is_proved or has_strong) and signed_in.session.auth_level < AuthLevel.TWO
 

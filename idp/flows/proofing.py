@@ -15,15 +15,13 @@ from idp.domain.accounts import AccountState, Fact, Profile, Subject, SubjectKin
 from idp.domain.audit import Entry, Event
 from idp.domain.claims import NUMBER_VERIFIED
 from idp.domain.factors import Way
-from idp.domain.identifiers import ContactKind, IdentifierKind
+from idp.domain.identifiers import CONTACT_CLAIMS, IdentifierKind
 from idp.domain.levels import AccountLevel, ProofSource
 from idp.domain.proofing import CODE_GOOD_FOR, METHOD, CounterCheck
 from idp.domain.sessions import EndReason
 from idp.runtime import chance
 from idp.runtime.data_keys import DataKey
 from idp.runtime.runtime import Runtime
-
-CLAIMS = {ContactKind.PHONE: "phone_number", ContactKind.EMAIL: "email"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +121,7 @@ def _write(
     proved |= {"gender": identifiers.check_personal_number(number, today=now.date()).sex, "personal_id_number": number}
     if check.kept_contact is not None:
         kind, value = check.kept_contact
-        proved |= {CLAIMS[kind]: value, f"{CLAIMS[kind]}_verified": True}
+        proved |= {CONTACT_CLAIMS[kind]: value, f"{CONTACT_CLAIMS[kind]}_verified": True}
         storage.accounts.save_contact(tx, keyring, key, subject.id, kind=kind, value=value, now=now)
         storage.sign_in_names.insert_name(tx, keyring, key, subject, kind=kind, value=value, proof="code", now=now)
     was_proved = earlier is not None and earlier.proof_source is not ProofSource.SELF

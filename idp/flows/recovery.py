@@ -9,13 +9,12 @@ from typing import Final
 from uuid import UUID
 
 from idp import storage
-from idp.domain import factors, throttles
+from idp.domain import factors, levels, throttles
 from idp.domain import recovery as rules
 from idp.domain.accounts import Subject
 from idp.domain.audit import Entry, Event
 from idp.domain.factors import Way
 from idp.domain.identifiers import ContactKind
-from idp.domain.levels import AccountLevel, ProofSource
 from idp.domain.notices import Notice
 from idp.domain.recovery import Verdict
 from idp.domain.sessions import EndReason
@@ -40,7 +39,7 @@ class Owner:
 
     @property
     def is_proved(self) -> bool:
-        return self.subject.account_level > AccountLevel.ONE or self.subject.proof_source is ProofSource.COUNTER
+        return levels.is_proved(self.subject.account_level, self.subject.proof_source)
 
 
 @dataclass(frozen=True, slots=True)

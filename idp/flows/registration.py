@@ -13,7 +13,7 @@ from idp.domain import identifiers, names
 from idp.domain.accounts import AccountState, Fact, Profile, Subject, SubjectKind
 from idp.domain.audit import Entry, Event
 from idp.domain.claims import NUMBER_VERIFIED
-from idp.domain.identifiers import ContactKind, IdentifierKind
+from idp.domain.identifiers import CONTACT_CLAIMS, ContactKind, IdentifierKind
 from idp.domain.levels import AccountLevel, ProofSource
 from idp.domain.passwords import Hasher, check_new_password
 from idp.domain.refusals import Refusal
@@ -22,7 +22,6 @@ from idp.runtime.data_keys import DataKey
 from idp.runtime.runtime import Runtime
 
 PERSON = "the person"
-CLAIMS = {ContactKind.PHONE: "phone_number", ContactKind.EMAIL: "email"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +108,7 @@ def _is_theirs(declared: Declared, contact: Contact, profile: Profile) -> bool:
     fold = names.fold(declared.name)
     same_name = bool(fold) and fold == names.fold(profile.name)
     same_year = str(claims.get("birthdate", ""))[:4] == declared.birthdate[:4]
-    return same_name and same_year and claims.get(CLAIMS[contact.kind]) == contact.value
+    return same_name and same_year and claims.get(CONTACT_CLAIMS[contact.kind]) == contact.value
 
 
 def _claim(tx: storage.Tx, runtime: Runtime, preloaded: storage.accounts.Record, contact: Contact) -> Registered:
@@ -117,7 +116,7 @@ def _claim(tx: storage.Tx, runtime: Runtime, preloaded: storage.accounts.Record,
     storage.accounts.save_state(
         tx, subject.id, AccountState.PENDING, AccountState.ACTIVE, reason="claimed", legal_basis="", now=now
     )
-    claim = CLAIMS[contact.kind]
+    claim = CONTACT_CLAIMS[contact.kind]
     profile = Profile(
         subject.id,
         {**preloaded.profile.claims, f"{claim}_verified": True, "updated_at": int(now.timestamp())},
@@ -137,7 +136,7 @@ def _declare(tx: storage.Tx, runtime: Runtime, declared: Declared, contact: Cont
     if declared.personal_number:
         today = runtime.clock.now().date()
         claims["gender"] = identifiers.check_personal_number(declared.personal_number, today=today).sex
-    claims |= {CLAIMS[contact.kind]: contact.value, f"{CLAIMS[contact.kind]}_verified": True}
+    claims |= {CONTACT_CLAIMS[contact.kind]: contact.value, f"{CONTACT_CLAIMS[contact.kind]}_verified": True}
     found = _insert(tx, runtime, claims, declared.identifier, declared.country, method="declared by the person")
     _note(tx, runtime, found, Event.ACCOUNT_CREATED, PERSON)
     return found
@@ -165,7 +164,7 @@ def create_account(tx: storage.Tx, runtime: Runtime, new: NewAccount, *, actor: 
     )
     if not named:
         raise Refusal("already_exists", "an account with this personal number exists", field="personal_number")
-    for kind, claim in CLAIMS.items():
+    for kind, claim in CONTACT_CLAIMS.items():
         if claims.get(f"{claim}_verified"):
             storage.sign_in_names.insert_name(
                 tx, keyring, found.key, found.subject, kind=kind, value=str(claims[claim]), proof="operator", now=now
@@ -238,7 +237,7 @@ def _insert(
         valid_until=None,
         now=now,
     )
-    for contact, claim in CLAIMS.items():
+    for contact, claim in CONTACT_CLAIMS.items():
         if claim in claims:
             is_verified = bool(claims.get(f"{claim}_verified"))
             storage.accounts.insert_contact(
