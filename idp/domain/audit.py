@@ -37,6 +37,8 @@ class Event(StrEnum):
     SESSION_EXPIRED = "session.expired"
     SESSION_REPLACED = "session.replaced"
     SESSION_ENDED = "session.ended"
+    SCREEN_APPROVED = "screen.approved"
+    SCREEN_REFUSED = "screen.refused"
     CONSENT_GIVEN = "consent.given"
     CONSENT_REFUSED = "consent.refused"
     CONSENT_WITHDRAWN = "consent.withdrawn"

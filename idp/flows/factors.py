@@ -8,7 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from idp import storage
-from idp.domain import factors, levels, recovery
+from idp.domain import factors, levels, other_screens, recovery
 from idp.domain.audit import Entry, Event
 from idp.domain.factors import Way
 from idp.domain.levels import AuthLevel
@@ -45,6 +45,9 @@ def is_cooling_down(tx: storage.Tx, runtime: Runtime, signed_in: SignedIn) -> bo
 
 
 def is_fresh(runtime: Runtime, signed_in: SignedIn) -> bool:
+    """Whether the person proved oneself in this very browser, and not long ago."""
+    if other_screens.is_lent(signed_in.session.amr):
+        return False
     return runtime.clock.now() - signed_in.session.auth_time <= FRESH_FOR
 
 

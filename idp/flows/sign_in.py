@@ -200,12 +200,12 @@ def begin(
     *,
     before: SignedIn | None,
     notice: Notice | None = None,
+    remember: bool = True,
 ) -> SignedInNow:
-    """Sign in who has been proved by `methods` (RFC 8176 names), with all rows of it; the browser is known from now on.
+    """Sign in who has been proved by `methods` (RFC 8176 names), with all rows of it.
 
-    `notice` goes to every contact where the browser was not.
-
-    Whoever was signed in in this browser before: see `complete`.
+    The browser is known from now on, unless it is not to be remembered; where it was not known before, `notice` goes to
+    every contact. Whoever was signed in in this browser before: see `complete`.
     """
     now = runtime.clock.now()
     if before is not None and before.subject.id != subject.id:
@@ -220,12 +220,14 @@ def begin(
         )
         before = None
     token_digest = chance.digest(browser.device)
-    if notice is not None and storage.credentials.find_device(tx, subject.id, token_digest) is None:
+    device_id = storage.credentials.find_device(tx, subject.id, token_digest) if notice or not remember else None
+    if notice is not None and device_id is None:
         own = storage.factors.list_factors(tx, key, subject.id, now)
         token = mail_tokens.seal(runtime, NOT_ME, subject.id)
         told = replace(notice, in_mail=notice.in_mail.replace("{token}", token))
         storage.outbox.insert_notices(tx, runtime.keyring, own.contacts, told, subject.id, now)
-    device_id = storage.credentials.save_device(tx, key, subject.id, token_digest, browser.agent, now)
+    if remember:
+        device_id = storage.credentials.save_device(tx, key, subject.id, token_digest, browser.agent, now)
     session, secret = _start(tx, runtime, subject, key, browser, methods, before, device_id)
     storage.sessions.insert_authentication(
         tx, key, session, source=runtime.settings.issuer, address=browser.address, now=now
@@ -251,7 +253,7 @@ def _start(
     browser: Browser,
     methods: tuple[str, ...],
     before: SignedIn | None,
-    device_id: UUID,
+    device_id: UUID | None,
 ) -> tuple[Session, str]:
     now, secret = runtime.clock.now(), chance.new_secret()
     session = Session(

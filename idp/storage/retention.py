@@ -20,6 +20,7 @@ from idp.storage.tables import (
     keys,
     large_requests,
     one_time_codes,
+    other_screens,
     outbox,
     sessions,
     spent_tokens,
@@ -55,6 +56,7 @@ RULES: Final[Mapping[str, Callable[[KeptSince], ColumnElement[bool]]]] = {
     "throttles": lambda since: throttles.c.window_ends_at <= since.now,
     "spent_tokens": lambda since: spent_tokens.c.expires_at <= since.now,
     "one_time_codes": lambda since: one_time_codes.c.expires_at <= since.now,
+    "other_screens": lambda since: other_screens.c.expires_at <= since.now,
     "large_requests": lambda since: large_requests.c.expires_at <= since.now,
     "initial_access_tokens": lambda since: or_(
         initial_access_tokens.c.expires_at <= since.now, initial_access_tokens.c.uses_left == 0

@@ -322,6 +322,18 @@ one_time_codes = _table(
     _at("used_at", nullable=True),
     sa.Index("ix_one_time_codes_expires_at", "expires_at"),
 )
+other_screens = _table(
+    "other_screens",
+    _id(),
+    _text("state", 8),
+    _text("number", 2),
+    _sealed("asking_sealed"),
+    _loose("subject_id", nullable=True),
+    _text("amr", 64, nullable=True),
+    _at("created_at"),
+    _at("expires_at"),
+    sa.Index("ix_other_screens_expires_at", "expires_at"),
+)
 
 # -- sign-ins ------------------------------------------------------------------------------------------------------
 

@@ -41,6 +41,7 @@ def install(app: Flask) -> None:
             policy = (
                 f"default-src 'none'; style-src 'self'; script-src {scripts}; img-src 'self'; "
                 + (f"frame-src{frames}; " if frames else "")
+                + ("connect-src 'self'; " if g.get("asks_again") else "")
                 + f"form-action {ends}; base-uri 'none'; frame-ancestors {framed_by}"
             )
         response.headers["Content-Security-Policy"] = policy

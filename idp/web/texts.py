@@ -395,6 +395,8 @@ _EVENTS = {
     "session.expired": N_("A sign-in ran out"),
     "session.replaced": N_("Another person signed in in the same browser"),
     "session.ended": N_("A sign-in was ended"),
+    "screen.approved": N_("You signed in on another screen with your phone"),
+    "screen.refused": N_("A sign-in on another screen was refused on your phone"),
     "consent.given": N_("Agreed that a service receives information"),
     "consent.refused": N_("Did not agree that a service receives information"),
     "consent.withdrawn": N_("Withdrew the agreement"),

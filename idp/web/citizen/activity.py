@@ -15,6 +15,7 @@ from idp.domain.audit import Entry
 from idp.domain.refusals import Refusal
 from idp.storage.sessions import Seen
 from idp.web import forms, given, language
+from idp.web.browsers import device_name
 from idp.web.citizen.security import fresh
 from idp.web.forms import Parked
 from idp.web.pages import page, person_of
@@ -23,10 +24,6 @@ from idp.web.texts import event_text
 blueprint = Blueprint("activity", __name__)
 DOOR = "activity.activity"
 MOST = 50
-# What a browser calls itself is long; people know it by these.
-BROWSERS = ("Edg", "OPR", "SamsungBrowser", "Firefox", "Chrome", "Safari")
-SYSTEMS = ("Android", "iPhone", "iPad", "Windows", "Mac OS", "Linux")
-NAMES = {"Edg": "Edge", "OPR": "Opera", "SamsungBrowser": "Samsung Internet", "Mac OS": "Mac"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +127,7 @@ def _page(parked: Parked, done: str = "") -> ResponseReturnValue:
 def _place(seen: Seen) -> Place:
     return Place(
         id=seen.id.hex,
-        device=_device(seen.agent),
+        device=device_name(seen.agent),
         address=seen.address,
         since=_moment(seen.at),
         last=_moment(seen.seen_at),
@@ -143,13 +140,6 @@ def _line(entry: Entry) -> Line:
     by = "" if entry.actor == "the person" else entry.actor
     service = _service_name(entry.service_id)
     return Line(event_text(entry.event), _moment(entry.at), " ".join(filter(None, [service, address])), by)
-
-
-def _device(agent: str) -> str:
-    """A browser and its system, as far as it says; what it says is believed by nobody."""
-    browser = next((NAMES.get(name, name) for name in BROWSERS if name in agent), str(gettext("A browser")))
-    system = next((NAMES.get(name, name) for name in SYSTEMS if name in agent), "")
-    return f"{browser}, {system}" if system else browser
 
 
 def _service_name(service_id: UUID | None) -> str:

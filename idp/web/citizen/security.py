@@ -19,7 +19,7 @@ from idp.domain.factors import Way
 from idp.domain.identifiers import ContactKind, mask
 from idp.domain.notices import Notice
 from idp.domain.refusals import Refusal
-from idp.runtime import passkeys, totp
+from idp.runtime import passkeys, pictures, totp
 from idp.storage.sessions import SignedIn
 from idp.web import cookies, forms, given, step_up, wording
 from idp.web.forms import Parked
@@ -261,7 +261,7 @@ def _totp_page(parked: Parked, error: str = "") -> ResponseReturnValue:
         status=400 if error else 200,
         person=person_of(g.signed_in.profile),
         parked=forms.seal(parked),
-        picture=Markup(totp.picture_of(address)),  # noqa: S704 (made here, of our own text)
+        picture=Markup(pictures.picture_of(address)),  # noqa: S704 (made here, of our own text)
         secret=" ".join(secret[place : place + 4] for place in range(0, len(secret), 4)),
         errors=_fault("code", error) if error else [],
     )

@@ -23,6 +23,7 @@ from idp.web.pages import Asker, FieldError, asker_of, ends_of, page
 blueprint = Blueprint("sign_in", __name__)
 HOME = "home.home"
 COOKIE_COMES_BACK_WITHIN = timedelta(seconds=10)
+PHONE = "phone.phone"
 # Views that a person may come back to after signing in; anything else goes home.
 LOCAL_DOORS = {"home.home", "account.account", "activity.activity", "contacts.contacts", "security.security"}
 
@@ -137,7 +138,7 @@ def _try(identifier: str, password: str, browser: Browser) -> SignedInNow | Need
 
 def leads_on(parked: Parked) -> bool:
     """Whether a sign-in or a registration may lead on to what was parked."""
-    return parked.door in {authorize.DOOR, *LOCAL_DOORS}
+    return parked.door in {authorize.DOOR, PHONE, *LOCAL_DOORS}
 
 
 def welcome(parked: Parked, outcome: SignedInNow, device: str) -> ResponseReturnValue:
