@@ -84,6 +84,7 @@ def live(app: Flask, clock: FixedClock) -> None:
         browser = app.test_client()
         browser.environ_base |= {"REMOTE_ADDR": address, "HTTP_USER_AGENT": AGENT}
         fail_to_sign_in(browser, citizen)
+        ask_for_a_phone(browser)
         obtain_tokens(browser, service, citizen, scope="openid profile email phone address")
         add_factors(app, browser, clock)
         sign_out(browser)
@@ -128,6 +129,11 @@ def fail_to_sign_in(browser: Any, citizen: Citizen) -> None:
     assert browser.post("/sign-in", data=form).status_code == 401
     form["identifier"] = str(PEOPLE[citizen.number]["email"]) + "x"
     assert browser.post("/sign-in", data=form).status_code == 401
+
+
+def ask_for_a_phone(browser: Any) -> None:
+    page = browser.get("/sign-in", follow_redirects=True)
+    assert browser.post("/sign-in/screen", data={"parked": page_state(page.text)}).status_code == 303
 
 
 def sign_out(browser: Any) -> None:

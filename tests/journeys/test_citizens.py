@@ -78,6 +78,28 @@ def test_a_passkey_is_added_and_signs_in_with_one_tap(
     visitor.expect_in(demo.portal, person)
 
 
+@pytest.mark.parametrize("with_scripts", [True, False])
+def test_a_phone_signs_a_computer_in(new_visitor: Callable[..., Visitor], person: Person, with_scripts: bool) -> None:
+    """The picture is read by whoever holds the phone; the two browsers share nothing but the number on the screen."""
+    phone, computer = new_visitor(), new_visitor(java_script_enabled=with_scripts)
+    demo = phone.demo
+    phone.page.goto(f"{demo.provider}/sign-in")
+    phone.sign_in(person)
+    computer.ask_to_enter(demo.portal)
+    computer.press("#by-phone")
+    phone.page.goto(str(computer.page.get_attribute("#picture", "data-address")))
+    expect(phone.page.locator("main")).to_contain_text("Cổng Dịch vụ công tỉnh Bắc Ninh")
+    phone.page.fill("#number", computer.page.inner_text("#number"))
+    phone.press("#approve")
+    if with_scripts:
+        computer.page.wait_for_url("**/consent?**")
+    else:
+        computer.press("#continue")
+    computer.answer()
+    computer.expect_in(demo.portal, person)
+    assert not computer.violations + phone.violations
+
+
 def test_a_passkey_is_the_second_step_too(visitor: Visitor, authenticator: CDPSession, person: Person) -> None:
     page, demo = visitor.page, visitor.demo
     page.goto(f"{demo.provider}/sign-in")

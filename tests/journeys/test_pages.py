@@ -174,6 +174,32 @@ def printed_codes(scene: Scene) -> Visitor:
     return visitor
 
 
+def other_screen(scene: Scene) -> Visitor:
+    visitor = scene.ask(scene.stranger)
+    visitor.page.set_viewport_size(WIDTHS["desktop"])
+    visitor.press("#by-phone")
+    return visitor
+
+
+def phone(scene: Scene) -> Visitor:
+    address = other_screen(scene).page.get_attribute("#picture", "data-address")
+    scene.member.page.goto(str(address))
+    return scene.member
+
+
+def phone_wrong(scene: Scene) -> Visitor:
+    visitor = phone(scene)
+    visitor.page.fill("#number", "7")
+    visitor.press("#approve")
+    return visitor
+
+
+def phone_refused(scene: Scene) -> Visitor:
+    visitor = phone(scene)
+    visitor.press("#refuse")
+    return visitor
+
+
 PAGES: dict[str, Callable[[Scene], Visitor]] = {
     "sign_in": lambda scene: scene.ask(scene.stranger),
     "sign_in_direct": lambda scene: scene.open(scene.stranger, "/sign-in"),
@@ -206,6 +232,11 @@ PAGES: dict[str, Callable[[Scene], Visitor]] = {
     "lock": lambda scene: scene.open(scene.stranger, "/lock"),
     "lock_code": lock_code,
     "second_step": second_step,
+    "other_screen": other_screen,
+    "phone": phone,
+    "phone_wrong": phone_wrong,
+    "phone_refused": phone_refused,
+    "phone_over": lambda scene: scene.open(scene.stranger, "/phone?code=cu"),
     "contacts": lambda scene: scene.open(scene.member, "/account/contacts"),
     "activity": lambda scene: scene.open(scene.member, "/account/activity"),
     "security": lambda scene: scene.open(scene.member, "/account/security"),

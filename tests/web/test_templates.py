@@ -218,6 +218,26 @@ def _step(way: Way | None, handle: str = "verify", **changed: object) -> Case:
     return Case("sign_in/second_step.html", lambda: context | changed, frozenset({handle}), "/second-step")
 
 
+def _screen(**changed: object) -> Case:
+    context: dict[str, object] = {"asker": _asker(), "parked": "P", "onward": "O", "state": "asked", "slot": 59}
+    context |= {
+        "address": "https://a.example/phone?code=1",
+        "picture": Markup('<svg aria-hidden="true" focusable="false"></svg>'),
+        "number": "47",
+    }
+    context |= {"until": "14:08", "renewed_every": 30, "errors": []}
+    state = changed.get("state", "asked")
+    handles = {"asked": {"continue", "again", "number", "picture"}, "approved": {"continue"}}.get(str(state), {"again"})
+    posts_to = "/sign-in/screen" if state in ("refused", "over") else "/sign-in/screen/continue"
+    return Case("sign_in/other_screen.html", lambda: context | changed, frozenset(handles), posts_to)
+
+
+def _phone(**changed: object) -> Case:
+    context: dict[str, object] = {"person": PERSON, "asker": _asker(), "parked": "P", "device": "Edge, Windows"}
+    context |= {"address": "198.51.100.7", "when": "14:05 20/11/2026", "errors": []}
+    return Case("sign_in/phone.html", lambda: context | changed, frozenset({"number", "approve", "refuse"}), "/phone")
+
+
 def _security(**changed: object) -> Case:
     key = SimpleNamespace(id="1", way="passkey", name="Điện thoại của tôi", added="20/11/2026", used="")
     app = SimpleNamespace(id="2", way="totp", name="Ứng dụng xác thực", added="20/11/2026", used="21/11/2026")
@@ -353,6 +373,20 @@ CASES: dict[str, Case] = {
         contact="+84912000013",
         errors=[],
     ),
+    "screen_asked": _screen(),
+    "screen_too_early": _screen(errors=[_error("", "Chưa thấy xác nhận trên điện thoại.")]),
+    "screen_approved": _screen(state="approved"),
+    "screen_refused": _screen(state="refused"),
+    "screen_over": _screen(state="over", asker=None),
+    "phone": _phone(),
+    "phone_wrong": _phone(errors=[_error("number", "Nhập hai chữ số đang hiện trên máy tính.")]),
+    "phone_own_pages": _phone(asker=None),
+    **{
+        f"phone_{outcome}": Case(
+            "sign_in/phone_done.html", lambda outcome=outcome: {"outcome": outcome, "person": None}
+        )
+        for outcome in ("approved", "refused", "wrong", "too_weak", "over")
+    },
     "second_step_passkey": _step(Way.PASSKEY, options="{}"),
     "second_step_app": _step(Way.TOTP, may_give_up=True, asker=None),
     "second_step_sms": _step(Way.SMS, "send", contact="•••••••••013"),
