@@ -8,11 +8,14 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from flask import Flask
 from werkzeug.routing import Rule
 
-from tests.builders import SECRET, VERIFIER, parked_in, request_of
+from idp.domain import other_screens
+from idp.runtime import screen_codes
+from tests.builders import SECRET, VERIFIER, follow, parked_in, request_of
 from tests.hostile.household import BACK, RESOURCE, Household, cookies_of
 from tests.hostile.request import Hostile, Pairs, cookie_header, encode
 from tests.hostile.words import FORM
@@ -76,6 +79,9 @@ class ValidRequests:
             "/lock/not-me": [lambda: Draft("GET", "/lock/not-me", [("token", self._its.not_me_token())])],
             "/second-step": [self._second_step_page],
             "/sign-in/passkey": [self._passkey],
+            "/sign-in/screen": [lambda: self._screen("GET"), self._ask_screen],
+            "/sign-in/screen/continue": [lambda: self._screen("POST", "/continue")],
+            "/phone": [self._phone],
             "/language/<code>": [lambda: Draft("GET", "/language/en", [("to", "/help")])],
             "/text/<size>": [lambda: Draft("GET", "/text/large", [("to", "/help")])],
             "/static/<name>": [lambda: Draft("GET", app.extensions["idp.assets"].url("site.css"))],
@@ -266,6 +272,26 @@ class ValidRequests:
         parked, cookies = self._its.strange_page()
         answer = json.dumps({"id": "AAAA", "rawId": "AAAA", "type": "public-key", "response": {}})
         return Draft("POST", "/sign-in/passkey", form=[("parked", parked), ("answer", answer)], cookies=cookies)
+
+    def _ask_screen(self) -> Draft:
+        parked, cookies = self._its.strange_page()
+        return Draft("POST", "/sign-in/screen", form=[("parked", parked)], cookies=cookies)
+
+    def _screen(self, method: str, more: str = "") -> Draft:
+        """The page that waits, of a network that is new each time."""
+        stranger, serial = self._its.provider.browser(), next(_SERIALS)
+        stranger.environ_base["REMOTE_ADDR"] = f"198.19.{serial // 250 % 250}.{serial % 250}"
+        asked = {"parked": parked_in(follow(stranger, stranger.get("/sign-in")))}
+        page = follow(stranger, stranger.post("/sign-in/screen", data=asked))
+        own = [("parked", parked_in(page))]
+        path, cookies = f"/sign-in/screen{more}", cookies_of(stranger)
+        return Draft(method, path, own if method == "GET" else [], None if method == "GET" else own, cookies=cookies)
+
+    def _phone(self) -> Draft:
+        screen_id = UUID(int=next(_SERIALS))
+        keyring, now = self._its.provider.app.extensions["idp"].keyring, self._its.provider.clock.now()
+        code = screen_codes.seal(keyring, screen_id, other_screens.slot_of(now))
+        return Draft("GET", "/phone", [("code", code)])
 
     def _ask(self, **parameters: str) -> tuple[str, Pairs]:
         """Keeps the request new: a moment later the sign-in of this session was not for it."""
