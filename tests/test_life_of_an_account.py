@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
 from idp import flows, storage
-from idp.domain.accounts import AccountState
+from idp.domain.accounts import AccountState, Ground, Lock
 from idp.domain.identifiers import ContactKind
 from idp.domain.levels import ProofSource
 from idp.domain.proofing import CounterCheck
@@ -152,7 +152,7 @@ class Life:
         with self.app.app_context(), storage.begin() as tx:
             if not self.is_locked:
                 person = flows.account_care.find_person(tx, self.runtime, self.citizen.number)
-                flows.account_care.lock(tx, self.runtime, person, reason="asked", legal_basis="", actor="the person")
+                flows.account_care.lock(tx, self.runtime, person, Lock(Ground.OWN_WISH, "asked"), actor="the person")
 
     def unlock(self) -> None:
         with self.app.app_context(), storage.begin() as tx:

@@ -1,6 +1,8 @@
 """`flask accounts`: making accounts by hand."""
 
 import sys
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import click
 from flask.cli import AppGroup
@@ -8,6 +10,7 @@ from flask.cli import AppGroup
 from idp import flows, storage
 from idp.cli.refusing import refusals_as_sentences
 from idp.domain import birth_dates, names
+from idp.domain.accounts import Closing, Ground, Lock
 from idp.flows.registration import NewAccount
 from idp.runtime.runtime import Runtime
 
@@ -55,16 +58,28 @@ def _add_care(accounts: AppGroup, runtime: Runtime) -> None:
 
     @accounts.command("lock")
     @number
+    @click.option(
+        "--ground",
+        type=click.Choice([each.value for each in Ground]),
+        required=True,
+        help="Of which kind the reason is.",
+    )
     @reason
+    @click.option("--source", default="", help="The document or register that says so, with its number.")
     @click.option("--legal-basis", default="", help="The decision or law, if there is one.")
+    @click.option(
+        "--until",
+        type=click.DateTime(["%d/%m/%Y"]),
+        help="Of an automatic ground, the first day (dd/mm/yyyy) on which the account opens again by itself.",
+    )
     @refusals_as_sentences
-    def lock(number: str, reason: str, legal_basis: str) -> None:
+    def lock(number: str, ground: str, reason: str, source: str, legal_basis: str, until: datetime | None) -> None:
         """End everything that is open under an account, and let nobody sign in with it."""
+        ends_at = until.replace(tzinfo=ZoneInfo(runtime.settings.province.time_zone)) if until else None
         with storage.begin() as tx:
             person = flows.account_care.find_person(tx, runtime, number)
-            flows.account_care.lock(
-                tx, runtime, person, reason=reason, legal_basis=legal_basis, actor="the command line"
-            )
+            new = Lock(Ground(ground), reason, source, legal_basis, ends_at)
+            flows.account_care.lock(tx, runtime, person, new, actor="the command line")
         click.echo(f"Locked {person.id}: its sessions and grants have ended, and the services are being told.")
 
     @accounts.command("unlock")
@@ -77,6 +92,20 @@ def _add_care(accounts: AppGroup, runtime: Runtime) -> None:
             person = flows.account_care.find_person(tx, runtime, number)
             flows.account_care.unlock(tx, runtime, person, reason=reason, actor="the command line")
         click.echo(f"Unlocked {person.id}.")
+
+    @accounts.command("close")
+    @number
+    @click.option(
+        "--because", type=click.Choice([each.value for each in Closing]), required=True, help="Why it is closed."
+    )
+    @reason
+    @refusals_as_sentences
+    def close(number: str, because: str, reason: str) -> None:
+        """Close an account for good: nobody opens it again."""
+        with storage.begin() as tx:
+            person = flows.account_care.find_person(tx, runtime, number)
+            flows.account_care.close(tx, runtime, person, Closing(because), reason=reason, actor="the command line")
+        click.echo(f"Closed {person.id}: its sessions and grants have ended, and the services are being told.")
 
     @accounts.command("withdraw")
     @number

@@ -14,6 +14,7 @@ from idp.runtime import chance, log
 from idp.runtime.runtime import Runtime
 
 TIDY_EVERY: Final = timedelta(minutes=10)
+AT_ONCE: Final = 200
 _log = log.get(__name__)
 
 
@@ -49,6 +50,8 @@ class TimedJobs:
                 return False
             with storage.begin() as tx:
                 is_more = bool(flows.housekeeping.end_run_out_sessions(tx, self._runtime))
+            with storage.begin() as tx:
+                is_more = bool(flows.account_care.reopen_run_out(tx, self._runtime, limit=AT_ONCE)) or is_more
             return self._tidy() or is_more
 
     def leave(self) -> None:

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Final
 from uuid import UUID
 
 from idp.domain.levels import AccountLevel, ProofSource
+from idp.domain.refusals import Refusal
 
 
 class SubjectKind(StrEnum):
@@ -25,6 +27,97 @@ class AccountState(StrEnum):
     ACTIVE = "active"
     LOCKED = "locked"
     CLOSED = "closed"
+
+
+class Deed(StrEnum):
+    """What moves an account from one state to another."""
+
+    ACTIVATE = "activate"
+    LOCK = "lock"
+    UNLOCK = "unlock"
+    REOPEN = "reopen"
+    CLOSE = "close"
+
+
+# What is not here is refused: closed is the end, and what was never claimed is neither locked nor opened by it.
+MOVES: Final = {
+    (AccountState.PENDING, Deed.ACTIVATE): AccountState.ACTIVE,
+    (AccountState.ACTIVE, Deed.LOCK): AccountState.LOCKED,
+    (AccountState.LOCKED, Deed.LOCK): AccountState.LOCKED,
+    (AccountState.LOCKED, Deed.UNLOCK): AccountState.ACTIVE,
+    (AccountState.LOCKED, Deed.REOPEN): AccountState.ACTIVE,
+    (AccountState.PENDING, Deed.CLOSE): AccountState.CLOSED,
+    (AccountState.ACTIVE, Deed.CLOSE): AccountState.CLOSED,
+    (AccountState.LOCKED, Deed.CLOSE): AccountState.CLOSED,
+}
+
+
+class Ground(StrEnum):
+    """Why an account is locked (Law 26/2023 Art 34; Decree 69/2024 Art 15, 30)."""
+
+    CARD_EXPIRED = "card_expired"
+    PASSPORT_EXPIRED = "passport_expired"
+    RESIDENCE_EXPIRED = "residence_expired"
+    OWN_WISH = "own_wish"
+    BREACH = "breach"
+    MISUSE = "misuse"
+    CARD_HELD = "card_held"
+    AUTHORITY = "authority"
+
+    @property
+    def is_automatic(self) -> bool:
+        """Whether the lock comes and goes with its ground, and nobody decides."""
+        return self in {Ground.CARD_EXPIRED, Ground.PASSPORT_EXPIRED, Ground.RESIDENCE_EXPIRED}
+
+
+class Closing(StrEnum):
+    """Why an account is closed, for good."""
+
+    DIED = "died"
+    DISSOLVED = "dissolved"
+    MERGED = "merged"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """A lock with its why: `source` names the document or register; `until` is when an automatic ground ends."""
+
+    ground: Ground
+    reason: str = ""
+    source: str = ""
+    legal_basis: str = ""
+    until: datetime | None = None
+
+
+def move(state: AccountState, deed: Deed) -> AccountState:
+    """The state after this deed; raises Refusal('wrong_state')."""
+    try:
+        return MOVES[state, deed]
+    except KeyError:
+        raise Refusal("wrong_state", f"an account that is {state} cannot be moved by: {deed}") from None
+
+
+def check_lock(new: Lock, present: Lock | None, now: datetime) -> None:
+    """Whether this lock may be put on, over `present` where there is one; raises Refusal.
+
+    Only an automatic ground has an end by the clock. A decision takes the place of an automatic lock or of the person's
+    own wish, and of nothing else: what an authority closed does not open by a later, lesser lock.
+    """
+    if new.until is not None and not new.ground.is_automatic:
+        raise Refusal("wrong_state", "only an automatic ground ends by itself")
+    if new.until is not None and new.until <= now:
+        raise Refusal("wrong_state", "the ground has ended already")
+    if present is None:
+        return
+    may_give_way = present.ground.is_automatic or present.ground is Ground.OWN_WISH
+    if not may_give_way or new.ground.is_automatic or new.ground is Ground.OWN_WISH:
+        raise Refusal("wrong_state", f"the account is locked already: {present.ground}")
+
+
+def reopens(lock: Lock, now: datetime) -> bool:
+    """Whether the account opens again by itself: its ground was automatic, and is over."""
+    return lock.ground.is_automatic and lock.until is not None and lock.until <= now
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,18 @@ from uuid import UUID
 
 from idp import storage
 from idp.domain import identifiers
-from idp.domain.accounts import AccountState, Subject, SubjectKind
+from idp.domain.accounts import (
+    AccountState,
+    Closing,
+    Deed,
+    Ground,
+    Lock,
+    Subject,
+    SubjectKind,
+    check_lock,
+    move,
+    reopens,
+)
 from idp.domain.audit import Entry, Event
 from idp.domain.identifiers import ContactKind, SignInKind
 from idp.domain.notices import Notice
@@ -32,11 +43,19 @@ def find_person(tx: storage.Tx, runtime: Runtime, personal_number: str) -> Subje
     return found
 
 
-def lock(tx: storage.Tx, runtime: Runtime, person: Subject, *, reason: str, legal_basis: str, actor: str) -> None:
-    """Nobody signs in with this account until it is unlocked; what was open ends. Raises Refusal('wrong_state')."""
-    _move(tx, runtime, person, AccountState.ACTIVE, AccountState.LOCKED, reason=reason, legal_basis=legal_basis)
-    _note(tx, runtime, person, Event.ACCOUNT_LOCKED, actor, f"{reason}\n{legal_basis}".strip())
-    storage.endings.end_person(tx, runtime.keyring, person.id, EndReason.LOCKED, runtime.clock.now(), actor=actor)
+def lock(tx: storage.Tx, runtime: Runtime, person: Subject, lock: Lock, *, actor: str) -> None:
+    """Nobody signs in with this account until the lock is lifted, or its automatic ground ends; what was open ends.
+
+    Raises Refusal('wrong_state', 'reason_missing').
+    """
+    if not lock.reason.strip():
+        raise Refusal("reason_missing", "say why")
+    now = runtime.clock.now()
+    check_lock(lock, storage.account_states.find_lock(tx, person.id), now)
+    _move(tx, runtime, person, Deed.LOCK, lock.ground, lock)
+    told = "\n".join(part for part in (lock.ground, lock.reason, lock.source, lock.legal_basis) if part)
+    _note(tx, runtime, person, Event.ACCOUNT_LOCKED, actor, told)
+    storage.endings.end_person(tx, runtime.keyring, person.id, EndReason.LOCKED, now, actor=actor)
 
 
 def find_by_contact(
@@ -64,7 +83,8 @@ def lock_own(tx: storage.Tx, runtime: Runtime, subject_id: UUID, notice: Notice)
     if person is None or key is None or person.state is not AccountState.ACTIVE:
         return False
     own = storage.factors.list_factors(tx, key, subject_id, runtime.clock.now())
-    lock(tx, runtime, person, reason=BY_ONESELF, legal_basis="Decree 69/2024 Art 15", actor="the person")
+    own_wish = Lock(Ground.OWN_WISH, BY_ONESELF, legal_basis="Decree 69/2024 Art 15")
+    lock(tx, runtime, person, own_wish, actor="the person")
     storage.outbox.insert_notices(tx, runtime.keyring, own.contacts, notice, subject_id, runtime.clock.now())
     return True
 
@@ -76,19 +96,36 @@ def close_own(tx: storage.Tx, runtime: Runtime, subject_id: UUID, notice: Notice
     if person is None or key is None or person.state is not AccountState.ACTIVE:
         return False
     own = storage.factors.list_factors(tx, key, subject_id, runtime.clock.now())
-    _move(tx, runtime, person, AccountState.ACTIVE, AccountState.CLOSED, reason="withdrawn", legal_basis="")
-    _note(tx, runtime, person, Event.ACCOUNT_CLOSED, "the person", "withdrawn")
-    storage.endings.end_person(
-        tx, runtime.keyring, subject_id, EndReason.CLOSED, runtime.clock.now(), actor="the person"
-    )
+    close(tx, runtime, person, Closing.WITHDRAWN, reason="", actor="the person")
     storage.outbox.insert_notices(tx, runtime.keyring, own.contacts, notice, subject_id, runtime.clock.now())
     return True
 
 
+def close(tx: storage.Tx, runtime: Runtime, person: Subject, closing: Closing, *, reason: str, actor: str) -> None:
+    """Close an account for good, whatever state it is in; what was open ends. Raises Refusal('wrong_state')."""
+    _move(tx, runtime, person, Deed.CLOSE, closing)
+    _note(tx, runtime, person, Event.ACCOUNT_CLOSED, actor, f"{closing}\n{reason}".strip())
+    storage.endings.end_person(tx, runtime.keyring, person.id, EndReason.CLOSED, runtime.clock.now(), actor=actor)
+
+
 def unlock(tx: storage.Tx, runtime: Runtime, person: Subject, *, reason: str, actor: str) -> None:
     """Let the person sign in again. Raises Refusal('wrong_state') when the account is not locked."""
-    _move(tx, runtime, person, AccountState.LOCKED, AccountState.ACTIVE, reason=reason, legal_basis="")
+    if not reason.strip():
+        raise Refusal("reason_missing", "say why")
+    _move(tx, runtime, person, Deed.UNLOCK, reason[:64])
     _note(tx, runtime, person, Event.ACCOUNT_UNLOCKED, actor, reason)
+
+
+def reopen_run_out(tx: storage.Tx, runtime: Runtime, *, limit: int) -> int:
+    """Open what was locked on an automatic ground that is over; gives how many. Takes no decision from anybody."""
+    now = runtime.clock.now()
+    run_out = [
+        each for each in storage.account_states.list_run_out_locks(tx, now, limit=limit) if reopens(each[1], now)
+    ]
+    for person, over in run_out:
+        _move(tx, runtime, person, Deed.REOPEN, f"over: {over.ground}")
+        _note(tx, runtime, person, Event.ACCOUNT_UNLOCKED, "the worker", f"over: {over.ground}")
+    return len(run_out)
 
 
 def withdraw(tx: storage.Tx, runtime: Runtime, person: Subject, client_id: str, *, actor: str) -> int:
@@ -116,23 +153,11 @@ def withdraw(tx: storage.Tx, runtime: Runtime, person: Subject, client_id: str, 
     )
 
 
-def _move(
-    tx: storage.Tx,
-    runtime: Runtime,
-    person: Subject,
-    was: AccountState,
-    state: AccountState,
-    *,
-    reason: str,
-    legal_basis: str,
-) -> None:
-    if not reason.strip():
-        raise Refusal("reason_missing", "say why")
-    moved = storage.accounts.save_state(
-        tx, person.id, was, state, reason=reason[:64], legal_basis=legal_basis[:200], now=runtime.clock.now()
-    )
-    if not moved:
-        raise Refusal("wrong_state", f"the account is not {was}")
+def _move(tx: storage.Tx, runtime: Runtime, person: Subject, deed: Deed, reason: str, lock: Lock | None = None) -> None:
+    present = storage.accounts.find_subject(tx, person.id, held=True) or person
+    state, now = move(present.state, deed), runtime.clock.now()
+    if not storage.account_states.save_state(tx, person.id, present.state, state, reason=reason, now=now, lock=lock):
+        raise Refusal("wrong_state", f"the account is no longer {present.state}")
 
 
 def _note(tx: storage.Tx, runtime: Runtime, person: Subject, event: Event, actor: str, details: str) -> None:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from idp import storage
 from idp.domain import identifiers, names
-from idp.domain.accounts import AccountState, Fact, Profile, Subject, SubjectKind
+from idp.domain.accounts import AccountState, Deed, Fact, Profile, Subject, SubjectKind, move
 from idp.domain.audit import Entry, Event
 from idp.domain.claims import NUMBER_VERIFIED
 from idp.domain.identifiers import CONTACT_CLAIMS, ContactKind, IdentifierKind
@@ -113,8 +113,8 @@ def _is_theirs(declared: Declared, contact: Contact, profile: Profile) -> bool:
 
 def _claim(tx: storage.Tx, runtime: Runtime, preloaded: storage.accounts.Record, contact: Contact) -> Registered:
     now, subject, key = runtime.clock.now(), preloaded.subject, preloaded.key
-    storage.accounts.save_state(
-        tx, subject.id, AccountState.PENDING, AccountState.ACTIVE, reason="claimed", legal_basis="", now=now
+    storage.account_states.save_state(
+        tx, subject.id, subject.state, move(subject.state, Deed.ACTIVATE), reason="claimed", now=now
     )
     claim = CONTACT_CLAIMS[contact.kind]
     profile = Profile(

@@ -1,6 +1,7 @@
 """The schema and all SQL: takes and gives domain values. Two doors: `begin()` and `once()`."""
 
 from idp.storage import (
+    account_states,
     accounts,
     agencies,
     audit,
@@ -46,6 +47,7 @@ from idp.storage.database import (
 __all__ = [
     "Tx",
     "Unavailable",
+    "account_states",
     "accounts",
     "agencies",
     "audit",

@@ -294,20 +294,6 @@ def find_subject(tx: Tx, subject_id: UUID, *, held: bool = False) -> Subject | N
     return subject_of(row) if row else None
 
 
-def save_state(
-    tx: Tx, subject_id: UUID, was: AccountState, state: AccountState, *, reason: str, legal_basis: str, now: datetime
-) -> bool:
-    """Move an account from one state to another, with why; False when it was in another state."""
-    values = {
-        "state": state,
-        "state_reason": reason,
-        "state_legal_basis": legal_basis or None,
-        "updated_at": now,
-    }
-    where = (subjects.c.id == subject_id, subjects.c.state == was)
-    return tx.execute(update(subjects).where(*where).values(values)).rowcount == 1
-
-
 def subject_of(row: Any) -> Subject:
     """A Subject from a row that carries the columns of `subject_columns`."""
     return Subject(

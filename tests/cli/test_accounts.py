@@ -1,11 +1,13 @@
 """`flask accounts create`: the password by standard input, one sentence when something is wrong."""
 
+from datetime import UTC, datetime
+
 import pytest
 from flask import Flask
 
 from tests.builders import Citizen, a_citizen, a_service, obtain_tokens, sign_in
 from tests.cli.conftest import Type
-from tests.rows import count_rows
+from tests.rows import count_rows, rows_of
 
 NUMBER, PASSWORD = "003190000099", "Mat-khau-rieng-2026!"
 NEW = ("accounts", "create", "--number", NUMBER, "--name", "Lê Thị Mẫu", "--password-stdin")
@@ -73,14 +75,46 @@ def test_a_missing_option_is_explained(type_in: Type) -> None:
 def test_an_account_is_locked_and_unlocked_by_its_number(sqlite_app: Flask, type_in: Type) -> None:
     type_in(*NEW, input=f"{PASSWORD}\n")
     person = Citizen(id=None, number=NUMBER, password=PASSWORD)  # type: ignore[arg-type]
-    locked = type_in("accounts", "lock", "--number", NUMBER, "--reason", "reported stolen", "--legal-basis", "QĐ 1")
+    locked = type_in(
+        "accounts",
+        "lock",
+        "--number",
+        NUMBER,
+        "--ground",
+        "misuse",
+        "--reason",
+        "reported stolen",
+        "--legal-basis",
+        "QĐ 1",
+    )
     assert (locked.exit_code, locked.output.startswith("Locked ")) == (0, True), locked.output
     with pytest.raises(AssertionError):
         sign_in(sqlite_app.test_client(), person)
-    again = type_in("accounts", "lock", "--number", NUMBER, "--reason", "again")
-    assert (again.exit_code, "the account is not active" in again.output) == (1, True)
+    again = type_in("accounts", "lock", "--number", NUMBER, "--ground", "misuse", "--reason", "again")
+    assert (again.exit_code, "the account is locked already: misuse" in again.output) == (1, True)
     assert type_in("accounts", "unlock", "--number", NUMBER, "--reason", "found").exit_code == 0
     sign_in(sqlite_app.test_client(), person)
+
+
+def test_an_automatic_lock_names_the_day_it_ends_and_a_decision_has_none(sqlite_app: Flask, type_in: Type) -> None:
+    type_in(*NEW, input=f"{PASSWORD}\n")
+    words = ("accounts", "lock", "--number", NUMBER, "--reason", "the card ran out", "--until", "01/02/2099")
+    decided = type_in(*words, "--ground", "authority")
+    assert (decided.exit_code, "only an automatic ground ends by itself" in decided.output) == (1, True)
+    assert type_in(*words, "--ground", "card_expired").exit_code == 0
+    with sqlite_app.app_context():
+        [row] = rows_of("subjects")
+        assert row.state_until == datetime(2099, 1, 31, 17, 0, tzinfo=UTC), "midnight in the province"
+
+
+def test_an_account_is_closed_for_good(sqlite_app: Flask, type_in: Type) -> None:
+    type_in(*NEW, input=f"{PASSWORD}\n")
+    assert type_in("accounts", "close", "--number", NUMBER, "--because", "died", "--reason", "QĐ 3").exit_code == 0
+    again = type_in("accounts", "unlock", "--number", NUMBER, "--reason", "a mistake")
+    assert again.exit_code == 1
+    with sqlite_app.app_context():
+        [row] = rows_of("subjects")
+        assert (row.state, row.state_reason) == ("closed", "died")
 
 
 def test_consent_is_withdrawn_for_the_person_who_asks(sqlite_app: Flask, type_in: Type) -> None:

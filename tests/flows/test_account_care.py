@@ -1,6 +1,7 @@
 """A lock ends everything and lasts until it is lifted; a withdrawal ends one service's access and no other's."""
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from idp import storage
-from idp.domain.accounts import Subject
+from idp.domain.accounts import Closing, Ground, Lock, Subject
 from idp.domain.refusals import Refusal
 from idp.flows import account_care, sign_out
 from idp.runtime.runtime import Runtime
@@ -27,6 +28,7 @@ from tests.builders import (
     spend,
     userinfo,
 )
+from tests.doubles import FixedClock
 from tests.flows.test_sign_out import find_signed_in
 from tests.rows import count_rows, events, rows_of
 
@@ -63,7 +65,7 @@ def do(deed: Any, runtime: Runtime, person: Subject, *rest: Any, **words: Any) -
 
 
 def lock(runtime: Runtime, person: Subject) -> None:
-    do(account_care.lock, runtime, person, reason="reported stolen", legal_basis="QĐ 12/2026")
+    do(account_care.lock, runtime, person, Lock(Ground.MISUSE, "reported stolen", legal_basis="QĐ 12/2026"))
 
 
 def test_a_lock_ends_sessions_grants_and_codes_at_once_and_tells_the_services(
@@ -116,7 +118,7 @@ def test_who_is_locked_signs_in_again_only_when_unlocked(
 
 def test_a_state_changes_once_and_never_without_a_reason(runtime: Runtime, person: Subject) -> None:
     with pytest.raises(Refusal, match="reason_missing"):
-        do(account_care.lock, runtime, person, reason=" ", legal_basis="")
+        do(account_care.lock, runtime, person, Lock(Ground.MISUSE, " "))
     with pytest.raises(Refusal, match="wrong_state"):
         do(account_care.unlock, runtime, person, reason="nothing to unlock")
     lock(runtime, person)
@@ -128,7 +130,7 @@ def test_a_state_changes_once_and_never_without_a_reason(runtime: Runtime, perso
 def test_why_an_account_was_locked_is_kept(runtime: Runtime, person: Subject) -> None:
     lock(runtime, person)
     [row] = rows_of("subjects")
-    assert (row.state, row.state_reason, row.state_legal_basis) == ("locked", "reported stolen", "QĐ 12/2026")
+    assert (row.state, row.state_reason, row.state_legal_basis) == ("locked", "misuse", "QĐ 12/2026")
     [entry] = [row for row in rows_of("audit") if row.event == "account.locked"]
     assert entry.actor == "an officer"
     assert b"stolen" not in entry.details_sealed
@@ -165,3 +167,56 @@ def test_nothing_is_withdrawn_where_nothing_was_agreed(
         with pytest.raises(Refusal):
             do(account_care.withdraw, runtime, person, client_id)
     assert count_rows() == before
+
+
+def end_of(clock: FixedClock, **ahead: float) -> datetime:
+    return clock.now() + timedelta(**ahead)
+
+
+def test_an_automatic_lock_opens_by_itself_when_its_ground_is_over(
+    app: Flask, runtime: Runtime, person: Subject, citizen: Citizen, clock: FixedClock
+) -> None:
+    """Decree 69/2024 Art 15, 30."""
+    expired = Lock(Ground.CARD_EXPIRED, "card ran out", source="register", until=end_of(clock, days=3))
+    do(account_care.lock, runtime, person, expired)
+    clock.advance(days=2, hours=23)
+    assert reopen(runtime) == 0
+    with pytest.raises(AssertionError):
+        sign_in(app.test_client(), citizen)
+    clock.advance(hours=1)
+    assert (reopen(runtime), reopen(runtime)) == (1, 0)
+    sign_in(app.test_client(), citizen)
+    assert events()["account.unlocked"] == 1
+    [row] = rows_of("subjects")
+    assert (row.state, row.state_until, row.state_source) == ("active", None, None)
+
+
+def test_a_decision_takes_the_place_of_an_automatic_lock_and_no_day_opens_it(
+    runtime: Runtime, person: Subject, clock: FixedClock
+) -> None:
+    expired = Lock(Ground.RESIDENCE_EXPIRED, "permit ran out", until=end_of(clock, days=1))
+    do(account_care.lock, runtime, person, expired)
+    do(account_care.lock, runtime, person, Lock(Ground.AUTHORITY, "asked by the court", source="CV 7/2026"))
+    clock.advance(days=400)
+    assert reopen(runtime) == 0
+    with pytest.raises(Refusal, match="wrong_state"):
+        do(account_care.lock, runtime, person, Lock(Ground.CARD_EXPIRED, "too", until=end_of(clock, days=1)))
+    [row] = rows_of("subjects")
+    assert (row.state, row.state_reason, row.state_source) == ("locked", "authority", "CV 7/2026")
+
+
+def test_what_is_closed_is_neither_locked_nor_opened(runtime: Runtime, person: Subject) -> None:
+    do(account_care.close, runtime, person, Closing.DIED, reason="certificate 12")
+    for deed, words in (
+        (account_care.unlock, {"reason": "mistake"}),
+        (account_care.close, {"closing": Closing.MERGED, "reason": "again"}),
+        (account_care.lock, {"lock": Lock(Ground.MISUSE, "late")}),
+    ):
+        with pytest.raises(Refusal, match="wrong_state"):
+            do(deed, runtime, person, **words)
+    assert events()["account.closed"] == 1
+
+
+def reopen(runtime: Runtime) -> int:
+    with storage.begin() as tx:
+        return account_care.reopen_run_out(tx, runtime, limit=10)

@@ -11,6 +11,7 @@ from sqlalchemy import update
 
 from idp import storage
 from idp.cli.demo import PASSWORD
+from idp.domain.accounts import Ground, Lock
 from idp.domain.passwords import Hasher
 from idp.domain.refusals import Refusal
 from idp.flows import account_care, sign_in
@@ -148,7 +149,7 @@ def test_an_account_that_is_locked_while_the_hash_runs_is_not_signed_in(door: Do
 def lock(runtime: Runtime, citizen: Citizen, tx: storage.Tx) -> None:
     person = storage.accounts.find_subject(tx, citizen.id)
     assert person is not None
-    account_care.lock(tx, runtime, person, reason="reported stolen", legal_basis="", actor="an officer")
+    account_care.lock(tx, runtime, person, Lock(Ground.MISUSE, "reported stolen"), actor="an officer")
 
 
 @pytest.mark.parametrize("first", ["lock", "sign-in"])

@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from idp import flows, storage
+from idp.domain.accounts import Ground, Lock
 from idp.domain.levels import ProofSource
 from tests.builders import (
     Citizen,
@@ -258,7 +259,7 @@ def test_a_locked_account_is_got_back_by_nobody_here(app: Flask) -> None:
     with app.app_context(), storage.begin() as tx:
         runtime = app.extensions["idp"]
         person = flows.account_care.find_person(tx, runtime, citizen.number)
-        flows.account_care.lock(tx, runtime, person, reason="lost", legal_basis="", actor="the counter")
+        flows.account_care.lock(tx, runtime, person, Lock(Ground.OWN_WISH, "lost"), actor="the counter")
     assert answer(browser, ask(browser, paper=paper)).status_code == 401
     assert by_both(app, browser).status_code == 401
 

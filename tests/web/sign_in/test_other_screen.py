@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from idp import flows, storage
+from idp.domain.accounts import Ground, Lock
 from idp.domain.levels import ProofSource
 from tests.builders import (
     Citizen,
@@ -254,7 +255,7 @@ def test_a_lock_comes_before_the_yes_is_taken_up(app: Flask, phone: FlaskClient,
             person = storage.accounts.find_subject(tx, UUID(str(row.id)))
             assert person is not None
             runtime = app.extensions["idp"]
-            flows.account_care.lock(tx, runtime, person, reason="lost", legal_basis="", actor="officer")
+            flows.account_care.lock(tx, runtime, person, Lock(Ground.MISUSE, "lost"), actor="officer")
     assert shown.go_on().status_code == 409
 
 
