@@ -93,6 +93,14 @@ def _add_care(accounts: AppGroup, runtime: Runtime) -> None:
             flows.account_care.unlock(tx, runtime, person, reason=reason, actor="the command line")
         click.echo(f"Unlocked {person.id}.")
 
+    _add_endings(accounts, runtime)
+
+
+def _add_endings(accounts: AppGroup, runtime: Runtime) -> None:
+    """What ends for good."""
+    number = click.option("--number", required=True, help="The 12-digit personal number.")
+    reason = click.option("--reason", required=True, help="Why, for the history; at most 64 characters.")
+
     @accounts.command("close")
     @number
     @click.option(

@@ -1,4 +1,4 @@
-"""The state of an account and the lock that is on it: read, changed by a guarded UPDATE, found when its end has come."""
+"""The state of an account and the lock that is on it: read, changed by a guarded UPDATE, found when it is over."""
 
 from datetime import datetime
 from typing import Any, Final
