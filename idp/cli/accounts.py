@@ -56,6 +56,21 @@ def _add_care(accounts: AppGroup, runtime: Runtime) -> None:
     number = click.option("--number", required=True, help="The 12-digit personal number.")
     reason = click.option("--reason", required=True, help="Why, for the history; at most 64 characters.")
 
+    @accounts.command("show")
+    @number
+    @click.option("--officer", required=True, help="Who looks: a name or code, which the person sees.")
+    @click.option("--purpose", required=True, help="Why; the person sees it at once, under devices and history.")
+    @refusals_as_sentences
+    def show(number: str, officer: str, purpose: str) -> None:
+        """Show a person's record, masked; the look stands in the person's own history."""
+        with storage.begin() as tx:
+            person = flows.account_care.find_person(tx, runtime, number)
+            seen = flows.account_care.look(tx, runtime, person, purpose=purpose, actor=officer)
+        lock = f" ({seen.lock.ground})" if seen.lock else ""
+        click.echo(f"{seen.subject.id}\n{seen.name}, {seen.birthdate}\n{person.state}{lock}")
+        click.echo(f"account level {person.account_level.value}, source {person.proof_source}")
+        click.echo("\n".join(seen.contacts))
+
     @accounts.command("lock")
     @number
     @click.option(

@@ -37,6 +37,7 @@ class Event(StrEnum):
     SESSION_EXPIRED = "session.expired"
     SESSION_REPLACED = "session.replaced"
     SESSION_ENDED = "session.ended"
+    RECORD_READ = "record.read"
     SCREEN_APPROVED = "screen.approved"
     SCREEN_REFUSED = "screen.refused"
     CONSENT_GIVEN = "consent.given"

@@ -1,10 +1,13 @@
 """The audit and the releases: rows are only ever added; each carries the hash a later proof stands on."""
 
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import Select, func, insert, select
 
+from idp.domain import claims
 from idp.domain.audit import Entry, Event, leaf_hash
 from idp.runtime.data_keys import DataKey, Unsealable
 from idp.storage.database import Tx
@@ -82,9 +85,38 @@ def list_receivers(tx: Tx, subject_id: UUID) -> list[tuple[UUID, datetime]]:
     return [(row[0], row[1]) for row in tx.execute(statement)]
 
 
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What one service received at one sign-in, and why: by consent, or on a named law."""
+
+    service_id: UUID
+    at: datetime
+    names: frozenset[str]
+    legal_basis: str | None
+
+
+def list_receipts(tx: Tx, subject_id: UUID, *, limit: int) -> list[Receipt]:
+    """Who received facts of a person, the newest first."""
+    statement = select(releases).where(releases.c.subject_id == subject_id).order_by(releases.c.id.desc()).limit(limit)
+    return [
+        Receipt(row.service_id, row.at, claims.from_bits(row.name_bits), row.legal_basis)
+        for row in tx.execute(statement)
+    ]
+
+
+def list_looks(tx: Tx, key: DataKey, subject_id: UUID, *, limit: int) -> list[Entry]:
+    """Who looked at a person's record, the newest first; `details` is the purpose."""
+    where = (audit.c.subject_id == subject_id, audit.c.event == Event.RECORD_READ)
+    return _entries(tx, key, select(audit).where(*where).order_by(audit.c.id.desc()).limit(limit))
+
+
 def list_entries(tx: Tx, key: DataKey, subject_id: UUID, *, limit: int) -> list[Entry]:
     """The newest entries about a person, what is sealed in them opened."""
     statement = select(audit).where(audit.c.subject_id == subject_id).order_by(audit.c.id.desc()).limit(limit)
+    return _entries(tx, key, statement)
+
+
+def _entries(tx: Tx, key: DataKey, statement: Select[Any]) -> list[Entry]:
     return [
         Entry(
             id=row.id,

@@ -124,3 +124,18 @@ def test_consent_is_withdrawn_for_the_person_who_asks(sqlite_app: Flask, type_in
     done = type_in(*words)
     assert (done.exit_code, done.output) == (0, f"Withdrawn; 1 grants at {service.client_id} have ended.\n")
     assert "has agreed to nothing" in type_in(*words).output
+
+
+def test_a_record_is_shown_masked_and_the_look_is_noted(sqlite_app: Flask, type_in: Type) -> None:
+    type_in(*NEW, "--phone", "0912 000 099", input=f"{PASSWORD}\n")
+    show = ("accounts", "show", "--number", NUMBER, "--officer", "Bà Bình")
+    assert type_in(*show).exit_code == 2, "a purpose is needed"
+    shown = type_in(*show, "--purpose", "lost phone")
+    assert shown.exit_code == 0, shown.output
+    assert "Lê Thị Mẫu" in shown.output
+    assert "912000099" not in shown.output
+    assert NUMBER not in shown.output
+    with sqlite_app.app_context():
+        [entry] = [row for row in rows_of("audit") if row.event == "record.read"]
+        assert entry.actor == "Bà Bình"
+        assert b"lost phone" not in entry.details_sealed

@@ -184,6 +184,8 @@ def _activity(**changed: object) -> Case:
         "parked": "P",
         "places": PLACES,
         "history": HISTORY,
+        "looks": HISTORY,
+        "received": HISTORY,
         "done": "Xong.",
     }
     full = changed.get("done") != ""
@@ -498,7 +500,7 @@ CASES: dict[str, Case] = {
     ),
     "account_empty": _plain("account/account.html", person=PERSON, facts=[], services=[], parked="P", done=""),
     "activity": _activity(),
-    "activity_empty": _activity(places=[PLACES[0]], history=[], done=""),
+    "activity_empty": _activity(places=[PLACES[0]], history=[], looks=[], received=[], done=""),
     "services": _plain("services.html", services=SERVICES),
     "services_empty": _plain("services.html", services=[]),
     "refusal_full": _refusal("redirect_uri_not_registered", back=BACK, detail="redirect_uri is not registered"),

@@ -12,13 +12,16 @@ from flask_babel import format_datetime, gettext
 from idp import flows, storage
 from idp.domain.accounts import Fact
 from idp.domain.audit import Entry
+from idp.domain.claims import CLAIM_NAMES
 from idp.domain.refusals import Refusal
+from idp.storage.audit import Receipt
 from idp.storage.sessions import Seen
 from idp.web import forms, given, language
 from idp.web.browsers import device_name
 from idp.web.citizen.security import fresh
 from idp.web.forms import Parked
 from idp.web.pages import page, person_of
+from idp.web.release_texts import label
 from idp.web.texts import event_text
 
 blueprint = Blueprint("activity", __name__)
@@ -80,14 +83,22 @@ def download() -> ResponseReturnValue:
         if key is None:
             raise Refusal("not_found", "the person's data key was erased")
         facts = storage.accounts.list_facts(tx, key, subject.id)
-        receivers = storage.audit.list_receivers(tx, subject.id)
+        receipts = storage.audit.list_receipts(tx, subject.id, limit=10_000)
         entries = storage.audit.list_entries(tx, key, subject.id, limit=10_000)
         sign_ins = storage.sessions.list_authentications(tx, key, subject.id, limit=10_000)
     document = {
         "account": {"state": subject.state, "account_level": subject.account_level, "source": subject.proof_source},
         "claims": dict(g.signed_in.profile.claims),
         "facts": [_fact(each) for each in facts],
-        "services": [{"service": _service_name(service_id), "last": last} for service_id, last in receivers],
+        "received": [
+            {
+                "service": _service_name(each.service_id),
+                "at": each.at,
+                "facts": sorted(each.names),
+                "law": each.legal_basis,
+            }
+            for each in receipts
+        ],
         "sign_ins": [{"at": each.at, "methods": each.amr, "address": each.address} for each in sign_ins],
         "history": [_entry(each) for each in entries],
     }
@@ -114,12 +125,16 @@ def _page(parked: Parked, done: str = "") -> ResponseReturnValue:
         key = storage.data_keys.find_data_key(tx, runtime.keyring, subject.id)
         seen = storage.sessions.list_open(tx, key, subject.id, now=now, idle_for=idle_for) if key else []
         entries = storage.audit.list_entries(tx, key, subject.id, limit=MOST) if key else []
+        looks = storage.audit.list_looks(tx, key, subject.id, limit=MOST) if key else []
+        receipts = storage.audit.list_receipts(tx, subject.id, limit=MOST)
     return page(
         "account/activity.html",
         person=person_of(g.signed_in.profile),
         parked=forms.seal(parked),
         places=[_place(each) for each in seen],
         history=[_line(each) for each in entries],
+        looks=[Line(each.details, _moment(each.at), "", each.actor) for each in looks],
+        received=[_received(each) for each in receipts],
         done=done,
     )
 
@@ -140,6 +155,13 @@ def _line(entry: Entry) -> Line:
     by = "" if entry.actor == "the person" else entry.actor
     service = _service_name(entry.service_id)
     return Line(event_text(entry.event), _moment(entry.at), " ".join(filter(None, [service, address])), by)
+
+
+def _received(receipt: Receipt) -> Line:
+    """What a service received, and why: of consent the person knows, of a law its name."""
+    what = ", ".join(dict.fromkeys(label(name) for name in CLAIM_NAMES if name in receipt.names))
+    basis = receipt.legal_basis or str(gettext("you agreed"))
+    return Line(_service_name(receipt.service_id), _moment(receipt.at), what, basis)
 
 
 def _service_name(service_id: UUID | None) -> str:

@@ -6,6 +6,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from idp import flows, storage
+from idp.domain.refusals import Refusal
 from tests.builders import Citizen, a_citizen, a_service, obtain_tokens, parked_in, refresh, sign_in, userinfo
 from tests.doubles import FixedClock
 from tests.mailbag import messages
@@ -116,8 +118,8 @@ def test_everything_is_taken_away_as_a_file_from_a_fresh_sign_in(
     assert file.headers["Cache-Control"] == "no-store"
     said = file.get_json()
     assert said["claims"]["personal_id_number"] == citizen.number
-    assert {"account", "claims", "facts", "services", "sign_ins", "history"} == set(said)
-    assert said["services"][0]["service"] == "Dịch vụ thử"
+    assert {"account", "claims", "facts", "received", "sign_ins", "history"} == set(said)
+    assert said["received"][0]["service"] == "Dịch vụ thử"
     clock.advance(minutes=16)
     assert browser.get("/account/download").location.startswith("/sign-in?")
 
@@ -163,3 +165,27 @@ def test_a_link_of_one_deed_does_no_other(app: Flask, browser: FlaskClient) -> N
     found = re.search(r"/lock/not-me\?token=(\S+)", mail.text)
     assert found
     assert browser.get("/recover/cancel", query_string={"token": found[1]}).status_code == 400
+
+
+def test_who_looked_and_who_received_is_seen_at_once(app: Flask, browser: FlaskClient, citizen: Citizen) -> None:
+    service = a_service(app, client_name="Cổng hồ sơ")
+    obtain_tokens(browser, service, scope="openid email")
+    runtime = app.extensions["idp"]
+    assert "Bà Bình, quầy 3" not in browser.get("/account/activity").text
+    with app.app_context(), storage.begin() as tx:
+        person = flows.account_care.find_person(tx, runtime, citizen.number)
+        flows.account_care.look(tx, runtime, person, purpose="hồ sơ 12/2026", actor="Bà Bình, quầy 3")
+    page = browser.get("/account/activity").text
+    looked, received = page[page.index('id="looks"') : page.index('id="received"')], page[page.index('id="received"') :]
+    for told in ("Bà Bình, quầy 3", "hồ sơ 12/2026"):
+        assert told in looked
+    for told in ("Cổng hồ sơ", "Thư điện tử"):
+        assert told in received
+
+
+def test_nobody_looks_without_saying_why(app: Flask, citizen: Citizen) -> None:
+    runtime = app.extensions["idp"]
+    with app.app_context(), storage.begin() as tx:
+        person = flows.account_care.find_person(tx, runtime, citizen.number)
+        with pytest.raises(Refusal, match="reason_missing"):
+            flows.account_care.look(tx, runtime, person, purpose=" ", actor="an officer")
