@@ -13,8 +13,8 @@ from uuid import UUID
 from flask import Flask
 from werkzeug.routing import Rule
 
-from idp.domain import other_screens
-from idp.runtime import screen_codes
+from idp.domain import other_screens as rules
+from idp.runtime import other_screens
 from tests.builders import SECRET, VERIFIER, follow, parked_in, request_of
 from tests.hostile.household import BACK, RESOURCE, Household, cookies_of
 from tests.hostile.request import Hostile, Pairs, cookie_header, encode
@@ -290,7 +290,7 @@ class ValidRequests:
     def _phone(self) -> Draft:
         screen_id = UUID(int=next(_SERIALS))
         keyring, now = self._its.provider.app.extensions["idp"].keyring, self._its.provider.clock.now()
-        code = screen_codes.seal(keyring, screen_id, other_screens.slot_of(now))
+        code = other_screens.seal(keyring, screen_id, rules.slot_of(now))
         return Draft("GET", "/phone", [("code", code)])
 
     def _ask(self, **parameters: str) -> tuple[str, Pairs]:

@@ -14,10 +14,10 @@ from flask_babel import format_datetime, gettext
 from markupsafe import Markup
 
 from idp import flows, protocol, storage
-from idp.domain import other_screens
+from idp.domain import other_screens as rules
 from idp.domain.other_screens import ScreenState
 from idp.protocol.authorize import RefusedAtService
-from idp.runtime import pictures, screen_codes
+from idp.runtime import other_screens, pictures
 from idp.storage.other_screens import Asking, Screen
 from idp.web import cookies, forms, given, language, wording
 from idp.web.forms import Parked
@@ -132,12 +132,12 @@ def _page(
         parked=forms.seal(parked) if parked else "",
         onward=forms.seal(onward),
         state=found.state if found else "over",
-        slot=other_screens.slot_of(now),
+        slot=rules.slot_of(now),
         address=address,
         picture=Markup(pictures.picture_of(address)) if address else "",  # noqa: S704 (made here, of our own text)
         number=found.number if found else "",
         until=format_datetime(found.expires_at, "HH:mm") if found else "",
-        renewed_every=int(other_screens.SLOT.total_seconds()),
+        renewed_every=int(rules.SLOT.total_seconds()),
         errors=errors or [],
     )
 
@@ -145,5 +145,5 @@ def _page(
 def _address(found: Screen, now: datetime) -> str:
     """What the picture says just now."""
     runtime = given.runtime()
-    code = screen_codes.seal(runtime.keyring, found.id, other_screens.slot_of(now))
+    code = other_screens.seal(runtime.keyring, found.id, rules.slot_of(now))
     return f"{runtime.settings.issuer}{url_for('phone.phone')}?code={code}"

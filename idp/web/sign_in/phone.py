@@ -13,9 +13,10 @@ from flask.typing import ResponseReturnValue
 from flask_babel import format_datetime, gettext
 
 from idp import flows, storage
-from idp.domain import factors, other_screens
+from idp.domain import factors
+from idp.domain import other_screens as rules
 from idp.domain.other_screens import ScreenState
-from idp.runtime import screen_codes
+from idp.runtime import other_screens
 from idp.storage.other_screens import Screen
 from idp.storage.sessions import SignedIn
 from idp.web import forms, given, step_up
@@ -32,8 +33,8 @@ DOOR: Final = PHONE
 def phone() -> ResponseReturnValue:
     runtime = given.runtime()
     if "parked" not in request.args:
-        read = screen_codes.open_(runtime.keyring, request.args.get("code", ""))
-        if read is None or not other_screens.is_shown(read[1], runtime.clock.now()):
+        read = other_screens.open_(runtime.keyring, request.args.get("code", ""))
+        if read is None or not rules.is_shown(read[1], runtime.clock.now()):
             return _done("over")
         return forms.go(DOOR, Parked(DOOR, (("screen", read[0].hex),), at=runtime.clock.now()))
     parked = forms.parked_of_page()
@@ -66,7 +67,7 @@ def answer() -> ResponseReturnValue:
             flows.other_screen.refuse(tx, runtime, signed_in, screen)
         return _done("refused", signed_in)
     typed = factors.read_code(request.form.get("number", "")[:32])
-    if len(typed) != other_screens.DIGITS:
+    if len(typed) != rules.DIGITS:
         return _page(parked, signed_in, screen, str(gettext("Type the two digits that the computer shows.")))
     with storage.begin() as tx:
         is_approved = flows.other_screen.approve(tx, runtime, signed_in, screen, typed)
