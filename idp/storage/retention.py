@@ -21,6 +21,7 @@ from idp.storage.tables import (
     large_requests,
     one_time_codes,
     outbox,
+    screen_codes,
     sessions,
     spent_tokens,
     throttles,
@@ -55,6 +56,7 @@ RULES: Final[Mapping[str, Callable[[KeptSince], ColumnElement[bool]]]] = {
     "throttles": lambda since: throttles.c.window_ends_at <= since.now,
     "spent_tokens": lambda since: spent_tokens.c.expires_at <= since.now,
     "one_time_codes": lambda since: one_time_codes.c.expires_at <= since.now,
+    "screen_codes": lambda since: screen_codes.c.expires_at <= since.now,
     "large_requests": lambda since: large_requests.c.expires_at <= since.now,
     "initial_access_tokens": lambda since: or_(
         initial_access_tokens.c.expires_at <= since.now, initial_access_tokens.c.uses_left == 0
