@@ -342,8 +342,8 @@ CASES: dict[str, Case] = {
     "counter_setting_there": _plain(
         "counter/setting.html", "/counter-mode/end", counter=AT_COUNTER, parked="s", errors=[]
     ),
-    "counter_ready": _plain("counter/ready.html", counter=AT_COUNTER, frames=[], services=["Một cửa điện tử"]),
-    "counter_ready_empty": _plain("counter/ready.html", counter=AT_COUNTER, frames=[], services=[]),
+    "counter_ready": _plain("counter/ready.html", counter=AT_COUNTER, frames=[], tells=True),
+    "counter_ready_empty": _plain("counter/ready.html", counter=AT_COUNTER, frames=[], tells=False),
     "register_who": _who(),
     "register_who_wrong": _who(errors=[_error("full_name", "Nhập họ và tên"), _error("birth_date", "Nhập ngày sinh")]),
     "register_who_passport": _who(asker=None, with_passport=True),

@@ -70,8 +70,8 @@ def signed_out() -> ResponseReturnValue:
 
 
 def _ready(pairs: Pairs, frames: list[str]) -> Response:
-    """The screen of a counter, with nothing of anybody on it or left in the browser."""
-    response = page("counter/ready.html", frames=frames, services=_told(pairs))
+    """The screen of a counter, with nothing of anybody on it or left in the browser, nor of where they had been."""
+    response = page("counter/ready.html", frames=frames, tells=any(name == "told" for name, _ in pairs))
     del response.headers["Refresh"]
     cookies.forget_person(response)
     return response

@@ -367,6 +367,8 @@ def test_one_tap_ends_the_session_tells_the_services_and_clears_the_browser(
     assert re.search(r'<a [^>]*id="next" [^>]*href="/sign-in" autofocus', ready.text)
     assert 'src="https://dich-vu.example/khung?iss=' in ready.text
     assert "Nguyễn" not in ready.text
+    assert "Dịch vụ thử" not in ready.text, "nor where they had been"
+    assert "may take a few minutes" in ready.text or "mất vài phút" in ready.text
     assert screen.get("/account").status_code == 303
     with app.app_context():
         assert [row.end_reason for row in rows_of("sessions")] == ["signed_out"]
