@@ -5,7 +5,7 @@ from flask.cli import AppGroup
 
 from idp import flows, storage
 from idp.cli.refusing import refusals_as_sentences
-from idp.domain import birth_dates, identifiers, names
+from idp.domain import birth_dates, factors, identifiers, names
 from idp.domain.proofing import CounterCheck
 from idp.runtime.runtime import Runtime
 
@@ -67,4 +67,16 @@ def group(runtime: Runtime) -> AppGroup:
             flows.registration.preload(tx, runtime, number, claims, actor="the command line")
         click.echo("Pre-loaded.")
 
+    _add_screen(counter, runtime)
     return counter
+
+
+def _add_screen(counter: AppGroup, runtime: Runtime) -> None:
+    @counter.command("screen")
+    @click.option("--name", required=True, help="The counter's name, as people there read it on every page.")
+    @refusals_as_sentences
+    def screen(name: str) -> None:
+        """Print a code that makes a browser the screen of this counter, once, within the hour."""
+        with storage.begin() as tx:
+            code = flows.counter_screens.make_code(tx, runtime, name, actor="the command line")
+        click.echo(f"Open {runtime.settings.issuer}/counter-mode there and type: {factors.written(code)}")

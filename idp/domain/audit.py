@@ -58,6 +58,8 @@ class Event(StrEnum):
     KEY_STATE_CHANGED = "key.state_changed"
     KEYS_REWRAPPED = "keys.rewrapped"
     DELIVERIES_RETRIED = "outbox.retried"
+    SCREEN_CODE_MADE = "screen_code.made"
+    COUNTER_SCREEN_SET = "counter_screen.set"
     HISTORY_DROPPED = "history.dropped"
 
 

@@ -35,11 +35,13 @@ NOT_ME = "not me"
 
 @dataclass(frozen=True, slots=True)
 class Browser:
-    """Where a sign-in comes from. `device` is the secret of the device cookie, `address` the network address."""
+    """Where a sign-in comes from. `device` is the secret of the device cookie, `address` the network address;
+    `idle_for` is how long a session may be idle there, where it is less than elsewhere."""
 
     device: str
     address: str
     agent: str
+    idle_for: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,12 +151,18 @@ def check(runtime: Runtime, attempt: Attempt, password: str) -> Checked:
 
 
 def complete(
-    tx: storage.Tx, runtime: Runtime, checked: Checked, *, before: SignedIn | None, notice: Notice | None = None
+    tx: storage.Tx,
+    runtime: Runtime,
+    checked: Checked,
+    *,
+    before: SignedIn | None,
+    notice: Notice | None = None,
+    remember: bool = True,
 ) -> SignedInNow | NeedsSecondFactor | Failure:
     """Keep the outcome: a session and its proof, or the failed try in the audit; or nobody is signed in yet.
 
     `before` is who was signed in in this browser: the same person's session is renewed under a new cookie, another
-    person's ends, with all services told.
+    person's ends, with all services told. With `remember` the browser becomes known to the account.
     """
     attempt = checked.attempt
     if attempt.is_throttled or not checked.matches or attempt.candidate is None:
@@ -187,6 +195,7 @@ def complete(
         PASSWORD_METHODS,
         before=before,
         notice=None if known_device else notice,
+        remember=remember,
     )
 
 
@@ -220,12 +229,12 @@ def begin(
         )
         before = None
     token_digest = chance.digest(browser.device)
-    device_id = storage.credentials.find_device(tx, subject.id, token_digest) if notice or not remember else None
-    if notice is not None and device_id is None:
+    if notice is not None and storage.credentials.find_device(tx, subject.id, token_digest) is None:
         own = storage.factors.list_factors(tx, key, subject.id, now)
         token = mail_tokens.seal(runtime, NOT_ME, subject.id)
         told = replace(notice, in_mail=notice.in_mail.replace("{token}", token))
         storage.outbox.insert_notices(tx, runtime.keyring, own.contacts, told, subject.id, now)
+    device_id = None
     if remember:
         device_id = storage.credentials.save_device(tx, key, subject.id, token_digest, browser.agent, now)
     session, secret = _start(tx, runtime, subject, key, browser, methods, before, device_id)
@@ -266,6 +275,7 @@ def _start(
         seen_at=now,
         expires_at=now + timedelta(seconds=runtime.settings.sessions.absolute_for),
         ended_at=None,
+        idle_for=browser.idle_for,
     )
     if before is None or not storage.sessions.renew_session(tx, session, chance.digest(secret)):
         if before is not None:  # it ended in the meantime: the same proof makes a session of its own

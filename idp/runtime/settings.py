@@ -62,6 +62,11 @@ class Sessions:
 
 
 @dataclass(frozen=True, slots=True)
+class CounterMode:
+    idle_for: int
+
+
+@dataclass(frozen=True, slots=True)
 class Tokens:
     code_for: int
     access_token_for: int
@@ -187,6 +192,7 @@ class Settings:
     database: Database
     keys: Keys
     sessions: Sessions
+    counter_mode: CounterMode
     tokens: Tokens
     passwords: Passwords
     messages: Messages
@@ -312,8 +318,7 @@ def _build(cls: type, values: Mapping[str, Any], path: str) -> object:
 
 
 def _check(settings: Settings) -> None:
-    if not 1 <= settings.port <= 65535:
-        raise WrongSetting("The setting port must be between 1 and 65535.")
+    _check_ranges(settings)
     _check_issuer(settings)
     for table in fields(settings):
         _check_numbers(table.name, getattr(settings, table.name))
@@ -334,6 +339,13 @@ def _check(settings: Settings) -> None:
         _check_production(settings)
     if settings.profile == "interop":
         _check_interop(settings)
+
+
+def _check_ranges(settings: Settings) -> None:
+    if not 1 <= settings.port <= 65535:
+        raise WrongSetting("The setting port must be between 1 and 65535.")
+    if not 60 <= settings.counter_mode.idle_for <= 300:
+        raise WrongSetting("The setting counter_mode.idle_for must be between 60 and 300.")
 
 
 # RFC 6761 6 and ICANN's name for private use resolve nowhere in public; the last is the conformance suite's own.

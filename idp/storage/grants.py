@@ -31,7 +31,7 @@ from idp.domain.relying_services import RelyingService
 from idp.domain.sessions import EndReason
 from idp.runtime import chance
 from idp.runtime.keyring import Keyring
-from idp.storage import accounts, audit, partitions
+from idp.storage import accounts, audit, idleness, partitions
 from idp.storage.database import Tx
 from idp.storage.statements import Statement
 from idp.storage.tables import Moment, consents, data_keys, grants, profiles, releases, sessions, subjects, subs
@@ -76,8 +76,9 @@ def _uuid(name: str) -> Any:
 _SESSION_LIVES: Final = and_(
     sessions.c.ended_at.is_(None),
     sessions.c.expires_at > _moment("now"),
-    sessions.c.seen_at > _moment("idle_since"),
+    idleness.is_in_use(_moment("now"), _moment("idle_since")),
 )
+_WANTS_TOUCH: Final = idleness.wants_touch(_moment("now"), _moment("touch_before"))
 _SUBJECT_LIVES: Final = subjects.c.state == "active"
 
 
@@ -212,7 +213,7 @@ def _exchange_statement() -> Any:
         update(sessions)
         .where(
             sessions.c.id == _uuid("session_id"),
-            sessions.c.seen_at <= _moment("touch_before"),
+            _WANTS_TOUCH,
             exists(select(inserted.c.id)),
         )
         .values(seen_at=_moment("now"))
@@ -234,7 +235,7 @@ def _exchange_on_sqlite(
     release: Mapping[str, Any],
     times: Times,
 ) -> Any:
-    row = tx.execute(_LIVE_SESSION.add_columns(sessions.c.seen_at), values).one_or_none()
+    row = tx.execute(_LIVE_SESSION.add_columns(_WANTS_TOUCH.label("wants_touch")), values).one_or_none()
     if row is None:
         return None
     facts = {"auth_time": row.auth_time, "amr": row.amr, "auth_level": row.auth_level}
@@ -242,7 +243,7 @@ def _exchange_on_sqlite(
     if tx.execute(statement).rowcount == 0:
         raise AlreadySpent
     tx.execute(sqlite.insert(releases).values(dict(release)))
-    if row.seen_at <= times.now - times.touch_every:
+    if row.wants_touch:
         tx.execute(update(sessions).where(sessions.c.id == values["session_id"]).values(seen_at=times.now))
     return row
 
@@ -299,9 +300,7 @@ def _touch_of(of: Any) -> Any:
     )
     session_id = select(of.c.session_id).where(refreshed).scalar_subquery()
     return (
-        update(sessions)
-        .where(sessions.c.id == session_id, sessions.c.seen_at <= _moment("touch_before"), _SESSION_LIVES)
-        .values(seen_at=_moment("now"))
+        update(sessions).where(sessions.c.id == session_id, _WANTS_TOUCH, _SESSION_LIVES).values(seen_at=_moment("now"))
     )
 
 

@@ -22,6 +22,7 @@ from idp.storage.tables import (
     one_time_codes,
     other_screens,
     outbox,
+    screen_codes,
     sessions,
     spent_tokens,
     throttles,
@@ -57,6 +58,7 @@ RULES: Final[Mapping[str, Callable[[KeptSince], ColumnElement[bool]]]] = {
     "spent_tokens": lambda since: spent_tokens.c.expires_at <= since.now,
     "one_time_codes": lambda since: one_time_codes.c.expires_at <= since.now,
     "other_screens": lambda since: other_screens.c.expires_at <= since.now,
+    "screen_codes": lambda since: screen_codes.c.expires_at <= since.now,
     "large_requests": lambda since: large_requests.c.expires_at <= since.now,
     "initial_access_tokens": lambda since: or_(
         initial_access_tokens.c.expires_at <= since.now, initial_access_tokens.c.uses_left == 0

@@ -5,17 +5,17 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import bindparam, insert, or_, select, update
+from sqlalchemy import bindparam, insert, literal, or_, select, update
 
 from idp.domain.accounts import Profile, Subject
 from idp.domain.sessions import EndReason, Session
 from idp.runtime import chance
 from idp.runtime.data_keys import DataKey
 from idp.runtime.keyring import Keyring
-from idp.storage import accounts
+from idp.storage import accounts, idleness
 from idp.storage.database import Tx
 from idp.storage.statements import Statement
-from idp.storage.tables import authentications, data_keys, profiles, sessions, subjects
+from idp.storage.tables import Moment, authentications, data_keys, profiles, sessions, subjects
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,7 @@ def insert_session(
             created_at=session.created_at,
             seen_at=session.seen_at,
             expires_at=session.expires_at,
+            idle_for=_seconds(session.idle_for),
         )
     )
 
@@ -71,6 +72,7 @@ def renew_session(tx: Tx, session: Session, token_digest: bytes) -> bool:
         "auth_level": session.auth_level,
         "seen_at": session.seen_at,
         "expires_at": session.expires_at,
+        "idle_for": _seconds(session.idle_for),
     }
     return tx.execute(update(sessions).where(*where).values(values)).rowcount == 1
 
@@ -126,7 +128,7 @@ def list_open(tx: Tx, key: DataKey, subject_id: UUID, *, now: datetime, idle_for
         sessions.c.subject_id == subject_id,
         sessions.c.ended_at.is_(None),
         sessions.c.expires_at > now,
-        sessions.c.seen_at > now - idle_for,
+        idleness.is_in_use(literal(now, Moment), now - idle_for),
     )
     return [
         Seen(
@@ -159,7 +161,7 @@ def list_authentications(tx: Tx, key: DataKey, subject_id: UUID, *, limit: int) 
 
 def list_run_out(tx: Tx, *, now: datetime, idle_for: timedelta, limit: int) -> list[Session]:
     """Sessions that nobody ended but time did, held for this worker alone."""
-    run_out = or_(sessions.c.seen_at <= now - idle_for, sessions.c.expires_at <= now)
+    run_out = or_(idleness.is_idle(literal(now, Moment), now - idle_for), sessions.c.expires_at <= now)
     statement = select(*_columns()).where(sessions.c.ended_at.is_(None), run_out).order_by(sessions.c.id).limit(limit)
     statement = statement.with_for_update(skip_locked=True)
     return [_session(row) for row in tx.execute(statement)]
@@ -176,6 +178,7 @@ def _columns() -> tuple[Any, ...]:
         sessions.c.seen_at,
         sessions.c.expires_at,
         sessions.c.ended_at,
+        sessions.c.idle_for,
     )
 
 
@@ -190,7 +193,12 @@ def _session(row: Any) -> Session:
         seen_at=row.seen_at,
         expires_at=row.expires_at,
         ended_at=row.ended_at,
+        idle_for=None if row.idle_for is None else timedelta(seconds=row.idle_for),
     )
+
+
+def _seconds(limit: timedelta | None) -> int | None:
+    return None if limit is None else int(limit.total_seconds())
 
 
 _FIND_SIGNED_IN: Final = Statement(

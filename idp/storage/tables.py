@@ -353,6 +353,7 @@ sessions = _table(
     _at("expires_at"),
     _at("ended_at", nullable=True),
     _text("end_reason", 24, nullable=True),
+    sa.Column("idle_for", sa.Integer),
     sa.UniqueConstraint("token_digest"),
     sa.Index("ix_sessions_subject_id", "subject_id"),
     sa.Index(
@@ -406,6 +407,14 @@ machine_grants = _table(
     _at("created_at"),
     _at("expires_at"),
     _at("ended_at", nullable=True),
+)
+screen_codes = _table(
+    "screen_codes",
+    _id(),
+    _index("code_index"),
+    _text("name", 80),
+    _at("expires_at"),
+    sa.Index("ix_screen_codes_expires_at", "expires_at"),
 )
 spent_tokens = _table(
     "spent_tokens",

@@ -1,11 +1,18 @@
-"""Cookies: `__Host-`, Secure, HttpOnly, SameSite=Lax; on a plain-http loopback issuer without prefix and Secure."""
+"""Cookies: `__Host-`, Secure, HttpOnly, SameSite=Lax; on a plain-http loopback issuer without prefix and Secure.
+
+On the screen of a counter no cookie outlives its browser but the setting itself, and none tells of an earlier person.
+"""
 
 import re
+from datetime import UTC, datetime
 from typing import Final
 
-from flask import Response, current_app, request
+import orjson
+from flask import Response, current_app, g, request
 
+from idp.domain.counter_screens import SETTING_FOR, CounterScreen
 from idp.runtime import chance
+from idp.runtime.data_keys import Unsealable
 from idp.runtime.runtime import Runtime
 
 SESSION: Final = "idp_session"
@@ -14,7 +21,10 @@ PAGE: Final = "idp_page"
 LANGUAGE: Final = "idp_language"
 TEXT: Final = "idp_text"
 BROWSER_STATE: Final = "idp_browser_state"
+COUNTER: Final = "idp_counter"
+_OF_ONE_PERSON: Final = (SESSION, DEVICE, PAGE, LANGUAGE, TEXT)
 _LONGEST: Final = 64
+_LONGEST_SETTING: Final = 512
 _SECRET: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
@@ -32,9 +42,10 @@ def read_from(header: str, name: str) -> str:
 
 
 def write(response: Response, name: str, value: str, *, max_age: int | None = None) -> None:
-    """Set a cookie; without `max_age` it goes when the browser closes."""
+    """Set a cookie; without `max_age`, and on the screen of a counter, it goes when the browser closes."""
+    kept_for = None if counter_screen() else max_age
     response.set_cookie(
-        name_of(name), value, max_age=max_age, path="/", secure=_is_https(), httponly=True, samesite="Lax"
+        name_of(name), value, max_age=kept_for, path="/", secure=_is_https(), httponly=True, samesite="Lax"
     )
 
 
@@ -60,9 +71,52 @@ def page_secret() -> tuple[str, bool]:
 
 
 def device_secret() -> str:
-    """What this browser is known by from now on: as it was, or anew where that is none of ours."""
-    value = read(DEVICE)
+    """What this browser is known by from now on: as it was; anew where that is none of ours, and at a counter."""
+    value = "" if counter_screen() else read(DEVICE)
     return value if _SECRET.fullmatch(value) else chance.new_secret()
+
+
+def counter_screen() -> CounterScreen | None:
+    """The counter whose screen this browser is; None for a setting that is forged, too old or not there."""
+    if "counter_screen" not in g:
+        g.counter_screen = _read_setting()
+    screen: CounterScreen | None = g.counter_screen
+    return screen
+
+
+def _read_setting() -> CounterScreen | None:
+    value = request.cookies.get(name_of(COUNTER), "")
+    if not value or len(value) > _LONGEST_SETTING:
+        return None
+    runtime: Runtime = current_app.extensions["idp"]
+    try:
+        name, since = orjson.loads(runtime.keyring.open_text("counter screen", value))
+    except (Unsealable, ValueError):
+        return None
+    screen = CounterScreen(name, datetime.fromtimestamp(since, UTC))
+    return screen if screen.is_current(runtime.clock.now()) else None
+
+
+def make_counter_screen(response: Response, name: str) -> None:
+    """Make this browser the screen of a counter: the one cookie there that lasts."""
+    runtime: Runtime = current_app.extensions["idp"]
+    packed = orjson.dumps([name, int(runtime.clock.now().timestamp())])
+    response.set_cookie(
+        name_of(COUNTER),
+        runtime.keyring.seal_text("counter screen", packed),
+        max_age=int(SETTING_FOR.total_seconds()),
+        path="/",
+        secure=_is_https(),
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def forget_person(response: Response) -> None:
+    """Take away every cookie of ours that one person leaves to the next."""
+    for name in _OF_ONE_PERSON:
+        forget(response, name)
+    show_state(response, "")
 
 
 def name_of(name: str) -> str:

@@ -157,6 +157,11 @@ def own_page(door: str, session_id: UUID) -> Parked | None:
     return parked if is_own else None
 
 
+def bound(parked: Parked) -> Parked:
+    """The same, bound to the page cookie that this browser has; to none where it has none."""
+    return replace(parked, binding=_binding(cookies.read(cookies.PAGE)))
+
+
 def challenge_of(sealed: str) -> bytes:
     """What a passkey signs on a page: drawn from the page's own sealed text, which no other page has."""
     return chance.digest(f"passkey {sealed}")

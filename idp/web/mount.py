@@ -27,7 +27,7 @@ from idp.web.oidc import (
     userinfo,
 )
 from idp.web.sign_in import choose_account, consent, other_screen, phone, second_step, sign_in, sign_out
-from idp.web.site import health, logos, static
+from idp.web.site import counter_mode, health, logos, static
 from idp.web.site import language as language_view
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ DOORS: tuple[tuple[Blueprint, Guard], ...] = (
     (security.blueprint, guards.signed_in_person),
     (information.blueprint, guards.anyone),
     (language_view.blueprint, guards.anyone),
+    (counter_mode.blueprint, guards.anyone),
     (logos.blueprint, guards.anyone),
     (health.blueprint, guards.services),
     (static.blueprint, guards.anyone),

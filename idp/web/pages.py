@@ -13,7 +13,7 @@ from idp import storage
 from idp.domain.accounts import Profile
 from idp.domain.relying_services import RelyingService, origin_of
 from idp.runtime.runtime import Runtime
-from idp.web import cookies, language
+from idp.web import cookies, counter_bar, language
 from idp.web.assets import Assets
 
 _COMES_AGAIN: Final = ("parked", "client_id", "redirect_uri", "response_type", "scope")
@@ -54,11 +54,16 @@ def page(
     **values: Any,
 ) -> Response:
     """A page, never cached. `form_action` lists where its form's answer may end up; with a `nonce` only scripts run
-    that bear it. `frames` are the addresses that it holds in frames, of which most pages have none."""
+    that bear it. `frames` are the addresses that it holds in frames, of which most pages have none.
+
+    On the screen of a counter it closes by itself, so that nothing of a person who went away stays there.
+    """
     g.form_action, g.script_nonce = tuple(form_action), nonce
     g.frame_sources = sorted({origin_of(urlsplit(frame)) for frame in frames})
     response = make_response(render_template(template, nonce=nonce, frames=tuple(frames), **values), status)
     response.headers["Cache-Control"] = "no-store"
+    if closes_after := counter_bar.closes_after():
+        response.headers["Refresh"] = f"{closes_after}; url={url_for('sign_out.signed_out')}"
     return response
 
 
@@ -92,7 +97,8 @@ def ends_of(*uris: str) -> list[str]:
 
 def page_values(runtime: Runtime, assets: Assets) -> dict[str, Any]:
     """What every template may use."""
-    code, large = language.current(), cookies.read(cookies.TEXT) == "large"
+    code, bar = language.current(), counter_bar.find_bar()
+    large = cookies.read(cookies.TEXT) in (("large", "") if bar else ("large",))
     other, label = ("en", "English") if code == "vi" else ("vi", "Tiếng Việt")
     here = _this_page()
     province = runtime.settings.province
@@ -103,6 +109,7 @@ def page_values(runtime: Runtime, assets: Assets) -> dict[str, Any]:
             "label": label,
             "url": f"{url_for('language.choose', code=other)}?{urlencode({'to': here})}",
         },
+        "counter": bar,
         "large_text": large,
         "large_text_url": (
             f"{url_for('language.text', size='normal' if large else 'large')}?{urlencode({'to': here})}"

@@ -44,3 +44,13 @@ def test_what_is_wrong_is_said_in_one_sentence(type_in: Type) -> None:
         words = ("counter", "prove", *WHO, "--document", "thẻ", "--officer", "A", *changed)
         refused = type_in(*words)
         assert (refused.exit_code, refused.output.count("\n")) == (1, 1), refused.output
+
+
+def test_screen_prints_the_code_and_where_to_type_it(sqlite_app: Flask, type_in: Type) -> None:
+    done = type_in("counter", "screen", "--name", "Phường Kinh Bắc, quầy 3")
+    assert re.search(r"/counter-mode there and type: \d{5} \d{5}\n", done.output), done.output
+    with sqlite_app.app_context():
+        assert [row.name for row in rows_of("screen_codes")] == ["Phường Kinh Bắc, quầy 3"]
+        assert events()["screen_code.made"] == 1
+    refused = type_in("counter", "screen", "--name", "x" * 81)
+    assert (refused.exit_code, refused.output.count("\n")) == (1, 1)

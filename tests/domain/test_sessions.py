@@ -42,3 +42,20 @@ def test_use_is_written_at_most_every_five_minutes() -> None:
     every = timedelta(minutes=5)
     assert not SESSION.wants_touch(START + timedelta(minutes=4, seconds=59), every)
     assert SESSION.wants_touch(START + every, every)
+
+
+@pytest.mark.parametrize(
+    ("own", "usual", "limit"),
+    [(150, 1800, 150), (150, 60, 60)],
+)
+def test_a_limit_of_its_own_only_shortens_the_usual_one(own: int, usual: int, limit: int) -> None:
+    session = replace(SESSION, idle_for=timedelta(seconds=own))
+    assert session.is_live(START + timedelta(seconds=limit - 1), timedelta(seconds=usual))
+    assert not session.is_live(START + timedelta(seconds=limit), timedelta(seconds=usual))
+
+
+@pytest.mark.parametrize(("every", "written_after"), [(300, 30), (10, 10)])
+def test_use_under_a_limit_of_its_own_is_written_five_times_in_it(every: int, written_after: int) -> None:
+    session = replace(SESSION, idle_for=timedelta(seconds=150))
+    assert not session.wants_touch(START + timedelta(seconds=written_after - 1), timedelta(seconds=every))
+    assert session.wants_touch(START + timedelta(seconds=written_after), timedelta(seconds=every))

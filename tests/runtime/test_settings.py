@@ -107,6 +107,8 @@ def test_the_environment_overrides_every_kind_of_setting() -> None:
         ({"IDP_ISSUER": "id.example"}, "issuer"),
         ({"IDP_ISSUER": "http://id.example"}, "issuer"),
         ({"IDP_ISSUER": "http://localhost.evil.example"}, "issuer"),
+        ({"IDP_COUNTER_MODE_IDLE_FOR": "59"}, "counter_mode.idle_for"),
+        ({"IDP_COUNTER_MODE_IDLE_FOR": "301"}, "counter_mode.idle_for"),
         ({"IDP_TOKENS_CODE_FOR": "0"}, "tokens.code_for"),
         ({"IDP_SESSIONS_TOUCH_EVERY": "-1"}, "sessions.touch_every"),
         ({"IDP_PASSWORDS_HASH_SLOTS": "0"}, "passwords.hash_slots"),

@@ -57,6 +57,13 @@ def test_a_large_request_goes_with_its_code(house: House) -> None:
     gone_after(house, "large_requests", days=1)
 
 
+def test_a_code_for_a_screen_goes_when_it_is_too_old(house: House) -> None:
+    with storage.begin() as tx:
+        now = house.clock.now()
+        storage.screen_codes.insert_code(tx, house.keyring, "1", "Quầy 3", now=now, expires_at=now + DAY)
+    gone_after(house, "screen_codes", days=1)
+
+
 def test_an_initial_access_token_goes_when_it_expired_or_is_used_up(house: House) -> None:
     for name, uses in (("used up", 1), ("some left", 2)):
         with storage.begin() as tx:

@@ -45,6 +45,7 @@ def _asker(**changed: object) -> SimpleNamespace:
 
 
 PERSON = SimpleNamespace(name="Nguyễn Thị Lụa", hint="số định danh có đuôi 127")
+AT_COUNTER = SimpleNamespace(name="Phường Kinh Bắc, quầy 3", minutes="2,5", person="", parked="")
 BACK = SimpleNamespace(name="Cổng Dịch vụ công tỉnh Bắc Ninh", url="https://dichvucong.bacninh.gov.vn/")
 RELEASED = [
     SimpleNamespace(what="Họ và tên", value="Nguyễn Thị Lụa", why="Để ghi tên người nộp hồ sơ"),
@@ -356,6 +357,15 @@ CASES: dict[str, Case] = {
         back=BACK,
     ),
     "signed_out_empty": _plain("sign_in/signed_out.html", frames=[], fault=None, services=[], back=None),
+    "counter_setting": _plain("counter/setting.html", "/counter-mode", parked="s", errors=[]),
+    "counter_setting_wrong": _plain(
+        "counter/setting.html", "/counter-mode", parked="s", errors=[_error("code", "Mã sai")]
+    ),
+    "counter_setting_there": _plain(
+        "counter/setting.html", "/counter-mode/end", counter=AT_COUNTER, parked="s", errors=[]
+    ),
+    "counter_ready": _plain("counter/ready.html", counter=AT_COUNTER, frames=[], tells=True),
+    "counter_ready_empty": _plain("counter/ready.html", counter=AT_COUNTER, frames=[], tells=False),
     "register_who": _who(),
     "register_who_wrong": _who(errors=[_error("full_name", "Nhập họ và tên"), _error("birth_date", "Nhập ngày sinh")]),
     "register_who_passport": _who(asker=None, with_passport=True),
@@ -488,6 +498,14 @@ CASES: dict[str, Case] = {
     "codes": _plain("account/codes.html", person=PERSON, codes=["12345 67890"] * 10, today="26/11/2026"),
     "home": _plain("home.html", person=None, services=SERVICES),
     "home_person": _plain("home.html", person=PERSON, services=SERVICES),
+    "home_at_counter": _plain(
+        "home.html",
+        "/counter-mode/finish",
+        frozenset({"finish"}),
+        counter=SimpleNamespace(name="Phường Kinh Bắc, quầy 3", minutes="2,5", person="Nguyễn Thị Lụa", parked="P"),
+        person=PERSON,
+        services=SERVICES,
+    ),
     "home_empty": _plain("home.html", person=None, services=[]),
     "account": _plain(
         "account/account.html",
@@ -529,6 +547,7 @@ def draw(template: str, context: Context, language: str, large_text: bool = Fals
             if vietnamese
             else {"code": "vi", "label": "Tiếng Việt", "url": "/language/vi?to=/"}
         ),
+        "counter": None,
         "large_text": large_text,
         "large_text_url": "/text/large",
         "asset": lambda name: f"/static/{name}",

@@ -27,7 +27,7 @@ from idp.runtime import mail_tokens
 from idp.web import cookies, forms, given, wording
 from idp.web.forms import Parked
 from idp.web.pages import FieldError, page
-from idp.web.sign_in.sign_in import browser_of, busy_text, welcome
+from idp.web.sign_in.sign_in import browser_of, busy_text, is_remembered, welcome
 
 blueprint = Blueprint("recover", __name__)
 WHO, CODES, PASSWORD = (f"recover.{name}" for name in ("who", "codes", "new_password"))
@@ -142,7 +142,14 @@ def new_password() -> ResponseReturnValue:
             raise Refusal("page_expired", "this recovery was used or cancelled")
         had = flows.sign_in.PASSWORD_METHODS
         entered = flows.sign_in.begin(
-            tx, runtime, owner.subject, owner.key, browser, factors.amr(had, methods), before=before
+            tx,
+            runtime,
+            owner.subject,
+            owner.key,
+            browser,
+            factors.amr(had, methods),
+            before=before,
+            remember=is_remembered(),
         )
     return welcome(Parked("security.security"), entered, browser.device)
 

@@ -24,7 +24,7 @@ from idp.flows.registration import Contact, Declared
 from idp.web import cookies, forms, given, language, wording
 from idp.web.forms import Parked
 from idp.web.pages import Asker, FieldError, page
-from idp.web.sign_in.sign_in import asking, browser_of, busy_text, leads_on, welcome
+from idp.web.sign_in.sign_in import asking, browser_of, busy_text, is_remembered, leads_on, welcome
 
 T = TypeVar("T")
 blueprint = Blueprint("register", __name__)
@@ -150,7 +150,14 @@ def password() -> ResponseReturnValue:
     with storage.begin() as tx:
         found = flows.registration.register(tx, runtime, declared, proved, hashed, proof=draft.code_id)
         entered = flows.sign_in.begin(
-            tx, runtime, found.subject, found.key, browser, flows.sign_in.PASSWORD_METHODS, before=before
+            tx,
+            runtime,
+            found.subject,
+            found.key,
+            browser,
+            flows.sign_in.PASSWORD_METHODS,
+            before=before,
+            remember=is_remembered(),
         )
     led_here = forms.unseal(draft.onward)
     return welcome(forms.afresh(led_here) if led_here else Parked("account.account"), entered, browser.device)

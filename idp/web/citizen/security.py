@@ -73,9 +73,9 @@ def security() -> ResponseReturnValue:
 @blueprint.post("/account/security/passkey")
 @fresh(DOOR)
 def passkey() -> ResponseReturnValue:
-    """Keep the passkey that the browser made on the page."""
+    """Keep the passkey that the browser made on the page; none of a computer that is everybody's."""
     parked = _own_page()
-    if parked is None:
+    if parked is None or cookies.counter_screen() is not None:
         return _page_anew()
     answer, name = request.form.get("answer", "")[: passkeys.LARGEST + 1], request.form.get("name", "").strip()
     notice = Notice(

@@ -62,6 +62,8 @@ def leave(
         if asked is not None and asked.fault is not None:
             pairs.append(("fault", asked.fault))
         response = forms.go("sign_out.signed_out", Parked("sign_out.signed_out", pairs, given.runtime().clock.now()))
+    if cookies.counter_screen():
+        cookies.forget_person(response)  # type: ignore[arg-type]
     cookies.forget(response, cookies.SESSION)  # type: ignore[arg-type]
     cookies.show_state(response, "")  # type: ignore[arg-type]
     return response

@@ -23,7 +23,7 @@ from idp.runtime import passkeys
 from idp.web import cookies, forms, given, language, wording
 from idp.web.forms import Parked
 from idp.web.pages import FieldError, page
-from idp.web.sign_in.sign_in import asking, browser_of, leads_on, welcome
+from idp.web.sign_in.sign_in import asking, browser_of, is_remembered, leads_on, welcome
 from idp.web.step_up import DOOR, Waiting, park
 
 blueprint = Blueprint("second_step", __name__)
@@ -77,6 +77,7 @@ def submit() -> ResponseReturnValue:
                 factors.amr(had, methods),
                 before=before,
                 notice=wording.new_device(),
+                remember=is_remembered(),
             )
     if methods:
         return welcome(_onward(parked, waiting) or Parked("home.home"), entered, browser.device)

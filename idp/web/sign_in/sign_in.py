@@ -80,7 +80,18 @@ def submit() -> ResponseReturnValue:
 
 def browser_of(device: str) -> Browser:
     """Where this request comes from; `device` is the secret that the browser is known by from now on."""
-    return Browser(device=device, address=request.remote_addr or "", agent=(request.user_agent.string or "")[:200])
+    idle_for = given.runtime().settings.counter_mode.idle_for
+    return Browser(
+        device=device,
+        address=request.remote_addr or "",
+        agent=(request.user_agent.string or "")[:200],
+        idle_for=timedelta(seconds=idle_for) if cookies.counter_screen() else None,
+    )
+
+
+def is_remembered() -> bool:
+    """Whether this browser becomes known to who signs in: not where the next person sits down after them."""
+    return cookies.counter_screen() is None
 
 
 def busy_text() -> str:
@@ -111,6 +122,7 @@ def submit_passkey() -> ResponseReturnValue:
                 methods,
                 before=before,
                 notice=wording.new_device(),
+                remember=is_remembered(),
             )
     runtime.metrics.tried_to_sign_in("succeeded" if methods else "failed")
     if not methods:
@@ -131,7 +143,9 @@ def _try(identifier: str, password: str, browser: Browser) -> SignedInNow | Need
             flows.sign_in.give_back(tx, runtime, attempt)
         raise
     with storage.begin() as tx:
-        outcome = flows.sign_in.complete(tx, runtime, checked, before=before, notice=wording.new_device())
+        outcome = flows.sign_in.complete(
+            tx, runtime, checked, before=before, notice=wording.new_device(), remember=is_remembered()
+        )
     runtime.metrics.tried_to_sign_in("failed" if isinstance(outcome, Failure) else "succeeded")
     return outcome
 
@@ -145,8 +159,9 @@ def welcome(parked: Parked, outcome: SignedInNow, device: str) -> ResponseReturn
     """On to where the person was going, under new cookies."""
     response = _onward(parked)
     cookies.write(response, cookies.SESSION, outcome.secret)
-    device_for = given.runtime().settings.sessions.device_for
-    cookies.write(response, cookies.DEVICE, device, max_age=device_for)
+    if is_remembered():
+        device_for = given.runtime().settings.sessions.device_for
+        cookies.write(response, cookies.DEVICE, device, max_age=device_for)
     return response
 
 

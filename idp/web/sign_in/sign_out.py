@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from flask import Blueprint, redirect, request, url_for
+from flask import Blueprint, Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from idp import flows, protocol, storage
 from idp.protocol.answers import Pairs
 from idp.protocol.logout import LogoutRequest
-from idp.web import forms, given, language
+from idp.web import cookies, forms, given, language
 from idp.web.forms import Parked
 from idp.web.oidc import logout
 from idp.web.pages import asker_of, ends_of, page, person_of
@@ -60,11 +60,21 @@ def signed_out() -> ResponseReturnValue:
         return redirect(url_for("home.home"), 303)
     pairs = parked.pairs if parked is not None and parked.door == "sign_out.signed_out" else ()
     frames = [address for name, value in pairs if name == "frame" and (address := logout.frame_address(value))]
+    if cookies.counter_screen() is not None and "onward" not in dict(pairs):
+        return _ready(pairs, frames)
     onward = dict(pairs).get("onward")
     if onward is not None:
         return page("sign_in/leaving.html", frames=frames, onward=onward)
     fault = dict(pairs).get("fault")
     return page("sign_in/signed_out.html", frames=frames, fault=fault, services=_told(pairs), back=_back(pairs))
+
+
+def _ready(pairs: Pairs, frames: list[str]) -> Response:
+    """The screen of a counter, with nothing of anybody on it or left in the browser, nor of where they had been."""
+    response = page("counter/ready.html", frames=frames, tells=any(name == "told" for name, _ in pairs))
+    del response.headers["Refresh"]
+    cookies.forget_person(response)
+    return response
 
 
 def _told(pairs: Pairs) -> list[str]:
