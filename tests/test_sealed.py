@@ -172,7 +172,7 @@ def personal_values() -> set[str]:
         values |= {f"{day}/{month}/{year}", f"{year}{month}{day}", f"{day}{month}{year}"}
     # What says nothing of anybody, or is too short to be anything but chance in a page of digests: five digits of a
     # postal code stand in one dump of ten, and the address they belong to is looked for by its other parts.
-    common = {"female", "male", "Asia/Ho_Chi_Minh", "vi-VN", "Việt Nam", "16000"}
+    common = {"female", "male", "Asia/Ho_Chi_Minh", "vi-VN", "Việt Nam", "16000", "26000"}
     return {value for value in values if value not in common and len(value.encode()) >= 4}
 
 
@@ -258,7 +258,7 @@ def test_the_search_looks_for_what_it_should() -> None:
     values = personal_values()
     assert {"003190000013", "Nguyễn Thị Mẫu", "nguyen", "NGUYENTHIMAU", "+84912000013", "0912000013"} <= values
     assert {"tran.van.thu@nguoi-mau.example", "1985-11-20", "20/11/1985", "34 Đường Thử, Phường Bắc Giang"} <= values
-    assert {"Bắc Giang", "26000", ADDRESS, ADDRESS_6, AGENT, PASSWORD} <= values
+    assert {"Bắc Giang", ADDRESS, ADDRESS_6, AGENT, PASSWORD} <= values
 
 
 WRITERS: dict[str, Callable[[str], bytes]] = {
