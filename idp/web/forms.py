@@ -25,6 +25,8 @@ from idp.web.oidc.asked import form_pairs, query_pairs
 LARGEST: Final = 8192
 # The characters of a binding, and of a session's id in hexadecimal.
 _MARK: Final = 32
+# Stands where a person would, in pages that must be as long for whom nobody knows.
+NOBODY: Final = UUID(int=0)
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 

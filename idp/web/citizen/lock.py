@@ -28,16 +28,20 @@ WHO, CODE = "lock.lock", "lock.code"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Where the code went, and whose lock it is; `subject` is '' where nobody has both number and contact."""
+    """Where the code went, and whose lock it is: of NOBODY where nobody has both number and contact."""
 
     contact: str
-    subject: str = ""
+    subject: str
     code_id: str = ""
+
+    @property
+    def owner(self) -> UUID | None:
+        return None if self.subject == forms.NOBODY.hex else UUID(self.subject)
 
     @property
     def target(self) -> Target:
         kind, value = identifiers.recognise_contact(self.contact)
-        return Target(kind, value, UUID(self.subject) if self.subject else None, is_decoy=not self.subject)
+        return Target(kind, value, self.owner, is_decoy=self.owner is None)
 
 
 @blueprint.route("/lock", methods=["GET", "POST"])
@@ -58,7 +62,7 @@ def lock() -> ResponseReturnValue:
     runtime = given.runtime()
     with storage.begin() as tx:
         found = flows.account_care.find_by_contact(tx, runtime, *named, *contact)
-        asked = Asked(contact[1], found.hex if found else "")
+        asked = Asked(contact[1], (found or forms.NOBODY).hex)
         sent = _send(tx, asked)
     if isinstance(sent, NotSent):
         return _who_page(parked, typed, [FieldError("contact", wording.not_sent(sent))], status=429)
@@ -83,8 +87,8 @@ def code() -> ResponseReturnValue:
         is_right = flows.one_time_codes.use(
             tx, runtime, UUID(asked.code_id), CodePurpose.LOCK, asked.target, request.form.get("code", "")[:32]
         )
-        if is_right and asked.subject:
-            flows.account_care.lock_own(tx, runtime, UUID(asked.subject), _notice())
+        if is_right and asked.owner:
+            flows.account_care.lock_own(tx, runtime, asked.owner, _notice())
     if not is_right:
         return _code_page(parked, asked, wording.wrong_code(), status=401)
     return page("lock/locked.html")

@@ -39,7 +39,8 @@ FIELDS: Final = ("identifier", "contact", "other", "paper")
 class Claim:
     """What was said, as it travels: contacts as stored, the code on paper as typed, the codes that were sent.
 
-    `subject` is '' where nobody has what was said; `owns` names the contacts that are really theirs.
+    `subject` is NOBODY where nobody has what was said; `owns` names the contacts that are really theirs. Both take as
+    much room for whom nobody knows: the length of an address must not tell.
     """
 
     name: str = ""
@@ -53,10 +54,14 @@ class Claim:
     recovery: str = ""
     proved: str = ""
 
+    @property
+    def owner(self) -> UUID | None:
+        return None if self.subject in ("", forms.NOBODY.hex) else UUID(self.subject)
+
     def target(self, name: str) -> Target:
         kind, value = identifiers.recognise_contact(getattr(self, name))
         is_theirs = name in self.owns.split()
-        return Target(kind, value, UUID(self.subject) if is_theirs else None, is_decoy=not is_theirs)
+        return Target(kind, value, self.owner if is_theirs else None, is_decoy=not is_theirs)
 
     @property
     def asked(self) -> list[str]:
@@ -99,8 +104,9 @@ def codes() -> ResponseReturnValue:
     outcome: Outcome | None = None
     with storage.begin() as tx:
         ways, wrong = _prove(tx, claim)
-        owner = flows.recovery.find_owner(tx, runtime, UUID(claim.subject)) if claim.subject else None
-        if owner and not wrong:
+        # Looked up once all was right: a wrong code must not cost more where there is an account.
+        owner = flows.recovery.find_owner(tx, runtime, claim.owner) if claim.owner and not wrong else None
+        if owner:
             outcome = flows.recovery.open_recovery(tx, runtime, owner, ways, _opened_notice(owner))
     if outcome is None:
         return _codes_page(parked, claim, wrong or [FieldError("contact-code", wording.wrong_code())], status=401)
@@ -200,10 +206,10 @@ def _look_up(tx: storage.Tx, claim: Claim, named: tuple[SignInKind, str]) -> Cla
         found[name] = flows.account_care.find_by_contact(tx, runtime, *named, target.kind, target.contact)
     if not claim.asked:
         subject = flows.account_care.find_by_name(tx, runtime, *named)
-        return replace(claim, subject=subject.hex if subject else "")
+        return replace(claim, subject=(subject or forms.NOBODY).hex)
     subject = found.get("contact")
-    owns = [name for name, owner in found.items() if subject is not None and owner == subject]
-    return replace(claim, subject=subject.hex if subject else "", owns=" ".join(owns))
+    owns = [name if subject is not None and owner == subject else "-" * len(name) for name, owner in found.items()]
+    return replace(claim, subject=(subject or forms.NOBODY).hex, owns=" ".join(owns))
 
 
 def _send(tx: storage.Tx, claim: Claim) -> Claim | NotSent:
@@ -237,8 +243,7 @@ def _prove(tx: storage.Tx, claim: Claim) -> tuple[tuple[Way, ...], list[FieldErr
         else:
             wrong.append(FieldError(f"{name}-code", wording.wrong_code()))
     if claim.paper and not wrong:
-        subject_id = UUID(claim.subject) if claim.subject else None
-        paper = flows.recovery.use_paper(tx, runtime, subject_id, claim.paper, beside_contact=bool(proved))
+        paper = flows.recovery.use_paper(tx, runtime, claim.owner, claim.paper, beside_contact=bool(proved))
         if paper is None:
             wrong.append(FieldError("contact-code", gettext("The code on paper is not right, or was used.")))
         else:
