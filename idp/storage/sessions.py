@@ -128,7 +128,7 @@ def list_open(tx: Tx, key: DataKey, subject_id: UUID, *, now: datetime, idle_for
         sessions.c.subject_id == subject_id,
         sessions.c.ended_at.is_(None),
         sessions.c.expires_at > now,
-        idleness.is_in_use(literal(now, Moment), now - idle_for),
+        idleness.is_in_use(literal(now, Moment), literal(now - idle_for, Moment)),
     )
     return [
         Seen(
@@ -161,7 +161,7 @@ def list_authentications(tx: Tx, key: DataKey, subject_id: UUID, *, limit: int) 
 
 def list_run_out(tx: Tx, *, now: datetime, idle_for: timedelta, limit: int) -> list[Session]:
     """Sessions that nobody ended but time did, held for this worker alone."""
-    run_out = or_(idleness.is_idle(literal(now, Moment), now - idle_for), sessions.c.expires_at <= now)
+    run_out = or_(idleness.is_idle(literal(now, Moment), literal(now - idle_for, Moment)), sessions.c.expires_at <= now)
     statement = select(*_columns()).where(sessions.c.ended_at.is_(None), run_out).order_by(sessions.c.id).limit(limit)
     statement = statement.with_for_update(skip_locked=True)
     return [_session(row) for row in tx.execute(statement)]
