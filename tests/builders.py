@@ -182,6 +182,8 @@ def page_of(response: TestResponse) -> str:
     """Which page a 200 is, by the handle on it; '' for a page that asks nothing."""
     handles = {"sign-in": "sign_in", "consent-allow": "consent", "account-continue": "choose_account"}
     handles |= {"logout-confirm": "sign_out", "send": "second_step_send"}
+    if 'action="/account-level"' in response.text:
+        return "account_level"
     if re.search(r'name="way" value="(sms|email)"', response.text):
         handles["verify"] = "second_step_code"
     return next((page for handle, page in handles.items() if f'id="{handle}"' in response.text), "")
@@ -220,6 +222,8 @@ def walk(
             response = client.post("/consent", data={"parked": parked_in(response), "decision": decision})
         elif page == "choose_account":
             response = client.post("/choose-account", data={"parked": parked_in(response), "choice": choice})
+        elif page == "account_level":
+            response = client.post("/account-level", data={"parked": parked_in(response)})
         elif page in ("second_step_send", "second_step_code") and second_step:
             form = {"parked": parked_in(response), "way": way_in(response)}
             more = {"send": "1"} if page == "second_step_send" else {"code": messages(client.application)[-1].code}

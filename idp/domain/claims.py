@@ -46,7 +46,7 @@ SCOPE_CLAIMS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 CLAIM_NAMES: Final = tuple(dict.fromkeys(name for names in SCOPE_CLAIMS.values() for name in names))
 SCOPES_SUPPORTED: Final = ("openid", *SCOPE_CLAIMS, "offline_access")
 # Claims about the sign-in itself; asked for by the `claims` parameter they are not facts of the person.
-SIGN_IN_CLAIMS: Final = ("acr", "amr", "auth_time", "sub")
+SIGN_IN_CLAIMS: Final = ("account_level", "acr", "amr", "auth_time", "sub")
 # Stands in the profile beside the number, as email_verified does, but no service is told of it.
 NUMBER_VERIFIED: Final = "personal_id_number_verified"
 LARGEST_REQUEST: Final = 4096

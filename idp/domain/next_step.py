@@ -21,7 +21,7 @@ class Facts:
     """All that the decision looks at. `session` is live or None; `asked_at` is when the request first came.
 
     `is_asked_each_time` where no earlier answer counts; `answered_here` when the person read this request's own page.
-    `step_declined` when the person would not, or could not, take the second step for this request.
+    `step_declined` when the person would not, or could not, take the step that was asked for this request.
     """
 
     prompts: frozenset[str]
@@ -58,6 +58,11 @@ class StepUp:
 
 
 @dataclass(frozen=True, slots=True)
+class ExplainLevel:
+    """Say that the State has proved too little of the person for this service, and how more is to be had."""
+
+
+@dataclass(frozen=True, slots=True)
 class AskConsent:
     need: Need
 
@@ -73,7 +78,7 @@ class Refuse:
     description: str
 
 
-Step = SignIn | ChooseAccount | StepUp | AskConsent | Issue | Refuse
+Step = SignIn | ChooseAccount | StepUp | ExplainLevel | AskConsent | Issue | Refuse
 
 
 def decide(facts: Facts, now: datetime) -> Step:
@@ -88,6 +93,8 @@ def decide(facts: Facts, now: datetime) -> Step:
             return Refuse(
                 "interaction_required", "a second factor is needed, and nobody may be asked (OIDC Core 3.1.2.6)"
             )
+        case ExplainLevel():
+            return _below_the_level()
         case ChooseAccount():
             return Refuse("account_selection_required", "the account must be chosen (OIDC Core 3.1.2.6)")
         case _ if facts.is_asked_each_time:
@@ -116,15 +123,19 @@ def _next_page(facts: Facts, now: datetime) -> Step:
     if step is not None:
         return step
     if facts.account_level < facts.required_account_level:
-        # No other way of signing in would raise what the State proved of the person, so it is not the authentication
-        # whose requirements are unmet: the province denies the request.
-        return Refuse(
-            "access_denied",
-            "the account level is below the minimum_account_level of the service (RFC 6749 4.1.2.1)",
-        )
+        return _below_the_level() if facts.step_declined else ExplainLevel()
     if facts.need is not None and not _is_settled(facts, facts.need):
         return AskConsent(facts.need)
     return Issue()
+
+
+def _below_the_level() -> Refuse:
+    # No other way of signing in would raise what the State proved of the person, so it is not the authentication whose
+    # requirements are unmet: the province denies the request.
+    return Refuse(
+        "access_denied",
+        "the account level is below the minimum_account_level of the service, or what it asked (RFC 6749 4.1.2.1)",
+    )
 
 
 def _step_up(facts: Facts, session: Session) -> Step | None:

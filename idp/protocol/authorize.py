@@ -14,18 +14,16 @@ from authlib.oauth2.rfc6749.errors import OAuth2Error
 
 from idp.domain import claims
 from idp.domain.claims import ClaimsRequest
-from idp.domain.levels import REACHABLE, AuthLevel
 from idp.domain.refusals import Refusal
 from idp.domain.relying_services import RelyingService
 from idp.domain.service_metadata import RESPONSE_TYPES, in_order
-from idp.protocol import access_token, encrypting, response_modes, wording
+from idp.protocol import access_token, asked_levels, encrypting, response_modes, wording
 from idp.protocol.answers import Asked, Pairs, repeated
 from idp.protocol.server import Request, Server
 from idp.runtime.data_keys import Unsealable
 
 LONGEST_STATE: Final = 2048
 LONGEST_NONCE: Final = 1024
-UNREACHABLE: Final = 99
 # What tells an ID token from signed userinfo, which has the same `typ`: libraries know no other there (RFC 8725 3.12).
 OF_ID_TOKENS_ALONE: Final = ("exp", "iat", "auth_time", "sid")
 # What this endpoint reads; anything else is ignored (OIDC Core 3.1.2.1).
@@ -84,6 +82,7 @@ class AuthorizationRequest:
     subs_wanted: frozenset[str] | None
     claims: ClaimsRequest
     required_level: int
+    required_account_level: int
     wished_level: int
     resource: str | None
     guard: RelyingService | None
@@ -201,8 +200,9 @@ def _read_checked(server: Server, service: RelyingService, back: Back, pairs: Pa
         login_hint=given.get("login_hint"),
         subs_wanted=_subs_wanted(_read_hint(server, service, given.get("id_token_hint")), asked_claims),
         claims=asked_claims,
-        required_level=_required_level(service, asked_claims),
-        wished_level=_wished_level(given.get("acr_values", ""), service, asked_claims),
+        required_level=asked_levels.required_level(service, asked_claims),
+        required_account_level=asked_levels.required_account_level(service, asked_claims),
+        wished_level=asked_levels.wished_level(given.get("acr_values", ""), service, asked_claims),
         resource=resource,
         guard=access_token.find_guard(server, resource, service),
         offline=offline,
@@ -292,33 +292,6 @@ def _subs(values: object) -> frozenset[str]:
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise _invalid("claims asks for a sub that is not a string (OIDC Core 5.5.1)")
     return frozenset(values)
-
-
-def _required_level(service: RelyingService, asked: ClaimsRequest) -> int:
-    """The authentication level without which there is no answer: an essential `acr`, or the service's own minimum.
-
-    A level that is merely wished for (acr_values, or a voluntary `acr`) is tried, and the true one is told.
-    """
-    required = [service.minimum_auth_level]
-    for place in (asked.id_token, asked.userinfo):
-        said = place.get("acr", {})
-        if said.get("essential") is True:
-            values = said.get("values")
-            wanted = values if isinstance(values, list) else [said["value"]] if "value" in said else []
-            known = [level.value for level in AuthLevel if level.acr in wanted]
-            required.append(min(known) if known else UNREACHABLE if wanted else 1)
-    return max(required)
-
-
-def _wished_level(acr_values: str, service: RelyingService, asked: ClaimsRequest) -> int:
-    """The first level to be had here of those wished for, in the order of the wish (OIDC Core 3.1.2.1, 5.5.1.1)."""
-    wishes: list[object] = [*(acr_values.split() or service.default_acr_values)]
-    for place in (asked.id_token, asked.userinfo):
-        said = place.get("acr", {})
-        values = said.get("values")
-        wishes += values if isinstance(values, list) else [said["value"]] if "value" in said else []
-    levels = {level.acr: level.value for level in AuthLevel if level <= REACHABLE}
-    return next((levels[wish] for wish in wishes if isinstance(wish, str) and wish in levels), 1)
 
 
 def _read_resource(pairs: Pairs) -> str | None:

@@ -26,7 +26,7 @@ from idp.web.oidc import (
     token,
     userinfo,
 )
-from idp.web.sign_in import choose_account, consent, other_screen, phone, second_step, sign_in, sign_out
+from idp.web.sign_in import account_level, choose_account, consent, other_screen, phone, second_step, sign_in, sign_out
 from idp.web.site import counter_mode, health, logos, static
 from idp.web.site import language as language_view
 
@@ -47,6 +47,7 @@ DOORS: tuple[tuple[Blueprint, Guard], ...] = (
     (second_step.blueprint, guards.anyone),
     (other_screen.blueprint, guards.anyone),
     (phone.blueprint, guards.anyone),
+    (account_level.blueprint, guards.anyone),
     (consent.blueprint, guards.anyone),
     (choose_account.blueprint, guards.anyone),
     (sign_out.blueprint, guards.anyone),

@@ -13,6 +13,7 @@ from idp.domain.next_step import (
     SLOW_PAGES,
     AskConsent,
     ChooseAccount,
+    ExplainLevel,
     Facts,
     Issue,
     Refuse,
@@ -273,6 +274,9 @@ def test_oidc_core_3_1_2_6_prompt_none_keeps_the_reason_of_a_refusal() -> None:
 def test_rfc6749_4_1_2_1_a_person_below_the_services_account_level_is_denied(prompts: str) -> None:
     for has, required in ((0, 1), (0, 2), (1, 2)):
         facts = asks(*prompts.split(), account_level=has, required_account_level=required, consent=None)
+        if prompts != "none":
+            assert decide(facts, NOW) == ExplainLevel(), "the person is told first, and how to get it"
+            facts = replace(facts, step_declined=True)
         step = decide(facts, NOW)
         assert isinstance(step, Refuse)
         assert step.error == "access_denied"

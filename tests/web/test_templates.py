@@ -235,6 +235,12 @@ def _screen(**changed: object) -> Case:
     return Case("sign_in/other_screen.html", lambda: context | changed, frozenset(handles), posts_to)
 
 
+def _account_level(**changed: object) -> Case:
+    context: dict[str, object] = {"person": PERSON, "asker": _asker(), "parked": "P", "level": 0, "source": "self"}
+    handles = frozenset({"error", "give-up"})
+    return Case("sign_in/account_level.html", lambda: context | changed, handles, "/account-level")
+
+
 def _phone(**changed: object) -> Case:
     context: dict[str, object] = {"person": PERSON, "asker": _asker(), "parked": "P", "device": "Edge, Windows"}
     context |= {"address": "198.51.100.7", "when": "14:05 20/11/2026", "errors": []}
@@ -390,6 +396,8 @@ CASES: dict[str, Case] = {
     "screen_approved": _screen(state="approved"),
     "screen_refused": _screen(state="refused"),
     "screen_over": _screen(state="over", asker=None),
+    "account_level": _account_level(),
+    "account_level_counter": _account_level(source="counter"),
     "phone": _phone(),
     "phone_wrong": _phone(errors=[_error("number", "Nhập hai chữ số đang hiện trên máy tính.")]),
     "phone_own_pages": _phone(asker=None),

@@ -82,6 +82,8 @@ def _next(asked: AuthorizationRequest, parked: Parked) -> ResponseReturnValue:
             return forms.go("choose_account.choose_account", parked)
         case next_step.StepUp() if signed_in is not None:
             return step_up.start(parked, signed_in.subject.id, session=signed_in.session.id.hex)
+        case next_step.ExplainLevel():
+            return forms.go("account_level.account_level", parked)
         case next_step.AskConsent():
             return forms.go("consent.consent", parked)
         case next_step.Refuse(error, description):
@@ -116,7 +118,7 @@ def look(asked: AuthorizationRequest, parked: Parked, signed_in: SignedIn | None
         consent=consent,
         required_level=asked.required_level,
         account_level=signed_in.subject.account_level if signed_in else 0,
-        required_account_level=service.minimum_account_level,
+        required_account_level=asked.required_account_level,
         is_asked_each_time=service.cannot_be_told_apart_at(asked.redirect_uri),
         answered_here=signed_in is not None and bool(parked.shown) and parked.session == signed_in.session.id.hex,
         wished_level=asked.wished_level,
