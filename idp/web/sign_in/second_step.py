@@ -17,6 +17,7 @@ from idp.domain import factors, identifiers
 from idp.domain.factors import Way
 from idp.domain.identifiers import ContactKind
 from idp.domain.one_time_codes import CodePurpose, NotSent
+from idp.domain.other_screens import is_lent
 from idp.flows.one_time_codes import Target
 from idp.flows.second_factor import Person, Proof
 from idp.runtime import passkeys
@@ -77,7 +78,7 @@ def submit() -> ResponseReturnValue:
                 factors.amr(had, methods),
                 before=before,
                 notice=wording.new_device(),
-                remember=is_remembered(),
+                remember=is_remembered() and not is_lent(had),
             )
     if methods:
         return welcome(_onward(parked, waiting) or Parked("home.home"), entered, browser.device)

@@ -283,3 +283,20 @@ def test_nothing_of_the_browser_is_readable_in_the_table(app: Flask, computer: F
         [row] = rows_of("other_screens")
         assert b"198.51.100.7" not in bytes(row.asking_sealed)
         assert b"Edg" not in bytes(row.asking_sealed)
+
+
+def test_a_second_step_on_the_screen_does_not_make_it_known_either(
+    app: Flask, phone: FlaskClient, computer: FlaskClient, service: Service
+) -> None:
+    shown = show(computer, service)
+    say(phone, scan(phone, shown), number=shown.number)
+    walk(computer, shown.go_on())
+    answer = walk(
+        computer,
+        ask(computer, service, claims='{"id_token":{"acr":{"essential":true,"value":"urn:bacninh:xacthuc:2"}}}'),
+    )
+    claims = claims_in(computer, spend(computer, service, answer_in(answer)["code"]).get_json()["id_token"])
+    assert claims["acr"] == "urn:bacninh:xacthuc:2"
+    assert "mca" in claims["amr"]
+    with app.app_context():
+        assert len(rows_of("devices")) == 1
