@@ -261,12 +261,12 @@ class LifeOfAGrant(Compared):
     def lock_or_unlock(self, person: str) -> None:
         self.tick()
         person = next(iter(self.life.locked), person)
-        verb = "unlock" if person in self.life.locked else "lock"
+        deed = ("unlock",) if person in self.life.locked else ("lock", "--ground", "misuse")
         assert (
-            self.world.command("accounts", verb, "--number", self.world.citizens[person].number, "--reason", "thử")
+            self.world.command("accounts", *deed, "--number", self.world.citizens[person].number, "--reason", "thử")
             == ""
         )
-        self.life.unlock(person) if verb == "unlock" else self.life.lock(person)
+        self.life.unlock(person) if deed == ("unlock",) else self.life.lock(person)
 
     @AT_TIMES
     @rule(person=st.sampled_from(PEOPLE), service=st.sampled_from(VISITED))

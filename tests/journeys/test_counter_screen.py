@@ -74,6 +74,7 @@ def test_the_second_citizen_sees_nothing_of_the_first(screen: Visitor, a_person:
     page.go_back()
     assert first.name not in page.content()
     page.goto(f"{demo.provider}/signed-out")
+    expect(page.locator("#next")).to_be_focused()
     page.keyboard.press("Enter")
     page.wait_for_url("**/sign-in?**")
     look(page, "counter-sign-in", width)
