@@ -106,6 +106,11 @@ def display(profile: Profile, name: str) -> str:
     return shown(str(value)) if shown and value else str(value)
 
 
+def written(contact: str) -> str:
+    """A phone number or an e-mail address as people write it."""
+    return contact if "@" in contact else _phone(contact)
+
+
 def _phone(text: str) -> str:
     """A Vietnamese number as people write it; others as they are."""
     national = f"0{text[3:]}" if text.startswith("+84") else text

@@ -9,7 +9,7 @@ from flask_babel import force_locale
 from idp.domain.accounts import Profile
 from idp.domain.claims import CLAIM_NAMES
 from idp.domain.levels import ProofSource
-from idp.web.release_texts import display, label, not_sent, release_items
+from idp.web.release_texts import display, label, not_sent, release_items, written
 from tests.web.test_templates import application
 
 CLAIMS: dict[str, object] = {
@@ -43,6 +43,18 @@ def _in_vietnamese() -> Iterator[None]:
     app.config["BABEL_DEFAULT_TIMEZONE"] = "Asia/Ho_Chi_Minh"
     with app.test_request_context("/"), force_locale("vi"):
         yield
+
+
+@pytest.mark.parametrize(
+    ("contact", "shown"),
+    [
+        ("+84912000013", "0912 000 013"),
+        ("+8222123456", "+8222123456"),
+        ("a@b.exampl", "a@b.exampl"),  # as long as a number
+    ],
+)
+def test_a_contact_is_written_as_people_write_it(contact: str, shown: str) -> None:
+    assert written(contact) == shown
 
 
 @pytest.mark.parametrize(

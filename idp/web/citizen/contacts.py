@@ -18,6 +18,7 @@ from idp.web import forms, given, wording
 from idp.web.citizen.security import fresh
 from idp.web.forms import Parked
 from idp.web.pages import FieldError, page, person_of
+from idp.web.release_texts import written
 
 blueprint = Blueprint("contacts", __name__)
 DOOR: Final = "contacts.contacts"
@@ -136,7 +137,10 @@ def _page(
         status=status,
         person=person_of(g.signed_in.profile),
         parked=forms.seal(parked),
-        contacts=[Shown(each.id.hex, each.value, format_date(each.verified_at, "dd/MM/yyyy")) for each in own.contacts],
+        contacts=[
+            Shown(each.id.hex, written(each.value), format_date(each.verified_at, "dd/MM/yyyy"))
+            for each in own.contacts
+        ],
         typed=typed,
         errors=[FieldError("contact", error)] if error else [],
         done=done,
@@ -150,7 +154,7 @@ def _code_page(parked: Parked, error: str = "", status: int = 200) -> ResponseRe
         status=status,
         person=person_of(g.signed_in.profile),
         parked=forms.seal(parked),
-        contact=contact,
+        contact=written(contact),
         minutes=given.runtime().settings.codes.good_for // 60,
         failing=wording.is_held_up(identifiers.recognise_contact(contact)[0]),
         errors=[FieldError("code", error)] if error else [],

@@ -21,6 +21,7 @@ from idp.runtime import mail_tokens
 from idp.web import forms, given, wording
 from idp.web.forms import Parked
 from idp.web.pages import FieldError, page
+from idp.web.release_texts import written
 
 blueprint = Blueprint("lock", __name__)
 WHO, CODE = "lock.lock", "lock.code"
@@ -161,7 +162,7 @@ def _code_page(parked: Parked, asked: Asked, error: str = "", status: int = 200)
         "lock/code.html",
         status=status,
         parked=forms.seal(parked),
-        contact=asked.contact,
+        contact=written(asked.contact),
         minutes=given.runtime().settings.codes.good_for // 60,
         failing=wording.is_held_up(asked.target.kind),
         errors=[FieldError("code", error)] if error else [],

@@ -27,6 +27,7 @@ from idp.runtime import mail_tokens
 from idp.web import cookies, forms, given, wording
 from idp.web.forms import Parked
 from idp.web.pages import FieldError, page
+from idp.web.release_texts import written
 from idp.web.sign_in.sign_in import browser_of, busy_text, is_remembered, welcome
 
 blueprint = Blueprint("recover", __name__)
@@ -299,7 +300,7 @@ def _codes_page(
         "recover/codes.html",
         status=status,
         parked=forms.seal(parked),
-        asked=[(f"{name}-code", getattr(claim, name)) for name in claim.asked],
+        asked=[(f"{name}-code", written(getattr(claim, name))) for name in claim.asked],
         failing=any(wording.is_held_up(claim.target(name).kind) for name in claim.asked),
         minutes=given.runtime().settings.codes.good_for // 60,
         errors=errors or [],

@@ -24,6 +24,7 @@ from idp.flows.registration import Contact, Declared
 from idp.web import cookies, forms, given, language, wording
 from idp.web.forms import Parked
 from idp.web.pages import Asker, FieldError, page
+from idp.web.release_texts import written
 from idp.web.sign_in.sign_in import asking, browser_of, busy_text, is_remembered, leads_on, welcome
 
 T = TypeVar("T")
@@ -207,7 +208,7 @@ def _code_page(parked: Parked, draft: Draft, error: str = "", status: int = 200)
         status=status,
         parked=forms.seal(parked),
         back=_address(CONTACT, draft, parked),
-        contact=target.contact,
+        contact=written(target.contact),
         by_phone=target.kind is ContactKind.PHONE,
         minutes=given.runtime().settings.codes.good_for // 60,
         failing=wording.is_held_up(target.kind),
