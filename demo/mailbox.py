@@ -38,7 +38,8 @@ class Mailbox:
             for line in lines[:-1]:
                 message = json.loads(line)
                 self._console.print(f"\n✉  {title} → {message['to']}", style="bold", highlight=False)
-                self._console.print(f"   {message['text']}", markup=False, highlight=False)
+                # Not broken into lines: the link in a mail is to be followed from here.
+                self._console.print(f"   {message['text']}", markup=False, highlight=False, soft_wrap=True)
 
     def _follow(self) -> None:
         while not self._stop.wait(_EVERY):

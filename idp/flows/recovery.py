@@ -134,14 +134,14 @@ def complete(
     return True
 
 
-def cancel(tx: storage.Tx, runtime: Runtime, subject_id: UUID, *, actor: str) -> bool:
+def cancel(tx: storage.Tx, runtime: Runtime, subject_id: UUID, *, how: str) -> bool:
     """End the recovery that waits; False when there is none."""
     now = runtime.clock.now()
     waiting, owner = storage.recoveries.find_open(tx, subject_id, now), find_owner(tx, runtime, subject_id)
     if waiting is None or owner is None:
         return False
     storage.recoveries.end_recovery(tx, waiting.id, storage.recoveries.CANCELLED, now)
-    _note(tx, runtime, owner, Event.RECOVERY_CANCELLED, actor)
+    _note(tx, runtime, owner, Event.RECOVERY_CANCELLED, how)
     return True
 
 

@@ -2,7 +2,7 @@
 
 The English sentences are the message ids: they are marked here with `N_` and translated when a page is drawn.
 A text never names a telephone number or a province: the templates add those from the settings.
-Long because it is two tables of sentences; the functions are the first two.
+Long because it is tables of sentences; the functions come first.
 """
 
 from collections.abc import Sequence
@@ -60,6 +60,11 @@ def information_page(name: str) -> InformationPage | None:
 def event_text(event: str) -> str:
     """What happened, in the words of the page; one that people need no words for reads by its name."""
     return gettext(_EVENTS[event]) if event in _EVENTS else event
+
+
+def actor_text(actor: str) -> str:
+    """Who did it; an officer goes by the name that was given."""
+    return gettext(_ACTORS[actor]) if actor in _ACTORS else actor
 
 
 def _translated(sentences: Sequence[str]) -> tuple[str, ...]:
@@ -406,4 +411,12 @@ _EVENTS = {
     "grant.revoked": N_("A service’s access was ended"),
     "grant.withdrawn": N_("A service’s access was ended: the agreement was withdrawn"),
     "grant.refresh_reused": N_("A service’s access was ended: its key came twice"),
+}
+
+_ACTORS = {
+    "the command line": N_("an administrator"),
+    "the demo": N_("the demonstration"),
+    "the next person": N_("the next person in the same browser"),
+    "the recovery of the account": N_("getting the account back"),
+    "the worker": N_("the system, by itself"),
 }

@@ -31,3 +31,12 @@ def test_it_shows_what_is_new_and_whole(tmp_path: Path) -> None:
         file.write(whole[10:])
     mailbox.look()
     assert shown.getvalue().count("[b]123456[/b] là mã") == 2
+
+
+def test_a_link_is_not_broken_by_a_narrow_terminal(tmp_path: Path) -> None:
+    shown = io.StringIO()
+    mailbox = Mailbox(tmp_path, Console(file=shown, width=40))
+    link = f"http://localhost:8000/lock/not-me?token={'x' * 60}"
+    (tmp_path / "mail.jsonl").write_text(line("lua@nguoi-mau.example", f"Không phải tôi: {link}"), "utf-8")
+    mailbox.look()
+    assert link in shown.getvalue()

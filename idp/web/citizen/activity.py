@@ -13,6 +13,7 @@ from idp import flows, storage
 from idp.domain.accounts import Fact
 from idp.domain.audit import Entry
 from idp.domain.claims import CLAIM_NAMES
+from idp.domain.factors import Way
 from idp.domain.refusals import Refusal
 from idp.storage.audit import Receipt
 from idp.storage.sessions import Seen
@@ -22,7 +23,7 @@ from idp.web.citizen.security import fresh
 from idp.web.forms import Parked
 from idp.web.pages import page, person_of
 from idp.web.release_texts import label
-from idp.web.texts import event_text
+from idp.web.texts import actor_text, event_text
 
 blueprint = Blueprint("activity", __name__)
 DOOR = "activity.activity"
@@ -151,10 +152,17 @@ def _place(seen: Seen) -> Place:
 
 
 def _line(entry: Entry) -> Line:
-    address = entry.details.partition(" ")[0] if entry.event.startswith("sign_in.") else ""
-    by = "" if entry.actor == "the person" else entry.actor
-    service = _service_name(entry.service_id)
-    return Line(event_text(entry.event), _moment(entry.at), " ".join(filter(None, [service, address])), by)
+    by = "" if entry.actor == "the person" else actor_text(entry.actor)
+    where = " ".join(filter(None, [_service_name(entry.service_id), _detail(entry)]))
+    return Line(event_text(entry.event), _moment(entry.at), where, by)
+
+
+def _detail(entry: Entry) -> str:
+    """From where one signed in, or which way to sign in was added or removed."""
+    if entry.event.startswith("sign_in."):
+        return entry.details.partition(" ")[0]
+    ways: dict[str, str] = {Way.PASSKEY: gettext("Passkey"), Way.TOTP: gettext("Authenticator app")}
+    return str(ways.get(entry.details, "")) if entry.event.startswith("factor.") else ""
 
 
 def _received(receipt: Receipt) -> Line:

@@ -171,7 +171,7 @@ def cancel() -> ResponseReturnValue:
     if request.method == "GET":
         return page("recover/cancel.html", token=token, done=False)
     with storage.begin() as tx:
-        flows.recovery.cancel(tx, given.runtime(), subject_id, actor="by the link in a mail")
+        flows.recovery.cancel(tx, given.runtime(), subject_id, how="by the link in a mail")
     return page("recover/cancel.html", token=token, done=True)
 
 

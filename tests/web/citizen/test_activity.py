@@ -1,13 +1,19 @@
 """Where I am signed in, what was done, what I agreed to: seen, ended, withdrawn, taken away; by the person alone."""
 
 import re
+from pathlib import Path
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
 from idp import flows, storage
+from idp.domain.audit import Entry, Event
+from idp.domain.factors import Way
 from idp.domain.refusals import Refusal
+from idp.runtime import chance
+from idp.runtime.runtime import Runtime
+from idp.web import texts
 from tests.builders import Citizen, a_citizen, a_service, obtain_tokens, parked_in, refresh, sign_in, userinfo
 from tests.doubles import FixedClock
 from tests.mailbag import messages
@@ -84,6 +90,36 @@ def test_the_history_tells_what_was_done_and_no_code_name(app: Flask, browser: F
     for part in ("Tài khoản được tạo", "Đăng nhập", "Đồng ý để dịch vụ nhận thông tin", "Dịch vụ thử"):
         assert part in text
     assert not re.search(r"sign_in\.|consent\.|account\.", text)
+
+
+def test_the_history_names_the_way_that_was_added_and_who_did_the_rest(
+    app: Flask, browser: FlaskClient, citizen: Citizen
+) -> None:
+    runtime: Runtime = app.extensions["idp"]
+    with app.app_context(), storage.begin() as tx:
+        key = storage.data_keys.find_data_key(tx, runtime.keyring, citizen.id)
+        assert key is not None
+        now = runtime.clock.now()
+        for event, actor, details in (
+            (Event.FACTOR_ADDED, "the person", str(Way.PASSKEY)),
+            (Event.ACCOUNT_UNLOCKED, "the command line", ""),
+        ):
+            entry = Entry(chance.new_id(now), now, event, subject_id=citizen.id, actor=actor, details=details)
+            storage.audit.insert_entry(tx, entry, key)
+    text = browser.get("/account/activity").text
+    assert "Khóa truy cập" in text
+    assert "the command line" not in text
+
+
+def test_who_does_something_to_an_account_has_a_name_in_the_page_s_language() -> None:
+    """Each name that the code writes into a person's history."""
+    written = {
+        found
+        for path in Path(flows.__file__).parents[1].rglob("*.py")
+        for found in re.findall(r'actor="([^"]+)"', path.read_text("utf-8"))
+    }
+    assert "the worker" in written
+    assert written - {"the person", "itself"} == set(texts._ACTORS)
 
 
 def test_an_agreement_is_withdrawn_and_the_service_told(app: Flask, browser: FlaskClient, citizen: Citizen) -> None:
