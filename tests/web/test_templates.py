@@ -77,6 +77,7 @@ SERVICES = [
         what="Họ và tên, số định danh cá nhân",
         agreed="họ và tên",
         withdraw="cong-dich-vu",
+        withdrawn="",
     ),
     SimpleNamespace(
         name="Một cửa điện tử",
@@ -89,6 +90,7 @@ SERVICES = [
         what="Họ và tên",
         agreed="",
         withdraw="",
+        withdrawn="21/11/2026",
     ),
 ]
 
@@ -450,6 +452,7 @@ CASES: dict[str, Case] = {
     ),
     "recover_wait": _plain("recover/wait.html", None, frozenset({"wait"}), ready_at="08:30 27/11/2026"),
     "recover_not_enough": _plain("recover/not_enough.html", None, frozenset({"not-enough"})),
+    "recover_locked": _plain("recover/locked.html", None, frozenset({"locked"})),
     "recover_cancel": _plain("recover/cancel.html", "/recover/cancel", frozenset({"cancel"}), token="T", done=False),
     "recover_cancelled": _plain("recover/cancel.html", None, frozenset({"cancelled"}), token="T", done=True),
     "lock": _plain(

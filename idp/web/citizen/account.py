@@ -38,6 +38,7 @@ class UsedService:
     what: str
     agreed: str
     withdraw: str
+    withdrawn: str
 
 
 @blueprint.get("/account")
@@ -92,14 +93,15 @@ def _page(parked: Parked, done: str = "") -> ResponseReturnValue:
             with storage.once() as tx:
                 agreed = storage.consents.find_latest(tx, signed_in.subject.id, service_id, BasisKind.CONSENT)
             what = ", ".join(dict.fromkeys(label(name) for name in SHOWN_CLAIMS if agreed and name in agreed.names))
-            may_withdraw = agreed is not None and agreed.withdrawn_at is None
+            ended_at = agreed.withdrawn_at if agreed else None
             used.append(
                 UsedService(
                     service.name(code),
                     _day(last),
                     service.purpose_in(code),
                     what,
-                    service.client_id if may_withdraw else "",
+                    service.client_id if agreed and not ended_at else "",
+                    _day(ended_at) if ended_at else "",
                 )
             )
     person = person_of(signed_in.profile)

@@ -109,8 +109,13 @@ def codes() -> ResponseReturnValue:
         owner = flows.recovery.find_owner(tx, runtime, claim.owner) if claim.owner and not wrong else None
         if owner:
             outcome = flows.recovery.open_recovery(tx, runtime, owner, ways, _opened_notice(owner))
-    if outcome is None:
+    if wrong or claim.owner is None:
         return _codes_page(parked, claim, wrong or [FieldError("contact-code", wording.wrong_code())], status=401)
+    return _onward(claim, ways, outcome)
+
+
+def _onward(claim: Claim, ways: tuple[Way, ...], outcome: Outcome | None) -> ResponseReturnValue:
+    """What the proof opens; None for an account that is locked or closed, which its owner has a right to know."""
     match outcome:
         case Ready(recovery_id):
             ready = replace(claim, recovery=recovery_id.hex, proved=" ".join(ways))
@@ -119,6 +124,8 @@ def codes() -> ResponseReturnValue:
             return page("recover/wait.html", ready_at=_moment(ready_at))
         case NotEnough():
             return page("recover/not_enough.html")
+        case None:
+            return page("recover/locked.html", status=403)
 
 
 @blueprint.route("/recover/password", methods=["GET", "POST"])

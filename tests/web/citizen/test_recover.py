@@ -260,8 +260,10 @@ def test_a_locked_account_is_got_back_by_nobody_here(app: Flask) -> None:
         runtime = app.extensions["idp"]
         person = flows.account_care.find_person(tx, runtime, citizen.number)
         flows.account_care.lock(tx, runtime, person, Lock(Ground.OWN_WISH, "lost"), actor="the counter")
-    assert answer(browser, ask(browser, paper=paper)).status_code == 401
-    assert by_both(app, browser).status_code == 401
+    for told in (answer(browser, ask(browser, paper=paper)), by_both(app, browser)):
+        assert told.status_code == 403
+        assert 'id="locked"' in told.text
+    assert answer(browser, ask(browser, paper=paper)).status_code == 401  # a wrong code is told no more than that
 
 
 # -- pages ---------------------------------------------------------------------------------------------------------
