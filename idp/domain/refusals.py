@@ -22,6 +22,7 @@ CODES: Final = frozenset(
         "request_malformed",
         "request_too_large",
         "page_expired",
+        "link_expired",
         "service_suspended",
         "logout_malformed",
         "cookies_off",

@@ -139,6 +139,17 @@ _REFUSALS = {
             _CALL_WITH_NUMBER,
         ),
     ),
+    "link_expired": RefusalText(
+        N_("This link does not work any more"),
+        N_("The link is from a message that is too old, or it was not copied whole. Nothing was changed."),
+        (
+            N_(
+                "If somebody else may be using your account, go to the home page and choose: "
+                "Afraid of a scam? Lock your account."
+            ),
+            N_("If you cannot do that, call the help desk: your account can be locked by phone."),
+        ),
+    ),
     "service_suspended": RefusalText(
         N_("Sign-in to this service is paused"),
         N_("The province has paused sign-in to this service for now. Your account still works for the other services."),

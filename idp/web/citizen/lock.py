@@ -101,7 +101,7 @@ def not_me() -> ResponseReturnValue:
     runtime, token = given.runtime(), request.values.get("token", "")
     subject_id = mail_tokens.open_(runtime, flows.sign_in.NOT_ME, token)
     if subject_id is None:
-        raise Refusal("page_expired", "the link is none of ours, or too old")
+        raise Refusal("link_expired", "the link is none of ours, or too old")
     if request.method == "GET":
         return page("lock/not_me.html", token=token)
     with storage.begin() as tx:

@@ -174,7 +174,7 @@ def cancel() -> ResponseReturnValue:
     token = request.values.get("token", "")
     subject_id = mail_tokens.open_(given.runtime(), CANCEL_DEED, token)
     if subject_id is None:
-        raise Refusal("page_expired", "the link is none of ours, or too old")
+        raise Refusal("link_expired", "the link is none of ours, or too old")
     if request.method == "GET":
         return page("recover/cancel.html", token=token, done=False)
     with storage.begin() as tx:
