@@ -99,16 +99,20 @@ def use_paper(
 
 
 def open_recovery(tx: storage.Tx, runtime: Runtime, owner: Owner, proved: tuple[Way, ...], notice: Notice) -> Outcome:
-    """What the proof opens: at once, later, or nothing. A recovery that waits already goes on waiting."""
+    """What the proof opens: at once, later, or nothing. A recovery that waits already goes on waiting.
+
+    One that was opened by other proof ends: what was enough then, and was not finished, must not open to less, and who
+    proves enough now owes nothing to the days that lesser proof would have waited.
+    """
     now = runtime.clock.now()
     verdict = rules.judge(proved, is_proved_person=owner.is_proved)
     if verdict is Verdict.NOT_ENOUGH:
         return NotEnough()
     waiting = storage.recoveries.find_open(tx, owner.subject.id, now)
-    if waiting is not None and (verdict is Verdict.NOW or waiting.ready_at <= now):
-        return Ready(waiting.id)
+    if waiting is not None and waiting.waits and verdict is Verdict.LATER:
+        return Ready(waiting.id) if waiting.ready_at <= now else Wait(waiting.ready_at)
     if waiting is not None:
-        return Wait(waiting.ready_at)
+        storage.recoveries.end_recovery(tx, waiting.id, storage.recoveries.CANCELLED, now)
     ready_at = now if verdict is Verdict.NOW else now + rules.PATIENCE
     recovery_id = storage.recoveries.insert_recovery(
         tx, owner.subject.id, proved, now=now, ready_at=ready_at, expires_at=ready_at + rules.OPEN_FOR

@@ -22,6 +22,11 @@ class Recovery:
     ready_at: datetime
     expires_at: datetime
 
+    @property
+    def waits(self) -> bool:
+        """Whether it was opened by proof that has to wait."""
+        return self.ready_at > self.opened_at
+
 
 def find_open(tx: Tx, subject_id: UUID, now: datetime) -> Recovery | None:
     """The recovery of a person that waits or is ready."""

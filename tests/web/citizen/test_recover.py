@@ -266,6 +266,27 @@ def test_a_locked_account_is_got_back_by_nobody_here(app: Flask) -> None:
     assert answer(browser, ask(browser, paper=paper)).status_code == 401  # a wrong code is told no more than that
 
 
+def test_what_was_enough_and_not_finished_opens_to_nothing_less(app: Flask, clock: FixedClock) -> None:
+    a_person(app)
+    owner, thief = app.test_client(), app.test_client()
+    assert by_both(app, owner).request.path == "/recover/password"
+    clock.advance(minutes=30)
+    thief.environ_base["REMOTE_ADDR"] = "198.51.100.7"
+    assert 'id="wait"' in by_one(app, thief).text
+
+
+def test_who_is_seen_at_a_counter_while_a_recovery_waits_clears_out_at_once(app: Flask) -> None:
+    citizen, browser = a_person(app), app.test_client()
+    assert 'id="wait"' in by_one(app, browser).text
+    paper = a_counter_code(app, citizen.number)
+    set_password(browser, answer(browser, ask(browser, paper=paper)))
+    page = browser.get("/account/contacts")
+    found = re.search(r'name="contact" value="(\w{32})"', page.text)
+    assert found
+    typed = {"parked": parked_in(page), "contact": found[1]}
+    assert browser.post("/account/contacts/remove", data=typed).status_code == 200
+
+
 # -- pages ---------------------------------------------------------------------------------------------------------
 
 
