@@ -12,6 +12,7 @@ from flask import Flask
 from idp import flows, storage
 from idp.runtime import chance, log
 from idp.runtime.runtime import Runtime
+from idp.web import wording
 
 TIDY_EVERY: Final = timedelta(minutes=10)
 AT_ONCE: Final = 200
@@ -51,8 +52,11 @@ class TimedJobs:
             with storage.begin() as tx:
                 is_more = bool(flows.housekeeping.end_run_out_sessions(tx, self._runtime))
             with storage.begin() as tx:
-                is_more = bool(flows.account_care.reopen_run_out(tx, self._runtime, limit=AT_ONCE)) or is_more
+                is_more = bool(self._reopen(tx)) or is_more
             return self._tidy() or is_more
+
+    def _reopen(self, tx: storage.Tx) -> int:
+        return flows.account_care.reopen_run_out(tx, self._runtime, wording.opened_again(), limit=AT_ONCE)
 
     def leave(self) -> None:
         """Give the lease back, so that another worker need not wait for its end."""

@@ -101,18 +101,31 @@ def move(state: AccountState, deed: Deed) -> AccountState:
 def check_lock(new: Lock, present: Lock | None, now: datetime) -> None:
     """Whether this lock may be put on, over `present` where there is one; raises Refusal.
 
-    Only an automatic ground has an end by the clock. A decision takes the place of an automatic lock or of the person's
-    own wish, and of nothing else: what an authority closed does not open by a later, lesser lock.
+    Only an automatic ground has an end by the clock. What an authority closed does not open by a later, lesser lock;
+    what it asks for names its document.
     """
     if new.until is not None and not new.ground.is_automatic:
         raise Refusal("wrong_state", "only an automatic ground ends by itself")
     if new.until is not None and new.until <= now:
         raise Refusal("wrong_state", "the ground has ended already")
-    if present is None:
-        return
-    may_give_way = present.ground.is_automatic or present.ground is Ground.OWN_WISH
-    if not may_give_way or new.ground.is_automatic or new.ground is Ground.OWN_WISH:
+    if new.ground is Ground.AUTHORITY and not new.source.strip():
+        raise Refusal("reason_missing", "name the document in which the authority asks for it")
+    if present is not None and not _gives_way(present, new):
         raise Refusal("wrong_state", f"the account is locked already: {present.ground}")
+
+
+def takes_own_wish(state: AccountState, present: Lock | None) -> bool:
+    """Whether the person's own wish locks the account: it is open, or would open again by itself."""
+    return state is AccountState.ACTIVE or (present is not None and present.ground.is_automatic)
+
+
+def _gives_way(present: Lock, new: Lock) -> bool:
+    """An automatic lock to any decision, the own wish too, and to one that lasts longer; the own wish to a decision of
+    another; a decision to nothing."""
+    if present.ground.is_automatic:
+        lasts_longer = present.until is not None and (new.until is None or new.until > present.until)
+        return lasts_longer if new.ground.is_automatic else True
+    return present.ground is Ground.OWN_WISH and not (new.ground.is_automatic or new.ground is Ground.OWN_WISH)
 
 
 def reopens(lock: Lock, now: datetime) -> bool:

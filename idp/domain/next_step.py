@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from idp.domain.consent import Consent, Need, is_settled
-from idp.domain.levels import REACHABLE
+from idp.domain.levels import REACHABLE, AccountLevel
 from idp.domain.sessions import Session
 
 # A sign-in made for this very request may be older than max_age by the time a person needs to read the next page.
@@ -21,7 +21,8 @@ class Facts:
     """All that the decision looks at. `session` is live or None; `asked_at` is when the request first came.
 
     `is_asked_each_time` where no earlier answer counts; `answered_here` when the person read this request's own page.
-    `step_declined` when the person would not, or could not, take the step that was asked for this request.
+    `step_declined` when the person would not, or could not, take the step that was asked for this request; `level_told`
+    when the person has read that the State proved too little.
     """
 
     prompts: frozenset[str]
@@ -40,6 +41,7 @@ class Facts:
     wished_level: int = 1
     has_second_factor: bool = False
     step_declined: bool = False
+    level_told: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +121,13 @@ def _next_page(facts: Facts, now: datetime) -> Step:
         return SignIn()
     if "select_account" in facts.prompts and not (facts.account_chosen or signed_in_for_this):
         return ChooseAccount()
+    if facts.account_level < facts.required_account_level:
+        # Before any further step, which would be taken for nothing. A level that nobody has is not the person's to get.
+        is_told = facts.level_told or facts.required_account_level > max(AccountLevel)
+        return _below_the_level() if is_told else ExplainLevel()
     step = _step_up(facts, session)
     if step is not None:
         return step
-    if facts.account_level < facts.required_account_level:
-        return _below_the_level() if facts.step_declined else ExplainLevel()
     if facts.need is not None and not _is_settled(facts, facts.need):
         return AskConsent(facts.need)
     return Issue()

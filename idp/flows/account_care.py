@@ -21,6 +21,7 @@ from idp.domain.accounts import (
     check_lock,
     move,
     reopens,
+    takes_own_wish,
 )
 from idp.domain.audit import Entry, Event
 from idp.domain.identifiers import ContactKind, SignInKind
@@ -109,11 +110,13 @@ def find_by_name(tx: storage.Tx, runtime: Runtime, kind: SignInKind, name: str) 
 def lock_own(tx: storage.Tx, runtime: Runtime, subject_id: UUID, notice: Notice) -> bool:
     """Lock at the wish of who has just proved a contact of the account; all contacts are told.
 
-    False when there is nothing to lock: it is locked already, or closed.
+    False when there is nothing to lock: it is locked already by who must open it again, or closed.
     """
     person = storage.accounts.find_subject(tx, subject_id, held=True)
     key = storage.data_keys.find_data_key(tx, runtime.keyring, subject_id)
-    if person is None or key is None or person.state is not AccountState.ACTIVE:
+    if person is None or key is None:
+        return False
+    if not takes_own_wish(person.state, storage.account_states.find_lock(tx, subject_id)):
         return False
     own = storage.factors.list_factors(tx, key, subject_id, runtime.clock.now())
     own_wish = Lock(Ground.OWN_WISH, BY_ONESELF, legal_basis="Decree 69/2024 Art 15")
@@ -149,8 +152,11 @@ def unlock(tx: storage.Tx, runtime: Runtime, person: Subject, *, reason: str, ac
     _note(tx, runtime, person, Event.ACCOUNT_UNLOCKED, actor, reason)
 
 
-def reopen_run_out(tx: storage.Tx, runtime: Runtime, *, limit: int) -> int:
-    """Open what was locked on an automatic ground that is over; gives how many. Takes no decision from anybody."""
+def reopen_run_out(tx: storage.Tx, runtime: Runtime, notice: Notice, *, limit: int) -> int:
+    """Open what was locked on an automatic ground that is over; gives how many. Takes no decision from anybody.
+
+    All contacts are told: an account that opens is news to who thought it shut.
+    """
     now = runtime.clock.now()
     run_out = [
         each for each in storage.account_states.list_run_out_locks(tx, now, limit=limit) if reopens(each[1], now)
@@ -158,6 +164,10 @@ def reopen_run_out(tx: storage.Tx, runtime: Runtime, *, limit: int) -> int:
     for person, over in run_out:
         _move(tx, runtime, person, Deed.REOPEN, f"over: {over.ground}")
         _note(tx, runtime, person, Event.ACCOUNT_UNLOCKED, "the worker", f"over: {over.ground}")
+        key = storage.data_keys.find_data_key(tx, runtime.keyring, person.id)
+        if key is not None:
+            own = storage.factors.list_factors(tx, key, person.id, now)
+            storage.outbox.insert_notices(tx, runtime.keyring, own.contacts, notice, person.id, now)
     return len(run_out)
 
 

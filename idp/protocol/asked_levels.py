@@ -29,12 +29,15 @@ def required_level(service: RelyingService, asked: ClaimsRequest) -> int:
 
 
 def required_account_level(service: RelyingService, asked: ClaimsRequest) -> int:
-    """The account level without which there is no answer: the service's own, or an essential `account_level` in
-    `claims`, whose `value` or `values` are the levels that will do (OIDC Core 5.5.1; 3 stands for none of ours)."""
+    """The account level without which there is no answer: the service's own, or an essential `account_level`.
+
+    Its `value` or `values` in `claims` are the levels that will do (OIDC Core 5.5.1; 3 stands for none of ours); where
+    it names none it demands none.
+    """
     required = [service.minimum_account_level]
     for place in (asked.id_token, asked.userinfo):
         said = place.get("account_level", {})
-        if said.get("essential") is True:
+        if said.get("essential") is True and ("value" in said or "values" in said):
             values = said.get("values", [said.get("value")])
             known = [
                 level.value

@@ -28,6 +28,7 @@ _MARK: Final = 32
 # Stands where a person would, in pages that must be as long for whom nobody knows.
 NOBODY: Final = UUID(int=0)
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
+SECOND_STEP, LEVEL = "step", "level"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,8 @@ class Parked:
     """A request that waits behind a page.
 
     `door` names the view that takes it up again; `at` is when it first came; `chosen` is the session the person chose,
-    `session` the one the page was shown to; `went_without` says that a second step was not taken. Unbound (`binding`
-    empty) it counts as new wherever it is taken up.
+    `session` the one the page was shown to; `went_without` names what the person was asked for and had not: SECOND_STEP
+    or LEVEL. Unbound (`binding` empty) it counts as new wherever it is taken up.
     """
 
     door: str
@@ -46,7 +47,7 @@ class Parked:
     chosen: str = ""
     session: str = ""
     shown: str = ""
-    went_without: bool = False
+    went_without: str = ""
 
     @property
     def language_wanted(self) -> str:
@@ -59,7 +60,7 @@ def seal(parked: Parked) -> str:
     marks = [mark.ljust(_MARK) for mark in (parked.binding, parked.chosen, parked.session, parked.shown)]
     packed: list[object] = [parked.door, parked.pairs, f"{parked.at.timestamp():.6f}", *marks]
     if parked.went_without:  # the version before reads a page that says nothing of it
-        packed.append(True)
+        packed.append(parked.went_without)
     sealed = given.runtime().keyring.seal_text("page", orjson.dumps(packed))
     if len(sealed) > LARGEST:
         raise Refusal(
@@ -86,7 +87,8 @@ def unseal(text: str) -> Parked | None:
         chosen=chosen.rstrip(),
         session=session.rstrip(),
         shown=shown.rstrip(),
-        went_without=bool(more),
+        # The version before wrote no more than that there was something.
+        went_without=more[0] if more and isinstance(more[0], str) else SECOND_STEP if more else "",
     )
 
 
@@ -101,9 +103,7 @@ def is_ours(parked: Parked) -> bool:
 
 def afresh(parked: Parked) -> Parked:
     """The same request as if it came now."""
-    return replace(
-        parked, at=given.runtime().clock.now(), binding="", chosen="", session="", shown="", went_without=False
-    )
+    return replace(parked, at=given.runtime().clock.now(), binding="", chosen="", session="", shown="", went_without="")
 
 
 def go(endpoint: str, parked: Parked) -> Response:

@@ -48,6 +48,18 @@ def new_device() -> Notice:
     )
 
 
+def opened_again() -> Notice:
+    """What contacts are told when a lock has ended with its ground."""
+    return Notice(
+        gettext("Your account is open again"),
+        gettext(
+            "Your account was locked for a time, and that time is over: you can sign in again. "
+            "If you fear that somebody else may, call %(hotline)s.",
+            hotline=given.runtime().settings.province.hotline,
+        ),
+    )
+
+
 def is_held_up(kind: ContactKind) -> bool:
     """Whether messages of this kind do not get through just now."""
     with storage.once() as tx:

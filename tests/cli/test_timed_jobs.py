@@ -11,9 +11,12 @@ from structlog.testing import capture_logs
 
 from idp import flows, storage
 from idp.cli.timed_jobs import TIDY_EVERY, TimedJobs
+from idp.domain.accounts import Ground, Lock
 from idp.runtime import chance
-from tests.builders import a_citizen, a_service, lend_keys, obtain_tokens
+from idp.runtime.runtime import Runtime
+from tests.builders import a_citizen, a_service, lend_keys, obtain_tokens, sign_in
 from tests.doubles import FixedClock
+from tests.mailbag import messages
 from tests.rows import count_rows, events, rows_of
 
 LEASE = 30
@@ -44,6 +47,27 @@ def settle(jobs: TimedJobs) -> None:
 
 def sign_somebody_in(app: Flask) -> None:
     obtain_tokens(app.test_client(), a_service(app), a_citizen(app))
+
+
+def test_a_lock_that_is_over_opens_by_itself_and_the_person_is_told(
+    app: Flask, new_jobs: Callable[[], TimedJobs], clock: FixedClock
+) -> None:
+    """Decree 69/2024 Art 30."""
+    runtime: Runtime = app.extensions["idp"]
+    phone = {"phone_number": "+84912000013", "phone_number_verified": True}
+    citizen = a_citizen(app, claims={"name": "Lê Thị Mẫu", **phone})
+    with app.app_context(), storage.begin() as tx:
+        person = flows.account_care.find_person(tx, runtime, citizen.number)
+        over = Lock(Ground.CARD_EXPIRED, "card ran out", until=clock.now() + timedelta(days=1))
+        flows.account_care.lock(tx, runtime, person, over, actor="the register")
+    jobs = new_jobs()
+    settle(jobs)
+    assert messages(app) == []
+    clock.advance(days=1)
+    settle(jobs)
+    [told] = messages(app)
+    assert (told.to, "mở lại" in told.text) == ("+84912000013", True)
+    sign_in(app.test_client(), citizen)
 
 
 def test_of_two_workers_exactly_one_tidies(app: Flask, new_jobs: Callable[[], TimedJobs], clock: FixedClock) -> None:

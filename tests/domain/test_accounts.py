@@ -73,13 +73,51 @@ A_DAY = timedelta(days=1)
 @pytest.mark.parametrize("present", [None, *Ground])
 @pytest.mark.parametrize("new", Ground)
 def test_which_lock_takes_the_place_of_which(new: Ground, present: Ground | None) -> None:
-    """A decision over an automatic lock or the person's own; nothing over a decision."""
-    lesser = {Ground.CARD_EXPIRED, Ground.PASSPORT_EXPIRED, Ground.RESIDENCE_EXPIRED, Ground.OWN_WISH}
-    if present is None or (present in lesser and new not in lesser):
-        check_lock(Lock(new), Lock(present) if present else None, NOW)
+    """A decision over an automatic lock or the person's own, the own wish over an automatic one; nothing over a
+    decision."""
+    automatic = {Ground.CARD_EXPIRED, Ground.PASSPORT_EXPIRED, Ground.RESIDENCE_EXPIRED}
+    lesser = automatic | {Ground.OWN_WISH}
+    is_over = (present in automatic and new not in automatic) or (present in lesser and new not in lesser)
+    if present is None or is_over:
+        check_lock(Lock(new, source="CV 7/2026"), Lock(present) if present else None, NOW)
         return
     with pytest.raises(Refusal, match="wrong_state"):
-        check_lock(Lock(new), Lock(present), NOW)
+        check_lock(Lock(new, source="CV 7/2026"), Lock(present), NOW)
+
+
+def test_of_two_automatic_grounds_the_one_that_lasts_longer_stands() -> None:
+    short, long = Lock(Ground.CARD_EXPIRED, until=NOW + A_DAY), Lock(Ground.RESIDENCE_EXPIRED, until=NOW + 2 * A_DAY)
+    check_lock(long, short, NOW)
+    check_lock(Lock(Ground.RESIDENCE_EXPIRED), short, NOW)
+    for present in (long, Lock(Ground.PASSPORT_EXPIRED)):
+        with pytest.raises(Refusal, match="locked already"):
+            check_lock(short, present, NOW)
+
+
+def test_what_an_authority_asks_for_names_its_document() -> None:
+    with pytest.raises(Refusal, match="reason_missing"):
+        check_lock(Lock(Ground.AUTHORITY, "asked by the court", source=" "), None, NOW)
+
+
+LOCKS = st.builds(
+    Lock, st.sampled_from(Ground), st.just("why"), st.just("CV 7/2026"), st.just(""), st.none() | st.just(NOW + A_DAY)
+)
+
+
+@given(st.lists(LOCKS, max_size=12), st.integers(min_value=0, max_value=1000))
+def test_neither_time_nor_another_lock_opens_what_an_authority_closed(locks: list[Lock], days: int) -> None:
+    """Law 26/2023 Art 34: whatever is put on before and after it."""
+    standing: Lock | None = None
+    was_closed_by_authority = False
+    for new in locks:
+        try:
+            check_lock(new, standing, NOW)
+        except Refusal:
+            continue
+        assert not was_closed_by_authority, f"{new.ground} took its place"
+        standing, was_closed_by_authority = new, new.ground is Ground.AUTHORITY
+    if standing is not None and was_closed_by_authority:
+        assert not reopens(standing, NOW + days * A_DAY)
 
 
 @pytest.mark.parametrize("ground", Ground)

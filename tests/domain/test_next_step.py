@@ -276,7 +276,7 @@ def test_rfc6749_4_1_2_1_a_person_below_the_services_account_level_is_denied(pro
         facts = asks(*prompts.split(), account_level=has, required_account_level=required, consent=None)
         if prompts != "none":
             assert decide(facts, NOW) == ExplainLevel(), "the person is told first, and how to get it"
-            facts = replace(facts, step_declined=True)
+            facts = replace(facts, level_told=True)
         step = decide(facts, NOW)
         assert isinstance(step, Refuse)
         assert step.error == "access_denied"

@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 
 from idp import storage
 from idp.domain.accounts import Closing, Ground, Lock, Subject
+from idp.domain.notices import Notice
 from idp.domain.refusals import Refusal
 from idp.flows import account_care, sign_out
 from idp.runtime.runtime import Runtime
@@ -169,6 +170,9 @@ def test_nothing_is_withdrawn_where_nothing_was_agreed(
     assert count_rows() == before
 
 
+OPEN_AGAIN = Notice("Open again", "Open again")
+
+
 def end_of(clock: FixedClock, **ahead: float) -> datetime:
     return clock.now() + timedelta(**ahead)
 
@@ -205,6 +209,20 @@ def test_a_decision_takes_the_place_of_an_automatic_lock_and_no_day_opens_it(
     assert (row.state, row.state_reason, row.state_source) == ("locked", "authority", "CV 7/2026")
 
 
+def test_the_own_wish_stays_when_the_automatic_ground_it_was_put_over_is_over(
+    runtime: Runtime, person: Subject, clock: FixedClock
+) -> None:
+    """Whoever fears for the account gets the lock asked for, though the card had run out."""
+    do(account_care.lock, runtime, person, Lock(Ground.CARD_EXPIRED, "card ran out", until=end_of(clock, days=1)))
+    with storage.begin() as tx:
+        assert account_care.lock_own(tx, runtime, person.id, Notice("Locked", "Locked"))
+        assert not account_care.lock_own(tx, runtime, person.id, Notice("Locked", "Locked"))
+    clock.advance(days=400)
+    assert reopen(runtime) == 0
+    [row] = rows_of("subjects")
+    assert (row.state, row.state_reason) == ("locked", "own_wish")
+
+
 def test_what_is_closed_is_neither_locked_nor_opened(runtime: Runtime, person: Subject) -> None:
     do(account_care.close, runtime, person, Closing.DIED, reason="certificate 12")
     for deed, words in (
@@ -219,4 +237,4 @@ def test_what_is_closed_is_neither_locked_nor_opened(runtime: Runtime, person: S
 
 def reopen(runtime: Runtime) -> int:
     with storage.begin() as tx:
-        return account_care.reopen_run_out(tx, runtime, limit=10)
+        return account_care.reopen_run_out(tx, runtime, OPEN_AGAIN, limit=10)

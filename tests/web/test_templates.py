@@ -238,7 +238,7 @@ def _screen(**changed: object) -> Case:
 
 
 def _account_level(**changed: object) -> Case:
-    context: dict[str, object] = {"person": PERSON, "asker": _asker(), "parked": "P", "level": 0, "source": "self"}
+    context: dict[str, object] = {"person": PERSON, "asker": _asker(), "parked": "P", "needed": 2, "source": "self"}
     handles = frozenset({"error", "give-up"})
     return Case("sign_in/account_level.html", lambda: context | changed, handles, "/account-level")
 
@@ -400,6 +400,7 @@ CASES: dict[str, Case] = {
     "screen_over": _screen(state="over", asker=None),
     "account_level": _account_level(),
     "account_level_counter": _account_level(source="counter"),
+    "account_level_1": _account_level(needed=1),
     "phone": _phone(),
     "phone_wrong": _phone(errors=[_error("number", "Nhập hai chữ số đang hiện trên máy tính.")]),
     "phone_own_pages": _phone(asker=None),

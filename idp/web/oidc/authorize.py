@@ -123,7 +123,8 @@ def look(asked: AuthorizationRequest, parked: Parked, signed_in: SignedIn | None
         answered_here=signed_in is not None and bool(parked.shown) and parked.session == signed_in.session.id.hex,
         wished_level=asked.wished_level,
         has_second_factor=signed_in is not None and _has_second_factor(asked, signed_in),
-        step_declined=parked.went_without,
+        step_declined=parked.went_without == forms.SECOND_STEP,
+        level_told=parked.went_without == forms.LEVEL,
     )
     return facts, release
 

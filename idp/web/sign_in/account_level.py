@@ -5,10 +5,11 @@ from dataclasses import replace
 from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
+from idp import protocol
+from idp.protocol.authorize import RefusedAtService
 from idp.web import forms, given, language
 from idp.web.oidc import authorize
-from idp.web.pages import page, person_of
-from idp.web.sign_in.sign_in import asking
+from idp.web.pages import asker_of, ends_of, page, person_of
 
 blueprint = Blueprint("account_level", __name__)
 
@@ -22,15 +23,18 @@ def account_level() -> ResponseReturnValue:
     if not forms.is_ours(parked) or signed_in is None:
         return redirect(url_for(authorize.DOOR, parked=forms.seal(parked)), 303)
     if request.method == "POST":
-        return redirect(url_for(authorize.DOOR, parked=forms.seal(replace(parked, went_without=True))), 303)
+        return redirect(url_for(authorize.DOOR, parked=forms.seal(replace(parked, went_without=forms.LEVEL))), 303)
     language.wish(parked.language_wanted)
-    asker, ends = asking(parked)
+    try:
+        asked = protocol.authorize.read(given.server(), parked.pairs)
+    except RefusedAtService:
+        return redirect(url_for(authorize.DOOR, parked=forms.seal(parked)), 303)
     return page(
         "sign_in/account_level.html",
-        form_action=ends,
-        asker=asker,
+        form_action=ends_of(*asked.service.redirect_uris),
+        asker=asker_of(asked.service, asked.redirect_uri),
         person=person_of(signed_in.profile),
-        level=signed_in.subject.account_level.value,
+        needed=asked.required_account_level,
         source=signed_in.subject.proof_source,
         parked=forms.seal(parked),
     )

@@ -114,7 +114,7 @@ def _give_up(parked: Parked, waiting: Waiting) -> ResponseReturnValue:
     onward = _onward(parked, waiting)
     if onward is None or not waiting.session:
         return _restart(waiting)
-    return redirect(url_for(onward.door, parked=forms.seal(replace(onward, went_without=True))), 303)
+    return redirect(url_for(onward.door, parked=forms.seal(replace(onward, went_without=forms.SECOND_STEP))), 303)
 
 
 def _onward(parked: Parked, waiting: Waiting) -> Parked | None:
