@@ -1,7 +1,7 @@
 """The runtime: one frozen bundle of all that a deed needs from outside, made once in app.py."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from idp.runtime.breached import Breached
@@ -34,4 +34,8 @@ class Runtime:
     @property
     def today(self) -> date:
         """The day in the province."""
-        return self.clock.now().astimezone(ZoneInfo(self.settings.province.time_zone)).date()
+        return self.day_of(self.clock.now())
+
+    def day_of(self, moment: datetime) -> date:
+        """The day in the province on which something was."""
+        return moment.astimezone(ZoneInfo(self.settings.province.time_zone)).date()

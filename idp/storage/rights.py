@@ -28,8 +28,11 @@ def insert_request(tx: Tx, key: DataKey, request: RightsRequest) -> None:
     )
 
 
-def save_act(tx: Tx, key: DataKey, request: RightsRequest, done: ActName, *, was: RequestState) -> bool:
-    """Write how a request stands after an act, and the act; False when it stood elsewhere than `was`."""
+def save_act(tx: Tx, key: DataKey | None, request: RightsRequest, done: ActName, *, was: RequestState) -> bool:
+    """Write how a request stands after an act, and the act; False when it stood elsewhere than `was`.
+
+    Without the person's key, which an erasure takes, what was said is not kept.
+    """
     where = (rights_requests.c.id == request.id, rights_requests.c.state == was)
     values = {**_standing(request), **_act(key, request, done)}
     return tx.execute(update(rights_requests).where(*where).values(values)).rowcount == 1
@@ -89,10 +92,10 @@ def _standing(request: RightsRequest) -> dict[str, object]:
     }
 
 
-def _act(key: DataKey, request: RightsRequest, name: ActName) -> dict[str, object]:
+def _act(key: DataKey | None, request: RightsRequest, name: ActName) -> dict[str, object]:
     act: Act = getattr(request, name)
     place = f"rights_requests.{name}_sealed"
-    sealed = key.seal(place, request.id, act.words) if act.words else None
+    sealed = key.seal(place, request.id, act.words) if key and act.words else None
     return {f"{name}_at": act.at, f"{name}_by": act.by, f"{name}_sealed": sealed}
 
 
