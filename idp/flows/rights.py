@@ -124,9 +124,10 @@ def refuse(
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What an officer sees of a request: what was said, and whose it is."""
+    """What an officer sees of a request: what was said, and whose it is, by the number that the deed needs."""
 
     request: RightsRequest
+    number: str
     name: str
     birthdate: str
 
@@ -143,7 +144,8 @@ def look(tx: storage.Tx, runtime: Runtime, request_id: UUID, *, purpose: str, ac
     key = record.key if record else None
     _note(tx, runtime, request, key, Event.RECORD_READ, actor, purpose)
     claims = record.profile.claims if record else {}
-    return Shown(request, str(claims.get("name", "")), str(claims.get("birthdate", "")))
+    number, name, birthdate = (str(claims.get(each, "")) for each in ("personal_id_number", "name", "birthdate"))
+    return Shown(request, number, name, birthdate)
 
 
 def count_overdue(tx: storage.Tx, runtime: Runtime) -> int:

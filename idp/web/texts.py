@@ -301,7 +301,12 @@ _PAGES = {
                 "the services you enter."
             ),
         ),
-        ((N_("My identity"), "/account"), (N_("Services that use this account"), "/services"), _TO_HOME),
+        (
+            (N_("My identity"), "/account"),
+            (N_("Requests about my data"), "/account/rights"),
+            (N_("Services that use this account"), "/services"),
+            _TO_HOME,
+        ),
         (
             Section(
                 N_("What we keep"),
@@ -331,8 +336,9 @@ _PAGES = {
                         "have it corrected or deleted, withdraw your permission, and complain."
                     ),
                     N_(
-                        "These requests cannot be made online yet. Call the help desk, or bring your ID card "
-                        "to any Public Administration Service Centre."
+                        "Sign in and open Requests about my data: you read there how it goes, and by when we answer. "
+                        "Who cannot sign in, or whose account is locked, calls the help desk, or brings an ID card to "
+                        "any Public Administration Service Centre: an officer opens the request."
                     ),
                 ),
             ),

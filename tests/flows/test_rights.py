@@ -192,7 +192,7 @@ def test_an_officer_who_reads_a_request_stands_in_the_person_s_history(runtime: 
         rights.look(tx, runtime, request.id, purpose=" ", actor=OFFICER)
     with storage.begin() as tx:
         shown = rights.look(tx, runtime, request.id, purpose="giải quyết yêu cầu", actor=OFFICER)
-    assert (shown.request, shown.name) == (request, "Nguyễn Thị Mẫu")
+    assert (shown.request, shown.number, shown.name) == (request, "003190000013", "Nguyễn Thị Mẫu")
     with storage.once() as tx:
         key = storage.data_keys.find_data_key(tx, runtime.keyring, person.id)
         assert key
