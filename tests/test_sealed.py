@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -28,6 +29,7 @@ from idp.cli.worker import Worker
 from idp.domain import identifiers, names
 from idp.flows.registration import NewAccount
 from idp.storage import tables
+from idp.web import rights_texts
 from tests.builders import Citizen, a_service, obtain_tokens
 from tests.doubles import FixedClock, RecordingOutbound
 from tests.mailbag import messages
@@ -89,6 +91,7 @@ def live(app: Flask, clock: FixedClock) -> None:
         ask_for_a_phone(browser)
         obtain_tokens(browser, service, citizen, scope="openid profile email phone address")
         add_factors(app, browser, clock)
+        ask_for_a_right(app, browser, citizen)
         sign_out(browser)
         ask_for_it_back(app, browser, citizen)
     Worker(app, runtime).run(Event(), once=True)
@@ -109,6 +112,19 @@ def add_factors(app: Flask, browser: Any, clock: FixedClock) -> None:
     browser.post("/second-step", data=form)
     code = security.code_of(key[1].replace(" ", ""), clock)
     browser.post("/account/security/totp/confirm", data={"parked": page_state(secret.text), "code": code})
+
+
+def ask_for_a_right(app: Flask, browser: Any, citizen: Citizen) -> None:
+    """By the person, who says who it is; answered and refused by an officer who says it again."""
+    said = f"{PEOPLE[citizen.number]['name']}, {citizen.number}"
+    form = {"parked": page_state(browser.get("/account/rights").text), "kind": "erase", "words": said}
+    page = browser.post("/account/rights", data=form)
+    request, runtime = UUID(page.text.split('name="request" value="')[1][:32]), app.extensions["idp"]
+    with app.app_context(), storage.begin() as tx:
+        about = (tx, runtime, request, said, rights_texts.notice)
+        flows.rights.answer(*about, through_others=False, actor="the tests")
+        flows.rights.extend(*about, actor="the tests")
+        flows.rights.refuse(*about, legal_ground="Luật 91/2025/QH15", actor="the tests")
 
 
 def ask_for_it_back(app: Flask, browser: Any, citizen: Citizen) -> None:

@@ -53,10 +53,11 @@ def command(app: Flask, runtime: Runtime) -> click.Command:
 
 
 def _gauges(app: Flask) -> dict[str, tuple[str, float]]:
-    """How much waits in the outbox, and how long the oldest has waited past its time."""
+    """How much waits in the outbox, and how long the oldest has waited past its time; what the law calls late."""
     runtime: Runtime = app.extensions["idp"]
     try:
         with app.app_context(), storage.once() as tx:
+            overdue = storage.rights.count_overdue(tx, runtime.today)
             waiting, late = storage.outbox.count_waiting(tx, runtime.clock.now())
     except storage.Unavailable:
         return {"idp_database_up": ("Whether the database answers.", 0.0)}
@@ -64,4 +65,5 @@ def _gauges(app: Flask) -> dict[str, tuple[str, float]]:
         "idp_database_up": ("Whether the database answers.", 1.0),
         "idp_outbox_waiting": ("Parcels that are queued.", float(waiting)),
         "idp_outbox_late_seconds": ("How late the latest parcel is.", late),
+        "idp_rights_overdue": ("Requests about personal data past a day that the law sets.", float(overdue)),
     }

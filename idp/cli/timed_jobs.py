@@ -26,6 +26,7 @@ class TimedJobs:
         self._is_holder = False
         self._asked_at: datetime | None = None
         self._tidied_at: datetime | None = None
+        self._overdue = 0
 
     def go_on(self, stop: Event) -> None:
         """Do what is due until `stop` is set, then give the lease back. Whatever goes wrong is tried again."""
@@ -83,7 +84,7 @@ class TimedJobs:
         if self._tidied_at is not None and now - self._tidied_at < TIDY_EVERY:
             return False
         is_more = False
-        for job in (self._let_rows_go, self._let_months_go, self._make_months, self._care_for_keys):
+        for job in (self._let_rows_go, self._let_months_go, self._make_months, self._care_for_keys, self._watch_clocks):
             try:
                 is_more = job() or is_more
             except storage.Unavailable:
@@ -123,4 +124,13 @@ class TimedJobs:
     def _care_for_keys(self) -> bool:
         with storage.begin() as tx:
             flows.key_care.withdraw_old(tx, self._runtime)
+        return False
+
+    def _watch_clocks(self) -> bool:
+        """Warn when the number of requests about personal data that are late by law is another one."""
+        with storage.once() as tx:
+            overdue = flows.rights.count_overdue(tx, self._runtime)
+        if overdue and overdue != self._overdue:
+            _log.warning("rights requests are overdue", number=overdue)
+        self._overdue = overdue
         return False

@@ -38,6 +38,7 @@ CODES: Final = frozenset(
         "no_such_service",
         "nothing_agreed",
         "reason_missing",
+        "too_long",
         "too_many",
         "wrong_state",
         "unknown_key",

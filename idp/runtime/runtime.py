@@ -1,6 +1,8 @@
 """The runtime: one frozen bundle of all that a deed needs from outside, made once in app.py."""
 
 from dataclasses import dataclass
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 from idp.runtime.breached import Breached
 from idp.runtime.clock import Clock
@@ -28,3 +30,12 @@ class Runtime:
     breached: Breached
     messages: Messages
     metrics: Metrics
+
+    @property
+    def today(self) -> date:
+        """The day in the province."""
+        return self.day_of(self.clock.now())
+
+    def day_of(self, moment: datetime) -> date:
+        """The day in the province on which something was."""
+        return moment.astimezone(ZoneInfo(self.settings.province.time_zone)).date()

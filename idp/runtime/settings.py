@@ -9,6 +9,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
+from datetime import date
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final, cast
@@ -176,6 +177,12 @@ class Province:
     operator_vi: str
     operator_en: str
     time_zone: str
+    holidays: tuple[str, ...]
+
+    @property
+    def days_off(self) -> frozenset[date]:
+        """The holidays that fall on another day each year."""
+        return frozenset(map(date.fromisoformat, self.holidays))
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,6 +335,10 @@ def _check(settings: Settings) -> None:
         ZoneInfo(settings.province.time_zone)
     except (ZoneInfoNotFoundError, ValueError):
         raise WrongSetting("The setting province.time_zone names no time zone.") from None
+    try:
+        _ = settings.province.days_off
+    except ValueError:
+        raise WrongSetting("The setting province.holidays must list days such as 2027-02-05.") from None
     if not settings.database.url.startswith(("sqlite://", POSTGRESQL)):
         raise WrongSetting("The setting database.url must begin with sqlite:// or postgresql://.")
     server, passwords = settings.server, settings.passwords

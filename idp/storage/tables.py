@@ -533,6 +533,37 @@ releases = _table(
     sa.Column("leaf_hash", sa.LargeBinary(32), nullable=False),
     sa.Index("ix_releases_subject_id", "subject_id", "id"),
 )
+# What the law asks to be shown of a request stays readable: its kind, days and states, who acted when, on what ground.
+rights_requests = _table(
+    "rights_requests",
+    _id(),
+    _to("subject_id", "subjects.id"),
+    _text("kind", 12),
+    _text("state", 12),
+    _flag("through_others"),
+    sa.Column("answer_by", sa.Date, nullable=False),
+    sa.Column("done_by", sa.Date, nullable=False),
+    _text("legal_ground", 200, nullable=True),
+    _at("received_at"),
+    _text("received_by", 64),
+    _sealed("received_sealed", nullable=True),
+    _at("answered_at", nullable=True),
+    _text("answered_by", 64, nullable=True),
+    _sealed("answered_sealed", nullable=True),
+    _at("extended_at", nullable=True),
+    _text("extended_by", 64, nullable=True),
+    _sealed("extended_sealed", nullable=True),
+    _at("ended_at", nullable=True),
+    _text("ended_by", 64, nullable=True),
+    _sealed("ended_sealed", nullable=True),
+    sa.Index("ix_rights_requests_subject_id", "subject_id", "id"),
+    sa.Index(
+        "ix_rights_requests_open",
+        "done_by",
+        postgresql_where=sa.text("ended_at IS NULL"),
+        sqlite_where=sa.text("ended_at IS NULL"),
+    ),
+)
 audit = _table(
     "audit",
     _id(),

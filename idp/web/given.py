@@ -1,7 +1,6 @@
 """What a view is given: the runtime and the protocol server of its application, and who is signed in."""
 
 from datetime import date, timedelta
-from zoneinfo import ZoneInfo
 
 from flask import Flask, current_app
 
@@ -24,8 +23,7 @@ def runtime_of(app: Flask) -> Runtime:
 
 def today() -> date:
     """The day in the province."""
-    here = runtime()
-    return here.clock.now().astimezone(ZoneInfo(here.settings.province.time_zone)).date()
+    return runtime().today
 
 
 def server() -> Server:

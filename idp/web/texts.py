@@ -317,7 +317,12 @@ _PAGES = {
                 "the services you enter."
             ),
         ),
-        ((N_("My identity"), "/account"), (N_("Services that use this account"), "/services"), _TO_HOME),
+        (
+            (N_("My identity"), "/account"),
+            (N_("Requests about my data"), "/account/rights"),
+            (N_("Services that use this account"), "/services"),
+            _TO_HOME,
+        ),
         (
             Section(
                 N_("What we keep"),
@@ -347,8 +352,9 @@ _PAGES = {
                         "have it corrected or deleted, withdraw your permission, and complain."
                     ),
                     N_(
-                        "These requests cannot be made online yet. Call the help desk, or bring your ID card "
-                        "to any Public Administration Service Centre."
+                        "Sign in and open Requests about my data: you read there how it goes, and by when we answer. "
+                        "Who cannot sign in, or whose account is locked, calls the help desk, or brings an ID card to "
+                        "any Public Administration Service Centre: an officer opens the request."
                     ),
                 ),
             ),
@@ -418,6 +424,12 @@ _EVENTS = {
     "consent.refused": N_("Did not agree that a service receives information"),
     "consent.withdrawn": N_("Withdrew the agreement"),
     "notice.shown": N_("Was told what a service receives by law"),
+    "rights.asked": N_("A request about my data was received"),
+    "rights.answered": N_("The request about my data was answered"),
+    "rights.extended": N_("The request about my data was given more time"),
+    "rights.fulfilled": N_("What was asked about my data was done"),
+    "rights.refused": N_("The request about my data was refused"),
+    "rights.withdrawn": N_("The request about my data was taken back"),
     "grant.code_replayed": N_("A service’s access was ended: its code came twice"),
     "grant.revoked": N_("A service’s access was ended"),
     "grant.withdrawn": N_("A service’s access was ended: the agreement was withdrawn"),

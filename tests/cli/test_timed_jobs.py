@@ -12,8 +12,10 @@ from structlog.testing import capture_logs
 from idp import flows, storage
 from idp.cli.timed_jobs import TIDY_EVERY, TimedJobs
 from idp.domain.accounts import Ground, Lock
+from idp.domain.rights import RightKind
 from idp.runtime import chance
 from idp.runtime.runtime import Runtime
+from idp.web import rights_texts
 from tests.builders import a_citizen, a_service, lend_keys, obtain_tokens, sign_in
 from tests.doubles import FixedClock
 from tests.mailbag import messages
@@ -225,6 +227,30 @@ def test_a_fault_of_the_database_does_not_end_it(app: Flask, new_jobs: Callable[
             stop.set()
             running.join(timeout=20)
     assert not running.is_alive()
+
+
+def test_what_is_late_by_law_is_warned_of_once_for_each_number(
+    app: Flask, new_jobs: Callable[[], TimedJobs], clock: FixedClock
+) -> None:
+    citizen, runtime, jobs = a_citizen(app), app.extensions["idp"], new_jobs()
+
+    def ask() -> None:
+        with app.app_context(), storage.begin() as tx:
+            about = (citizen.id, RightKind.COPY, "", rights_texts.notice)
+            flows.rights.ask(tx, runtime, *about, actor="the person")
+
+    def warned(days: int) -> list[int]:
+        with capture_logs() as said:
+            for _ in range(days):
+                settle(jobs)
+                clock.advance(days=1)
+        return [line["number"] for line in said if line["event"] == "rights requests are overdue"]
+
+    ask()
+    assert warned(3) == []
+    ask()
+    assert warned(3) == [1]
+    assert warned(3) == [2]
 
 
 def rename(app: Flask, old: str, new: str) -> None:

@@ -77,6 +77,8 @@ class ValidRequests:
             "/recover": [lambda: Draft("GET", "/recover"), lambda: self._by_stranger("/recover", **NOBODY)],
             "/recover/cancel": [self._cancel_page, self._cancel],
             "/lock/not-me": [lambda: Draft("GET", "/lock/not-me", [("token", self._its.not_me_token())])],
+            "/account/rights": [self._rights_page, self._ask_for_a_right],
+            "/account/rights/withdraw": [self._take_back],
             "/second-step": [self._second_step_page],
             "/sign-in/passkey": [self._passkey],
             "/sign-in/screen": [lambda: self._screen("GET"), self._ask_screen],
@@ -262,6 +264,20 @@ class ValidRequests:
 
     def _cancel(self) -> Draft:
         return Draft("POST", "/recover/cancel", form=[("token", self._its.cancel_token())])
+
+    def _rights_page(self) -> Draft:
+        return Draft("GET", "/account/rights", cookies=self._its.cookies())
+
+    def _ask_for_a_right(self) -> Draft:
+        parked, cookies = self._its.page("/account/rights")
+        typed = [("kind", "object"), ("words", "Đừng gửi tin cho tôi nữa")]
+        return Draft("POST", "/account/rights", form=[("parked", parked), *typed], cookies=cookies)
+
+    def _take_back(self) -> Draft:
+        """Of a request that is nobody's."""
+        parked, cookies = self._its.page("/account/rights")
+        form = [("parked", parked), ("request", UUID(int=7).hex)]
+        return Draft("POST", "/account/rights/withdraw", form=form, cookies=cookies)
 
     def _second_step_page(self) -> Draft:
         parked, cookies = self._ask(acr_values="urn:bacninh:xacthuc:2")

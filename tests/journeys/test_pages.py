@@ -174,6 +174,20 @@ def printed_codes(scene: Scene) -> Visitor:
     return visitor
 
 
+def rights_wrong(scene: Scene) -> Visitor:
+    visitor = scene.open(scene.member, "/account/rights")
+    visitor.press("#ask")
+    return visitor
+
+
+def rights_asked(scene: Scene) -> Visitor:
+    visitor = scene.open(scene.member, "/account/rights")
+    visitor.page.check("#kind-correct")
+    visitor.page.fill("#words", "Tên đệm của tôi bị sai.")
+    visitor.press("#ask")
+    return visitor
+
+
 def other_screen(scene: Scene) -> Visitor:
     visitor = scene.ask(scene.stranger)
     visitor.page.set_viewport_size(WIDTHS["desktop"])
@@ -240,6 +254,9 @@ PAGES: dict[str, Callable[[Scene], Visitor]] = {
     "contacts": lambda scene: scene.open(scene.member, "/account/contacts"),
     "activity": lambda scene: scene.open(scene.member, "/account/activity"),
     "security": lambda scene: scene.open(scene.member, "/account/security"),
+    "rights": lambda scene: scene.open(scene.member, "/account/rights"),
+    "rights_wrong": rights_wrong,
+    "rights_asked": rights_asked,
     "totp": totp,
     "codes": printed_codes,
     "account_empty": lambda scene: scene.open(scene.member, "/account"),
@@ -258,6 +275,7 @@ WANTED = {
     "choose_account": "Dùng tài khoản khác",
     "signed_out": "Hệ thống một cửa điện tử",
     "account": "Cổng Dịch vụ công tỉnh Bắc Ninh",
+    "rights_asked": "Tên đệm của tôi bị sai",
 }
 
 

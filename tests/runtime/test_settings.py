@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,8 @@ def test_the_environment_overrides_every_kind_of_setting() -> None:
         ({"IDP_LOGGING_LEVEL": "loud"}, "logging.level"),
         ({"IDP_PROVINCE_TIME_ZONE": "Asia/Nowhere"}, "province.time_zone"),
         ({"IDP_PROVINCE_TIME_ZONE": "../../etc/passwd"}, "province.time_zone"),
+        ({"IDP_PROVINCE_HOLIDAYS": "2027-02-05,05/02/2027"}, "province.holidays"),
+        ({"IDP_PROVINCE_HOLIDAYS": "2027-02-29"}, "province.holidays"),
         ({"IDP_DATABASE_URL": "mysql://localhost/idp"}, "database.url"),
         ({"IDP_DATABASE_URL": "postgresql+asyncpg://localhost/idp"}, "database.url"),
     ],
@@ -283,6 +286,12 @@ def test_a_missing_earlier_master_key_is_refused(tmp_path: Path) -> None:
     write_key(tmp_path / "master.key", KEY)
     with pytest.raises(WrongSetting, match="earlier"):
         keyring.read_masters("master.key", ("earlier",), root=tmp_path, development=False)
+
+
+def test_holidays_are_days() -> None:
+    settings = load_settings({"IDP_PROVINCE_HOLIDAYS": "2027-02-05, 2027-04-16"})
+    assert settings.province.days_off == {date(2027, 2, 5), date(2027, 4, 16)}
+    assert load_settings({}).province.days_off == frozenset()
 
 
 def test_production_keeps_the_strict_rules() -> None:

@@ -22,7 +22,7 @@ from jinja2 import StrictUndefined
 from markupsafe import Markup
 
 from idp.domain.factors import Way
-from idp.web import texts
+from idp.web import rights_texts, texts
 
 WEB = Path(texts.__file__).parent
 TEMPLATES = WEB / "templates"
@@ -179,6 +179,39 @@ def _contacts(**changed: object) -> Case:
     context |= {"done": "Đã thêm."}
     action = "/account/contacts" if changed.get("contacts") == [] else "/account/contacts/remove"
     return Case("account/contacts.html", lambda: context | changed, frozenset({"add-contact"}), action)
+
+
+ASKED = [
+    SimpleNamespace(
+        id="1",
+        what="Chỉnh sửa dữ liệu",
+        state="Đã nhận",
+        when="Yêu cầu ngày 01/12/2026.",
+        is_late=True,
+        said=[SimpleNamespace(what="Ông/Bà viết", words="Sai tên đệm")],
+        ground="",
+    ),
+    SimpleNamespace(
+        id="",
+        what="Xóa dữ liệu",
+        state="Bị từ chối",
+        when="Yêu cầu ngày 01/11/2026.",
+        is_late=False,
+        said=[],
+        ground="Luật 91/2025/QH15",
+    ),
+]
+
+
+def _rights(**changed: object) -> Case:
+    context: dict[str, object] = {"person": PERSON, "parked": "P", "requests": ASKED, "errors": [], "done": "Đã nhận."}
+    context |= {"typed": SimpleNamespace(kind="erase", words="Xóa giúp tôi"), "longest": 2000}
+
+    def made() -> Context:
+        return context | {"choices": rights_texts.choices(), "procedure": rights_texts.procedure()} | changed
+
+    action = "/account/rights" if changed.get("requests") == [] else "/account/rights/withdraw"
+    return Case("account/rights.html", made, frozenset({"kind-access", "words", "ask"}), action)
 
 
 def _activity(**changed: object) -> Case:
@@ -531,6 +564,9 @@ CASES: dict[str, Case] = {
     "account_empty": _plain("account/account.html", person=PERSON, facts=[], services=[], parked="P", done=""),
     "activity": _activity(),
     "activity_empty": _activity(places=[PLACES[0]], history=[], looks=[], received=[], done=""),
+    "rights": _rights(),
+    "rights_none": _rights(requests=[], done="", errors=[_error("kind-access", "Chọn yêu cầu")]),
+    "rights_wrong": _rights(done="", errors=[_error("words", "Quá dài")]),
     "services": _plain("services.html", services=SERVICES),
     "services_empty": _plain("services.html", services=[]),
     "refusal_full": _refusal("redirect_uri_not_registered", back=BACK, detail="redirect_uri is not registered"),
@@ -792,7 +828,7 @@ class Hostile:
             return [HOSTILE]
         if name == "links":
             return [(HOSTILE, HOSTILE)]
-        if name == "sections":
+        if name in {"said", "sections"}:
             return [Hostile()]
         return HOSTILE
 

@@ -87,6 +87,7 @@ def download() -> ResponseReturnValue:
         receipts = storage.audit.list_receipts(tx, subject.id, limit=10_000)
         entries = storage.audit.list_entries(tx, key, subject.id, limit=10_000)
         sign_ins = storage.sessions.list_authentications(tx, key, subject.id, limit=10_000)
+        requests = storage.rights.list_of_person(tx, key, subject.id, limit=10_000)
     document = {
         "account": {"state": subject.state, "account_level": subject.account_level, "source": subject.proof_source},
         "claims": dict(g.signed_in.profile.claims),
@@ -102,6 +103,7 @@ def download() -> ResponseReturnValue:
         ],
         "sign_ins": [{"at": each.at, "methods": each.amr, "address": each.address} for each in sign_ins],
         "history": [_entry(each) for each in entries],
+        "requests": requests,
     }
     response = Response(orjson.dumps(document, option=orjson.OPT_INDENT_2), mimetype="application/json")
     response.headers["Content-Disposition"] = "attachment; filename=dinh-danh-cua-toi.json"

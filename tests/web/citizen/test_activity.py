@@ -154,7 +154,7 @@ def test_everything_is_taken_away_as_a_file_from_a_fresh_sign_in(
     assert file.headers["Cache-Control"] == "no-store"
     said = file.get_json()
     assert said["claims"]["personal_id_number"] == citizen.number
-    assert {"account", "claims", "facts", "received", "sign_ins", "history"} == set(said)
+    assert {"account", "claims", "facts", "received", "sign_ins", "history", "requests"} == set(said)
     assert said["received"][0]["service"] == "Dịch vụ thử"
     clock.advance(minutes=16)
     assert browser.get("/account/download").location.startswith("/sign-in?")
