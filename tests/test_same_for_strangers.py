@@ -163,7 +163,7 @@ def test_too_many_tries_look_and_cost_the_same(page: Page, kind: str) -> None:
     assert known.rows == {"audit": 1}
 
 
-@pytest.mark.parametrize("state", ["locked", "closed", "pending"])
+@pytest.mark.parametrize("state", ["closed", "pending"])
 def test_an_account_that_may_not_sign_in_looks_like_none_even_with_its_right_password(page: Page, state: str) -> None:
     with page.app.app_context(), storage.begin() as tx:
         tx.execute(storage.tables.subjects.update().values(state=state))

@@ -28,7 +28,7 @@ from idp.domain.identifiers import ContactKind, SignInKind
 from idp.domain.notices import Notice
 from idp.domain.refusals import Refusal
 from idp.domain.sessions import EndReason
-from idp.runtime import chance
+from idp.runtime import chance, mail_tokens
 from idp.runtime.runtime import Runtime
 
 BY_ONESELF: Final = "asked by the person"
@@ -123,6 +123,17 @@ def lock_own(tx: storage.Tx, runtime: Runtime, subject_id: UUID, notice: Notice)
     lock(tx, runtime, person, own_wish, actor="the person")
     storage.outbox.insert_notices(tx, runtime.keyring, own.contacts, notice, subject_id, runtime.clock.now())
     return True
+
+
+def lock_by_link(tx: storage.Tx, runtime: Runtime, subject_id: UUID, token: str, notice: Notice) -> bool:
+    """Lock by the link in a mail, which works once: who reads the mailbox later shuts nobody out again.
+
+    True when the account is locked now, by this or from before.
+    """
+    if storage.spent_tokens.use_token(tx, "mail", token, runtime.clock.now() + mail_tokens.GOOD_FOR):
+        lock_own(tx, runtime, subject_id, notice)
+    person = storage.accounts.find_subject(tx, subject_id)
+    return person is not None and person.state is AccountState.LOCKED
 
 
 def close_own(tx: storage.Tx, runtime: Runtime, subject_id: UUID, notice: Notice) -> bool:

@@ -111,7 +111,13 @@ def remove(tx: storage.Tx, runtime: Runtime, signed_in: SignedIn, way: Way, fact
 
 
 def print_codes(tx: storage.Tx, runtime: Runtime, signed_in: SignedIn, notice: Notice) -> list[str]:
-    """New recovery codes, shown once; those before are worth nothing any more."""
+    """New recovery codes, shown once; those before are worth nothing any more.
+
+    None where there are some and the account was got back just lately: the owner may need those in the drawer.
+    """
+    own = find_own(tx, runtime, signed_in)
+    if own.recovery_codes and is_cooling_down(tx, runtime, signed_in):
+        return []
     codes = [chance.new_digits(factors.RECOVERY_DIGITS) for _ in range(factors.RECOVERY_CODES)]
     storage.factors.replace_codes(
         tx,
@@ -123,14 +129,15 @@ def print_codes(tx: storage.Tx, runtime: Runtime, signed_in: SignedIn, notice: N
         expires_at=None,
         now=runtime.clock.now(),
     )
-    own = find_own(tx, runtime, signed_in)
     _note(tx, runtime, signed_in, Event.PRINTED_CODES_ISSUED, Way.RECOVERY_CODE, own, notice)
     return [factors.written(code) for code in codes]
 
 
 def change_password(tx: storage.Tx, runtime: Runtime, signed_in: SignedIn, password_hash: str, notice: Notice) -> None:
-    """A new password; sessions elsewhere end, since whoever knew the old one may be there."""
+    """A new password; sessions elsewhere end, since whoever knew the old one may be there, and so does a recovery that
+    waits."""
     now, own = runtime.clock.now(), find_own(tx, runtime, signed_in)
+    storage.recoveries.end_of_person(tx, signed_in.subject.id, now)
     storage.credentials.replace_password(tx, signed_in.subject.id, password_hash, now)
     storage.endings.end_other_sessions(tx, runtime.keyring, signed_in.session, now, actor="the person")
     _note(tx, runtime, signed_in, Event.PASSWORD_CHANGED, None, own, notice)

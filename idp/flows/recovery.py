@@ -24,7 +24,6 @@ from idp.runtime.runtime import Runtime
 from idp.storage.factors import Factors
 
 HERE: Final = "recovery here"
-ANYWHERE: Final = "recovery"
 NOBODY: Final = UUID(int=0)
 WAY_OF: Final = {ContactKind.PHONE: Way.SMS, ContactKind.EMAIL: Way.EMAIL}
 
@@ -74,14 +73,17 @@ def find_owner(tx: storage.Tx, runtime: Runtime, subject_id: UUID) -> Owner | No
 
 
 def count_try(tx: storage.Tx, runtime: Runtime, name: str, address: str) -> bool:
-    """Count a try for an account, whether there is one or not; True when it is one too many."""
+    """Count a try for an account, whether there is one or not; True when it is one too many from this network.
+
+    Nobody elsewhere is held up by it: codes that are sent bear few tries each, and those on paper have ten digits.
+    """
     settings, now = runtime.settings.throttle, runtime.clock.now()
     if not settings.enabled:
         return False
-    counted = {HERE: f"{name}\0{throttles.network_of(address)}", ANYWHERE: name}
+    counted = {HERE: f"{name}\0{throttles.network_of(address)}"}
     ends_at = now + timedelta(seconds=settings.window)
     counts = storage.throttles.use_tries(tx, runtime.keyring, counted, now=now, window_ends_at=ends_at)
-    return counts[HERE] > settings.tries_per_account or counts[ANYWHERE] > settings.wide_attack_from
+    return counts[HERE] > settings.tries_per_account
 
 
 def use_paper(
@@ -101,15 +103,15 @@ def use_paper(
 def open_recovery(tx: storage.Tx, runtime: Runtime, owner: Owner, proved: tuple[Way, ...], notice: Notice) -> Outcome:
     """What the proof opens: at once, later, or nothing. A recovery that waits already goes on waiting.
 
-    One that was opened by other proof ends: what was enough then, and was not finished, must not open to less, and who
-    proves enough now owes nothing to the days that lesser proof would have waited.
+    One that was opened by other proof ends: what somebody proved and waited for must not open to who proves another
+    thing, and who proves enough now owes nothing to the days that lesser proof would have waited.
     """
     now = runtime.clock.now()
     verdict = rules.judge(proved, is_proved_person=owner.is_proved)
     if verdict is Verdict.NOT_ENOUGH:
         return NotEnough()
     waiting = storage.recoveries.find_open(tx, owner.subject.id, now)
-    if waiting is not None and waiting.waits and verdict is Verdict.LATER:
+    if waiting is not None and verdict is Verdict.LATER and waiting.proved == frozenset(proved):
         return Ready(waiting.id) if waiting.ready_at <= now else Wait(waiting.ready_at)
     if waiting is not None:
         storage.recoveries.end_recovery(tx, waiting.id, storage.recoveries.CANCELLED, now)

@@ -1,7 +1,8 @@
 """The second step: one more factor of a person whose password was right, or who is signed in and needs a higher level.
 
 `check` says by which methods a factor was proved; the view then begins the session (flows/sign_in.begin). Wrong tries
-are counted by person and network, so that nobody who has the password alone guesses a code, and are kept.
+are counted by person and network, so that nobody who has the password alone guesses a code, and are kept. Only codes
+short enough to be guessed from many networks are counted everywhere: a thief's tries keep no owner from the other ways.
 """
 
 from dataclasses import dataclass, field
@@ -71,14 +72,14 @@ def find_by_passkey(tx: storage.Tx, runtime: Runtime, answer: str) -> Person | N
 
 def check(tx: storage.Tx, runtime: Runtime, person: Person, proof: Proof, *, address: str) -> tuple[str, ...] | None:
     """The methods by which a factor was proved; None for a wrong or spent one, or after too many tries."""
-    if _is_throttled(tx, runtime, person, address):
+    if _is_throttled(tx, runtime, person, proof.way, address):
         return None
     methods = _prove(tx, runtime, person, proof)
     if methods is None:
         _note(tx, runtime, person, Event.SECOND_FACTOR_FAILED, f"{proof.way} {address}")
         return None
     if runtime.settings.throttle.enabled:
-        storage.throttles.end_tries(tx, runtime.keyring, _counted(person, address))
+        storage.throttles.end_tries(tx, runtime.keyring, _counted(person, proof.way, address))
     if proof.way in (Way.RECOVERY_CODE, Way.COUNTER_CODE):
         _note(tx, runtime, person, Event.PRINTED_CODE_USED, str(proof.way))
     return methods
@@ -151,25 +152,23 @@ def _prove_passkey(tx: storage.Tx, runtime: Runtime, person: Person, proof: Proo
     return factors.DEVICE_BOUND if passkey.device_bound else factors.METHODS[Way.PASSKEY]
 
 
-def _is_throttled(tx: storage.Tx, runtime: Runtime, person: Person, address: str) -> bool:
+def _is_throttled(tx: storage.Tx, runtime: Runtime, person: Person, way: Way, address: str) -> bool:
     settings, now = runtime.settings.throttle, runtime.clock.now()
-    if not settings.enabled:
+    if not settings.enabled or way is Way.PASSKEY:
         return False
     counts = storage.throttles.use_tries(
         tx,
         runtime.keyring,
-        _counted(person, address),
+        _counted(person, way, address),
         now=now,
         window_ends_at=now + timedelta(seconds=settings.window),
     )
-    return counts[HERE] > settings.tries_per_account or counts[ANYWHERE] > settings.wide_attack_from
+    return counts[HERE] > settings.tries_per_account or counts.get(ANYWHERE, 0) > settings.wide_attack_from
 
 
-def _counted(person: Person, address: str) -> dict[str, str]:
-    return {
-        HERE: f"{person.subject.id}\0{throttles.network_of(address)}",
-        ANYWHERE: str(person.subject.id),
-    }
+def _counted(person: Person, way: Way, address: str) -> dict[str, str]:
+    counted = {HERE: f"{person.subject.id}\0{throttles.network_of(address)}"}
+    return counted | {ANYWHERE: str(person.subject.id)} if way is Way.TOTP else counted
 
 
 def _note(tx: storage.Tx, runtime: Runtime, person: Person, event: Event, details: str) -> None:

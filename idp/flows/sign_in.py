@@ -5,14 +5,14 @@ statements, rows and hash as a known one. A wrong password is counted and kept; 
 """
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from uuid import UUID
 
 from idp import storage
 from idp.domain import identifiers, levels, throttles
-from idp.domain.accounts import Subject, SubjectKind
+from idp.domain.accounts import AccountState, Subject, SubjectKind
 from idp.domain.audit import Entry, Event
 from idp.domain.levels import auth_level
 from idp.domain.notices import Notice
@@ -66,9 +66,10 @@ class Checked:
 
 
 class Failure(StrEnum):
-    """Why nobody is signed in; the page says the same for all of WRONG."""
+    """Why nobody is signed in; the page says the same for all of WRONG. LOCKED is said to the right password alone."""
 
     WRONG = "wrong"
+    LOCKED = "locked"
     THROTTLED = "throttled"
 
 
@@ -146,8 +147,7 @@ def check(runtime: Runtime, attempt: Attempt, password: str) -> Checked:
         matches, renewed = runtime.hash_slots.run(compare)
     except NoSlot:
         raise Refusal("busy", "all slots for hashing are taken") from None
-    may_sign_in = attempt.candidate is not None and attempt.candidate.subject.may_sign_in
-    return Checked(attempt, matches=matches and stored is not None and may_sign_in, renewed_hash=renewed)
+    return Checked(attempt, matches=matches and stored is not None, renewed_hash=renewed)
 
 
 def complete(
@@ -172,9 +172,12 @@ def complete(
     now, candidate = runtime.clock.now(), attempt.candidate
     # Held, so that a lock comes first and is seen here, or waits and ends the session that is made here.
     subject = storage.accounts.find_subject(tx, candidate.subject.id, held=True)
-    if subject is None or not subject.may_sign_in:  # locked while the hash was computed
-        _note_failure(tx, runtime, attempt, Failure.WRONG)
+    if subject is None or not storage.credentials.is_in_force(tx, candidate.credential_id, candidate.password_hash):
+        _note_failure(tx, runtime, attempt, Failure.WRONG)  # changed while the hash was computed
         return Failure.WRONG
+    if not subject.may_sign_in:
+        _note_failure(tx, runtime, attempt, Failure.WRONG)
+        return Failure.LOCKED if subject.state is AccountState.LOCKED else Failure.WRONG
     if checked.renewed_hash and candidate.credential_id and candidate.password_hash:
         if storage.credentials.save_password(
             tx, candidate.credential_id, candidate.password_hash, checked.renewed_hash, now
@@ -210,8 +213,11 @@ def begin(
     before: SignedIn | None,
     notice: Notice | None = None,
     remember: bool = True,
+    proved_at: datetime | None = None,
 ) -> SignedInNow:
     """Sign in who has been proved by `methods` (RFC 8176 names), with all rows of it.
+
+    `proved_at` is the time of the sign-in where a factor was merely added to it.
 
     The browser is known from now on, unless it is not to be remembered; where it was not known before, `notice` goes to
     every contact. Whoever was signed in in this browser before: see `complete`.
@@ -237,7 +243,7 @@ def begin(
     device_id = None
     if remember:
         device_id = storage.credentials.save_device(tx, key, subject.id, token_digest, browser.agent, now)
-    session, secret = _start(tx, runtime, subject, key, browser, methods, before, device_id)
+    session, secret = _start(tx, runtime, subject, key, browser, methods, before, device_id, proved_at)
     storage.sessions.insert_authentication(
         tx, key, session, source=runtime.settings.issuer, address=browser.address, now=now
     )
@@ -263,12 +269,13 @@ def _start(
     methods: tuple[str, ...],
     before: SignedIn | None,
     device_id: UUID | None,
+    proved_at: datetime | None,
 ) -> tuple[Session, str]:
     now, secret = runtime.clock.now(), chance.new_secret()
     session = Session(
         id=before.session.id if before else chance.new_id(now),
         subject_id=subject.id,
-        auth_time=now,
+        auth_time=proved_at or now,
         amr=methods,
         auth_level=auth_level(methods),
         created_at=before.session.created_at if before else now,

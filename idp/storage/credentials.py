@@ -31,6 +31,13 @@ def save_password(tx: Tx, credential_id: UUID, old_hash: str, new_hash: str, now
     return tx.execute(update(credentials).where(*where).values(secret_hash=new_hash, changed_at=now)).rowcount == 1
 
 
+def is_in_force(tx: Tx, credential_id: UUID | None, secret_hash: str | None) -> bool:
+    """Whether this password is still the one that counts; who changes it waits until this transaction ends."""
+    where = (credentials.c.id == credential_id, credentials.c.ended_at.is_(None))
+    found = tx.scalar(select(credentials.c.secret_hash).where(*where).with_for_update(read=True))
+    return secret_hash is not None and found == secret_hash
+
+
 def replace_password(tx: Tx, subject_id: UUID, secret_hash: str, now: datetime) -> None:
     """A new password in place of the one in force, if there is one."""
     in_force = (

@@ -15,7 +15,7 @@ from idp.domain.grants import Grant
 from idp.domain.sessions import EndReason, Session
 from idp.runtime import chance
 from idp.runtime.keyring import Keyring
-from idp.storage import audit, grants, machine_grants, outbox, sessions
+from idp.storage import audit, grants, machine_grants, other_screens, outbox, recoveries, sessions
 from idp.storage.database import Tx
 from idp.storage.relying_services import REMOVED
 from idp.storage.tables import relying_services
@@ -63,7 +63,12 @@ def end_session(
 
 
 def end_person(tx: Tx, keyring: Keyring, subject_id: UUID, reason: EndReason, now: datetime, *, actor: str) -> None:
-    """End every session and every grant of a person, those that outlived their session too."""
+    """End every session and every grant of a person, those that outlived their session too.
+
+    What would open the account later by what was proved before ends as well: recoveries, screens that were approved.
+    """
+    recoveries.end_of_person(tx, subject_id, now)
+    other_screens.end_of_person(tx, subject_id)
     for session in sessions.list_live(tx, subject_id):
         end_session(tx, keyring, session, reason, now, actor=actor, offline_too=True)
     ended = grants.end_of_person(tx, subject_id, reason, now)
@@ -71,7 +76,11 @@ def end_person(tx: Tx, keyring: Keyring, subject_id: UUID, reason: EndReason, no
 
 
 def end_other_sessions(tx: Tx, keyring: Keyring, session: Session, now: datetime, *, actor: str) -> int:
-    """End all sessions of a person but this one, with all that was given in them; gives how many."""
+    """End all sessions of a person but this one, with all that was given in them; gives how many.
+
+    A screen that waits to go on with what was lent to it does not.
+    """
+    other_screens.end_of_person(tx, session.subject_id)
     others = [each for each in sessions.list_live(tx, session.subject_id) if each.id != session.id]
     for each in others:
         end_session(tx, keyring, each, EndReason.REVOKED, now, actor=actor, offline_too=True)

@@ -75,6 +75,12 @@ def save_answer(
     return tx.execute(update(other_screens).where(*where).values(values)).rowcount == 1
 
 
+def end_of_person(tx: Tx, subject_id: UUID) -> None:
+    """No screen that this person's phone approved, and that has not gone on yet, goes on any more."""
+    where = (other_screens.c.subject_id == subject_id, other_screens.c.state == ScreenState.APPROVED)
+    tx.execute(update(other_screens).where(*where).values(state=ScreenState.REFUSED))
+
+
 def use_screen(tx: Tx, id_: UUID, now: datetime) -> tuple[UUID, tuple[str, ...]] | None:
     """Who was approved for this screen and by which methods, this once; None for every other screen."""
     where = (

@@ -21,11 +21,7 @@ class Recovery:
     opened_at: datetime
     ready_at: datetime
     expires_at: datetime
-
-    @property
-    def waits(self) -> bool:
-        """Whether it was opened by proof that has to wait."""
-        return self.ready_at > self.opened_at
+    proved: frozenset[str]
 
 
 def find_open(tx: Tx, subject_id: UUID, now: datetime) -> Recovery | None:
@@ -34,7 +30,8 @@ def find_open(tx: Tx, subject_id: UUID, now: datetime) -> Recovery | None:
     row = tx.execute(select(recoveries).where(*where).order_by(recoveries.c.id.desc()).limit(1)).one_or_none()
     if row is None:
         return None
-    return Recovery(row.id, row.subject_id, row.opened_at, row.ready_at, row.expires_at)
+    proved = frozenset(row.proved.split())
+    return Recovery(row.id, row.subject_id, row.opened_at, row.ready_at, row.expires_at, proved)
 
 
 def insert_recovery(
@@ -59,6 +56,12 @@ def end_recovery(tx: Tx, recovery_id: UUID, state: str, now: datetime) -> bool:
     """Use or cancel it; False when that was done before."""
     where = (recoveries.c.id == recovery_id, recoveries.c.state == OPEN)
     return tx.execute(update(recoveries).where(*where).values(state=state, ended_at=now)).rowcount == 1
+
+
+def end_of_person(tx: Tx, subject_id: UUID, now: datetime) -> None:
+    """Cancel what waits or is ready, whoever opened it."""
+    where = (recoveries.c.subject_id == subject_id, recoveries.c.state == OPEN)
+    tx.execute(update(recoveries).where(*where).values(state=CANCELLED, ended_at=now))
 
 
 def count_used_since(tx: Tx, subject_id: UUID, since: datetime) -> int:

@@ -133,7 +133,7 @@ def _this_page() -> str:
     Of a query only what makes the page come again: hints and whatever else stands there may name people.
     """
     try:
-        given = request.args if request.method == "GET" else request.form
+        given = request.form if request.method == "POST" else request.args
     except HTTPException:  # the body is too large or ends too early, and the page that says so is on its way
         return request.path
     kept = {name: given[name] for name in _COMES_AGAIN if name in given}

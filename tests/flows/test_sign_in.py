@@ -118,11 +118,16 @@ def test_the_decoys_own_words_open_nothing(door: Door, citizen: Citizen) -> None
     assert door.enter(citizen.number, "there is no such account") is Failure.WRONG
 
 
-@pytest.mark.parametrize("state", ["locked", "closed", "pending"])
-def test_an_account_that_is_not_active_answers_as_a_wrong_password(door: Door, citizen: Citizen, state: str) -> None:
+@pytest.mark.parametrize(
+    ("state", "failure"), [("locked", Failure.LOCKED), ("closed", Failure.WRONG), ("pending", Failure.WRONG)]
+)
+def test_an_account_that_is_not_active_lets_nobody_in_and_says_why_to_the_right_password_of_a_locked_one(
+    door: Door, citizen: Citizen, state: str, failure: Failure
+) -> None:
     with storage.begin() as tx:
         tx.execute(update(storage.tables.subjects).values(state=state))
-    assert door.enter(citizen.number) is Failure.WRONG
+    assert door.enter(citizen.number) is failure
+    assert door.enter(citizen.number, "not the password") is Failure.WRONG
     assert "sessions" not in count_rows()
 
 
@@ -141,7 +146,7 @@ def test_an_account_that_is_locked_while_the_hash_runs_is_not_signed_in(door: Do
     with storage.begin() as tx:
         tx.execute(update(storage.tables.subjects).values(state="locked"))
     with storage.begin() as tx:
-        assert sign_in.complete(tx, door.runtime, checked, before=None) is Failure.WRONG
+        assert sign_in.complete(tx, door.runtime, checked, before=None) is Failure.LOCKED
     assert {"sessions", "devices", "authentications"}.isdisjoint(count_rows())
     assert (events()["sign_in.failed"], events()["sign_in.succeeded"]) == (1, 0)
 
@@ -177,7 +182,7 @@ def test_a_sign_in_and_a_lock_at_once_leave_no_session_that_an_unlock_would_wake
         earlier(tx)
         second.start(tx)
     second.join()
-    assert [each is Failure.WRONG for each in outcome] == [first == "lock"]
+    assert [each is Failure.LOCKED for each in outcome] == [first == "lock"]
     assert [row.end_reason for row in rows_of("sessions")] == ([] if first == "lock" else ["locked"])
 
 

@@ -48,7 +48,7 @@ class Asked:
 @blueprint.route("/lock", methods=["GET", "POST"])
 def lock() -> ResponseReturnValue:
     parked = forms.parked_of_page()
-    if request.method == "GET" or parked is None or parked.door != WHO or not forms.is_ours(parked):
+    if request.method != "POST" or parked is None or parked.door != WHO or not forms.is_ours(parked):
         return forms.here(Parked(WHO, at=given.runtime().clock.now()), lambda bound: _who_page(bound, {}))
     typed = {name: request.form.get(name, "").strip()[:254] for name in ("identifier", "contact")}
     named, errors = identifiers.recognise(typed["identifier"]), []
@@ -76,7 +76,7 @@ def code() -> ResponseReturnValue:
     if parked is None or parked.door != CODE or not forms.is_ours(parked):
         return redirect(url_for(WHO), 303)
     asked, runtime = Asked(**dict(parked.pairs)), given.runtime()
-    if request.method == "GET":
+    if request.method != "POST":
         return _code_page(parked, asked)
     if request.form.get("again"):
         with storage.begin() as tx:
@@ -102,10 +102,11 @@ def not_me() -> ResponseReturnValue:
     subject_id = mail_tokens.open_(runtime, flows.sign_in.NOT_ME, token)
     if subject_id is None:
         raise Refusal("link_expired", "the link is none of ours, or too old")
-    if request.method == "GET":
+    if request.method != "POST":
         return page("lock/not_me.html", token=token)
     with storage.begin() as tx:
-        flows.account_care.lock_own(tx, runtime, subject_id, _notice())
+        if not flows.account_care.lock_by_link(tx, runtime, subject_id, token, _notice()):
+            raise Refusal("link_expired", "the link was used before")
     return page("lock/locked.html")
 
 

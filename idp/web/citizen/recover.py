@@ -73,7 +73,7 @@ class Claim:
 @blueprint.route("/recover", methods=["GET", "POST"])
 def who() -> ResponseReturnValue:
     parked = forms.parked_of_page()
-    if request.method == "GET" or parked is None or parked.door != WHO or not forms.is_ours(parked):
+    if request.method != "POST" or parked is None or parked.door != WHO or not forms.is_ours(parked):
         return forms.here(Parked(WHO, at=given.runtime().clock.now()), lambda bound: _who_page(bound, {}))
     typed = {name: request.form.get(name, "").strip()[:254] for name in FIELDS}
     errors: list[FieldError] = []
@@ -94,7 +94,7 @@ def codes() -> ResponseReturnValue:
     if parked is None:
         return redirect(url_for(WHO), 303)
     claim, runtime = Claim(**dict(parked.pairs)), given.runtime()
-    if request.method == "GET":
+    if request.method != "POST":
         return _codes_page(parked, claim)
     if request.form.get("again"):
         with storage.begin() as tx:
@@ -134,7 +134,7 @@ def new_password() -> ResponseReturnValue:
     if parked is None:
         return redirect(url_for(WHO), 303)
     claim, runtime = Claim(**dict(parked.pairs)), given.runtime()
-    if request.method == "GET":
+    if request.method != "POST":
         return _password_page(parked)
     typed, before = request.form.get("password", "")[:1024], given.signed_in()
     try:
@@ -175,7 +175,7 @@ def cancel() -> ResponseReturnValue:
     subject_id = mail_tokens.open_(given.runtime(), CANCEL_DEED, token)
     if subject_id is None:
         raise Refusal("link_expired", "the link is none of ours, or too old")
-    if request.method == "GET":
+    if request.method != "POST":
         return page("recover/cancel.html", token=token, done=False)
     with storage.begin() as tx:
         flows.recovery.cancel(tx, given.runtime(), subject_id, how="by the link in a mail")

@@ -72,7 +72,7 @@ def who() -> ResponseReturnValue:
         language.wish(led_here.language_wanted if led_here else "")
         return forms.here(_park(WHO, draft, None), lambda bound: _who_page(bound, draft, _typed_before(draft)))
     draft = _draft_of(parked)
-    if request.method == "GET":
+    if request.method != "POST":
         return _who_page(parked, draft, _typed_before(draft))
     typed = {name: request.form.get(name, "").strip()[:254] for name in (*_WHO_FIELDS, "country")}
     errors: list[FieldError] = []
@@ -89,7 +89,7 @@ def contact() -> ResponseReturnValue:
     if parked is None:
         return redirect(url_for(WHO), 303)
     draft = _draft_of(parked)
-    if request.method == "GET":
+    if request.method != "POST":
         return _contact_page(parked, draft, draft.contact)
     typed = request.form.get("contact", "").strip()[:254]
     errors: list[FieldError] = []
@@ -113,7 +113,7 @@ def code() -> ResponseReturnValue:
     draft = _draft_of(parked) if parked else Draft()
     if parked is None or not draft.code_id:
         return redirect(url_for(WHO), 303)
-    if request.method == "GET":
+    if request.method != "POST":
         return _code_page(parked, draft)
     if request.form.get("again"):
         sent = _send(draft)
@@ -135,7 +135,7 @@ def password() -> ResponseReturnValue:
     draft = _draft_of(parked) if parked else Draft()
     if parked is None or not draft.is_proved:
         return redirect(url_for(WHO), 303)
-    if request.method == "GET":
+    if request.method != "POST":
         return _password_page(parked, draft)
     runtime, typed, before = given.runtime(), request.form.get("password", "")[:1024], given.signed_in()
     declared, proved = draft.declared, draft.proved

@@ -130,6 +130,8 @@ def printed_codes() -> ResponseReturnValue:
     )
     with storage.begin() as tx:
         codes = flows.factors.print_codes(tx, given.runtime(), g.signed_in, notice)
+    if not codes:
+        return _page_anew(_fault("", _cooling()))
     return page("account/codes.html", person=person_of(g.signed_in.profile), codes=codes, today=_day(given.today()))
 
 
@@ -150,8 +152,7 @@ def remove() -> ResponseReturnValue:
         is_removed = flows.factors.remove(tx, given.runtime(), g.signed_in, way, factor_id, notice)
         cooling = not is_removed and flows.factors.is_cooling_down(tx, given.runtime(), g.signed_in)
     if cooling:
-        text = gettext("The account was got back just lately: nothing can be removed for three days.")
-        return _page_anew(_fault("", text))
+        return _page_anew(_fault("", _cooling()))
     return _page_anew(done=gettext("It is removed.") if is_removed else "")
 
 
@@ -190,6 +191,8 @@ def close() -> ResponseReturnValue:
         str(gettext("Your account was closed at your wish. If this was not you, call us or come to a counter.")),
     )
     with storage.begin() as tx:
+        if flows.factors.is_cooling_down(tx, given.runtime(), g.signed_in):
+            return _page_anew(_fault("", _cooling()))
         flows.account_care.close_own(tx, given.runtime(), g.signed_in.subject.id, notice)
     response = page("account/closed.html")
     cookies.forget(response, cookies.SESSION)
@@ -209,6 +212,15 @@ def _own_page() -> Parked | None:
 
 def _challenge() -> bytes:
     return forms.challenge_of(request.form.get("parked", ""))
+
+
+def _cooling() -> str:
+    return str(
+        gettext(
+            "The account was got back just lately: nothing can be removed, replaced or closed for three days. "
+            "If you fear that somebody else uses it, lock it now."
+        )
+    )
 
 
 def _fault(field: str, text: object) -> list[FieldError]:

@@ -79,6 +79,8 @@ def submit() -> ResponseReturnValue:
                 before=before,
                 notice=wording.new_device(),
                 remember=is_remembered() and not is_lent(had),
+                # A code beside a sign-in makes it stronger, not younger; a passkey is a sign-in of its own.
+                proved_at=before.session.auth_time if before and waiting.session and "mfa" not in methods else None,
             )
     if methods:
         return welcome(_onward(parked, waiting) or Parked("home.home"), entered, browser.device)

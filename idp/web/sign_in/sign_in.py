@@ -172,13 +172,20 @@ def _onward(parked: Parked) -> Response:
 
 
 def _failed(parked: Parked, identifier: str, failure: Failure) -> ResponseReturnValue:
-    """The same words whether or not there is such an account."""
+    """The same words whether or not there is such an account, but to who has its password."""
     if failure is Failure.THROTTLED:
         minutes = max(1, given.runtime().settings.throttle.window // 60)
         text = gettext(
             "There were too many tries. Please wait %(minutes)s minutes, or call the hotline.", minutes=minutes
         )
         return _page(parked, identifier=identifier, errors=[FieldError("", text)], status=429)
+    if failure is Failure.LOCKED:
+        text = gettext(
+            "Your account is locked. Bring your ID card to any Public Administration Service Centre, "
+            "or call %(hotline)s.",
+            hotline=given.runtime().settings.province.hotline,
+        )
+        return _page(parked, identifier=identifier, errors=[FieldError("", text)], status=403)
     text = gettext("What you entered does not match. Check the number and the password, and try again.")
     return _page(parked, identifier=identifier, errors=[FieldError("identifier", text)], status=401)
 

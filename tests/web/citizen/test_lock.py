@@ -61,7 +61,7 @@ def test_number_contact_and_code_lock_at_once_and_end_everything(
     assert refresh(elsewhere, service, tokens["refresh_token"]).status_code == 400
     asked = follow(browser, browser.get("/sign-in"))
     typed = {"identifier": citizen.number, "password": citizen.password}
-    assert browser.post("/sign-in", data={"parked": parked_in(asked), **typed}).status_code == 401
+    assert browser.post("/sign-in", data={"parked": parked_in(asked), **typed}).status_code == 403
     with app.app_context():
         assert events()["account.locked"] == 1
         [row] = rows_of("subjects")
