@@ -38,6 +38,7 @@ class Event(StrEnum):
     SESSION_REPLACED = "session.replaced"
     SESSION_ENDED = "session.ended"
     RECORD_READ = "record.read"
+    DATA_TAKEN = "data.taken"
     SCREEN_APPROVED = "screen.approved"
     SCREEN_REFUSED = "screen.refused"
     CONSENT_GIVEN = "consent.given"

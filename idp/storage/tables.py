@@ -605,6 +605,13 @@ outbox = _table(
         sqlite_where=sa.text("state = 'failed'"),
     ),
     sa.Index("ix_outbox_session_id", "session_id"),
+    sa.Index(
+        "ix_outbox_subject_id",
+        "subject_id",
+        "id",
+        postgresql_where=sa.text("subject_id IS NOT NULL"),
+        sqlite_where=sa.text("subject_id IS NOT NULL"),
+    ),
 )
 leases = _table(
     "leases",

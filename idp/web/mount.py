@@ -12,7 +12,19 @@ from idp.protocol.token import build_server
 from idp.runtime.runtime import Runtime
 from idp.web import cors, errors, guards, headers, lane, language, pages, watching
 from idp.web.assets import Assets
-from idp.web.citizen import account, activity, contacts, home, information, lock, recover, register, rights, security
+from idp.web.citizen import (
+    account,
+    activity,
+    contacts,
+    home,
+    information,
+    lock,
+    own_data,
+    recover,
+    register,
+    rights,
+    security,
+)
 from idp.web.crowd import Crowd
 from idp.web.guards import Guard
 from idp.web.oidc import (
@@ -57,6 +69,7 @@ DOORS: tuple[tuple[Blueprint, Guard], ...] = (
     (recover.blueprint, guards.anyone),
     (lock.blueprint, guards.anyone),
     (activity.blueprint, guards.signed_in_person),
+    (own_data.blueprint, guards.signed_in_person),
     (contacts.blueprint, guards.signed_in_person),
     (security.blueprint, guards.signed_in_person),
     (rights.blueprint, guards.signed_in_person),

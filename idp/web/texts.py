@@ -418,6 +418,7 @@ _EVENTS = {
     "session.replaced": N_("Another person signed in in the same browser"),
     "session.ended": N_("A sign-in was ended"),
     "record.read": N_("Looked at my data"),
+    "data.taken": N_("Everything that is held on me was taken away as a file"),
     "screen.approved": N_("You signed in on another screen with your phone"),
     "screen.refused": N_("A sign-in on another screen was refused on your phone"),
     "consent.given": N_("Agreed that a service receives information"),

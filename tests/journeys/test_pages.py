@@ -253,6 +253,7 @@ PAGES: dict[str, Callable[[Scene], Visitor]] = {
     "phone_over": lambda scene: scene.open(scene.stranger, "/phone?code=cu"),
     "contacts": lambda scene: scene.open(scene.member, "/account/contacts"),
     "activity": lambda scene: scene.open(scene.member, "/account/activity"),
+    "data": lambda scene: scene.open(scene.member, "/account/data"),
     "security": lambda scene: scene.open(scene.member, "/account/security"),
     "rights": lambda scene: scene.open(scene.member, "/account/rights"),
     "rights_wrong": rights_wrong,

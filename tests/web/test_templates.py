@@ -228,9 +228,24 @@ def _activity(**changed: object) -> Case:
     return Case(
         "account/activity.html",
         lambda: context | changed,
-        frozenset({"end-others", "download"} if full else {"download"}),
+        frozenset({"to-data", "download"} | ({"end-others"} if full else set())),
         "/account/activity/end" if full else None,
     )
+
+
+HELD_LINES = [
+    SimpleNamespace(when="08:00 26/11/2026", said=[SimpleNamespace(what="Việc đã xảy ra", value="Đăng nhập")]),
+    SimpleNamespace(when="", said=[SimpleNamespace(what="Tên ở đó", value="x" * 60)]),
+]
+
+
+def _data(**changed: object) -> Case:
+    parts = [
+        SimpleNamespace(name=name, title=name, lines=HELD_LINES, left_off=0) for name in ("account", "history", "facts")
+    ]
+    context: dict[str, object] = {"person": PERSON, "today": "08:00 26/11/2026", "parts": parts, "is_whole": True}
+    context |= {"empty": ["Mã in sẵn"]}
+    return Case("account/data.html", lambda: context | changed, frozenset({"download"}))
 
 
 TYPED = {"personal_number": "003156000127", "passport": "", "country": "", "full_name": "", "birth_date": ""}
@@ -567,6 +582,12 @@ CASES: dict[str, Case] = {
     "rights": _rights(),
     "rights_none": _rights(requests=[], done="", errors=[_error("kind-access", "Chọn yêu cầu")]),
     "rights_wrong": _rights(done="", errors=[_error("words", "Quá dài")]),
+    "data": _data(),
+    "data_cut": _data(
+        person=SimpleNamespace(name="Lê Thị Mẫu", hint=""),
+        parts=[SimpleNamespace(name="history", title="Lịch sử", lines=HELD_LINES, left_off=12)],
+        is_whole=False,
+    ),
     "services": _plain("services.html", services=SERVICES),
     "services_empty": _plain("services.html", services=[]),
     "refusal_full": _refusal("redirect_uri_not_registered", back=BACK, detail="redirect_uri is not registered"),
@@ -828,7 +849,7 @@ class Hostile:
             return [HOSTILE]
         if name == "links":
             return [(HOSTILE, HOSTILE)]
-        if name in {"said", "sections"}:
+        if name in {"sections", "lines", "said"}:
             return [Hostile()]
         return HOSTILE
 

@@ -1,25 +1,21 @@
-"""Where I am signed in, what was done with my identity, and everything of it to take away."""
+"""Where I am signed in, who looked at my data or received it, and what was done with my identity."""
 
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-import orjson
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, g, request
 from flask.typing import ResponseReturnValue
 from flask_babel import format_datetime, gettext
 
 from idp import flows, storage
-from idp.domain.accounts import Fact
 from idp.domain.audit import Entry
 from idp.domain.claims import CLAIM_NAMES
 from idp.domain.factors import Way
-from idp.domain.refusals import Refusal
 from idp.storage.audit import Receipt
 from idp.storage.sessions import Seen
 from idp.web import forms, given, language
 from idp.web.browsers import device_name
-from idp.web.citizen.security import fresh
 from idp.web.forms import Parked
 from idp.web.pages import page, person_of
 from idp.web.release_texts import label
@@ -72,53 +68,6 @@ def end() -> ResponseReturnValue:
             flows.sign_out.end_one(tx, runtime, g.signed_in, session_id)
     done = str(gettext("It is signed out there, and the services that were used from there are told."))
     return forms.here(_park(), lambda bound: _page(bound, done))
-
-
-@blueprint.get("/account/download")
-@fresh(DOOR)
-def download() -> ResponseReturnValue:
-    """Everything that is known of the person, for machines; the pages print well for people."""
-    runtime, subject = given.runtime(), g.signed_in.subject
-    with storage.once() as tx:
-        key = storage.data_keys.find_data_key(tx, runtime.keyring, subject.id)
-        if key is None:
-            raise Refusal("not_found", "the person's data key was erased")
-        facts = storage.accounts.list_facts(tx, key, subject.id)
-        receipts = storage.audit.list_receipts(tx, subject.id, limit=10_000)
-        entries = storage.audit.list_entries(tx, key, subject.id, limit=10_000)
-        sign_ins = storage.sessions.list_authentications(tx, key, subject.id, limit=10_000)
-        requests = storage.rights.list_of_person(tx, key, subject.id, limit=10_000)
-    document = {
-        "account": {"state": subject.state, "account_level": subject.account_level, "source": subject.proof_source},
-        "claims": dict(g.signed_in.profile.claims),
-        "facts": [_fact(each) for each in facts],
-        "received": [
-            {
-                "service": _service_name(each.service_id),
-                "at": each.at,
-                "facts": sorted(each.names),
-                "law": each.legal_basis,
-            }
-            for each in receipts
-        ],
-        "sign_ins": [{"at": each.at, "methods": each.amr, "address": each.address} for each in sign_ins],
-        "history": [_entry(each) for each in entries],
-        "requests": requests,
-    }
-    response = Response(orjson.dumps(document, option=orjson.OPT_INDENT_2), mimetype="application/json")
-    response.headers["Content-Disposition"] = "attachment; filename=dinh-danh-cua-toi.json"
-    response.headers["Cache-Control"] = "no-store"
-    return response
-
-
-def _fact(fact: Fact) -> dict[str, object]:
-    told = ("name", "value", "source", "method", "verified_by", "verified_at", "valid_from")
-    return {name: getattr(fact, name) for name in told}
-
-
-def _entry(entry: Entry) -> dict[str, object]:
-    said: dict[str, object] = {"at": entry.at, "event": entry.event, "by": entry.actor, "details": entry.details}
-    return said | {"service": _service_name(entry.service_id)}
 
 
 def _page(parked: Parked, done: str = "") -> ResponseReturnValue:

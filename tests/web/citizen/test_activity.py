@@ -145,21 +145,6 @@ def test_an_agreement_is_withdrawn_and_the_service_told(app: Flask, browser: Fla
         assert events()["consent.withdrawn"] == 1
 
 
-def test_everything_is_taken_away_as_a_file_from_a_fresh_sign_in(
-    app: Flask, browser: FlaskClient, citizen: Citizen, clock: FixedClock
-) -> None:
-    obtain_tokens(browser, a_service(app))
-    file = browser.get("/account/download")
-    assert file.headers["Content-Disposition"].startswith("attachment;")
-    assert file.headers["Cache-Control"] == "no-store"
-    said = file.get_json()
-    assert said["claims"]["personal_id_number"] == citizen.number
-    assert {"account", "claims", "facts", "received", "sign_ins", "history", "requests"} == set(said)
-    assert said["received"][0]["service"] == "Dịch vụ thử"
-    clock.advance(minutes=16)
-    assert browser.get("/account/download").location.startswith("/sign-in?")
-
-
 def test_a_sign_in_on_a_new_device_is_told_to_every_contact_once(
     app: Flask, browser: FlaskClient, citizen: Citizen
 ) -> None:
