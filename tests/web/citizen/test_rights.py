@@ -158,7 +158,7 @@ def test_the_sixth_is_too_many(browser: FlaskClient) -> None:
 def test_what_was_asked_is_part_of_what_is_taken_away(browser: FlaskClient) -> None:
     ask(browser)
     [said] = browser.get("/account/download").get_json()["requests"]
-    assert (said["kind"], said["received"]["words"], said["due"]["done_by"]) == ("correct", SAID, "2026-12-11")
+    assert (said["kind"], said["received"], said["done_by"]) == ("correct", SAID, "2026-12-11")
 
 
 def test_the_pages_lead_there(browser: FlaskClient) -> None:
