@@ -133,6 +133,10 @@ def reopens(lock: Lock, now: datetime) -> bool:
     return lock.ground.is_automatic and lock.until is not None and lock.until <= now
 
 
+# How a contact came to be known: the one who holds it typed the code that was sent there.
+PROVED_BY_CODE: Final = "proved by a code"
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     id: UUID

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from idp import storage
 from idp.domain import recovery
-from idp.domain.accounts import Fact, Profile
+from idp.domain.accounts import PROVED_BY_CODE, Fact, Profile
 from idp.domain.audit import Entry, Event
 from idp.domain.identifiers import CONTACT_CLAIMS, ContactKind
 from idp.domain.levels import ProofSource
@@ -75,7 +75,7 @@ def _tell_services(tx: storage.Tx, record: Record, kind: ContactKind, value: str
             name=claim,
             value=value,
             source=ProofSource.SELF,
-            method="proved by a code",
+            method=PROVED_BY_CODE,
             verified_by="the person",
             verified_at=now,
             evidence="",

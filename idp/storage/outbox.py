@@ -254,6 +254,24 @@ def list_of_session(tx: Tx, session_id: UUID) -> list[tuple[UUID | None, str, in
     return [(row.service_id, row.state, row.tries) for row in tx.execute(statement)]
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a service is told of a person: when it was written, and whether it has arrived."""
+
+    service_id: UUID
+    at: datetime
+    state: str
+    delivered_at: datetime | None
+
+
+def list_news(tx: Tx, subject_id: UUID, *, limit: int) -> list[News]:
+    """The newest that services were told of a person."""
+    columns = (outbox.c.service_id, outbox.c.created_at, outbox.c.state, outbox.c.delivered_at)
+    where = (outbox.c.subject_id == subject_id, outbox.c.service_id.is_not(None))
+    rows = tx.execute(select(*columns).where(*where).order_by(outbox.c.id.desc()).limit(limit))
+    return [News(*row) for row in rows]
+
+
 def list_ledger(tx: Tx, *, service_id: UUID | None, state: str | None, limit: int) -> list[LedgerLine]:
     """The newest parcels, of all services or one, in all states or one."""
     statement = (

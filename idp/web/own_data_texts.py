@@ -16,7 +16,7 @@ from idp.domain.accounts import Profile
 from idp.domain.levels import ProofSource
 from idp.web.browsers import device_name
 from idp.web.release_texts import display, label, release_items
-from idp.web.texts import N_, event_text
+from idp.web.texts import GROUNDS, N_, event_text
 
 _NOBODY: Final = UUID(int=0)
 
@@ -277,6 +277,7 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "lock": N_("to lock the account"),
         "add_contact": N_("to add a phone or e-mail"),
     },
+    "state_reason": GROUNDS,
     "state": {
         "pending": N_("not in use yet"),
         "active": N_("in use"),

@@ -67,6 +67,14 @@ def actor_text(actor: str) -> str:
     return gettext(_ACTORS[actor]) if actor in _ACTORS else actor
 
 
+def ground_text(details: str) -> str:
+    """Why an account was locked, from its line of the history: the ground, then what was written down with it."""
+    ground, *more = details.split("\n")
+    if ground not in GROUNDS:
+        return details
+    return " · ".join([gettext(GROUNDS[ground]), *([] if ground == "own_wish" else more)])
+
+
 def _translated(sentences: Sequence[str]) -> tuple[str, ...]:
     return tuple(gettext(sentence) for sentence in sentences)
 
@@ -437,6 +445,17 @@ _EVENTS = {
     "grant.refresh_reused": N_("A service’s access was ended: its key came twice"),
 }
 
+# Why an account is locked (domain/accounts.Ground).
+GROUNDS = {
+    "card_expired": N_("the ID card has run out"),
+    "passport_expired": N_("the passport has run out"),
+    "residence_expired": N_("the residence permit has run out"),
+    "own_wish": N_("at your own wish"),
+    "breach": N_("the rules of use were not kept"),
+    "misuse": N_("to stop misuse"),
+    "card_held": N_("the ID card is held or was withdrawn"),
+    "authority": N_("an authority asked for it"),
+}
 _ACTORS = {
     "the command line": N_("an administrator"),
     "the demo": N_("the demonstration"),

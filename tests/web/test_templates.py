@@ -78,6 +78,7 @@ SERVICES = [
         agreed="họ và tên",
         withdraw="cong-dich-vu",
         withdrawn="",
+        told="",
     ),
     SimpleNamespace(
         name="Một cửa điện tử",
@@ -91,6 +92,7 @@ SERVICES = [
         agreed="",
         withdraw="",
         withdrawn="21/11/2026",
+        told="Dịch vụ đã được báo lúc 14:05 21/11/2026",
     ),
 ]
 
@@ -503,7 +505,12 @@ CASES: dict[str, Case] = {
     "recover_not_enough": _plain("recover/not_enough.html", None, frozenset({"not-enough"})),
     "recover_locked": _plain("recover/locked.html", None, frozenset({"locked"})),
     "recover_cancel": _plain("recover/cancel.html", "/recover/cancel", frozenset({"cancel"}), token="T", done=False),
-    "recover_cancelled": _plain("recover/cancel.html", None, frozenset({"cancelled"}), token="T", done=True),
+    "recover_cancelled": _plain(
+        "recover/cancel.html", None, frozenset({"cancelled"}), token="T", done=True, is_stopped=True
+    ),
+    "recover_nothing_to_cancel": _plain(
+        "recover/cancel.html", None, frozenset({"cancelled"}), token="T", done=True, is_stopped=False
+    ),
     "lock": _plain(
         "lock/who.html", "/lock", frozenset({"identifier", "contact"}), parked="P", identifier="", contact="", errors=[]
     ),
@@ -575,8 +582,11 @@ CASES: dict[str, Case] = {
         services=SERVICES,
         parked="P",
         done="Đã rút.",
+        has_one_way=False,
     ),
-    "account_empty": _plain("account/account.html", person=PERSON, facts=[], services=[], parked="P", done=""),
+    "account_empty": _plain(
+        "account/account.html", person=PERSON, facts=[], services=[], parked="P", done="", has_one_way=True
+    ),
     "activity": _activity(),
     "activity_empty": _activity(places=[PLACES[0]], history=[], looks=[], received=[], done=""),
     "rights": _rights(),

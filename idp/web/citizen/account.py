@@ -5,13 +5,14 @@ from datetime import datetime
 
 from flask import Blueprint, g, request
 from flask.typing import ResponseReturnValue
-from flask_babel import format_date, gettext
+from flask_babel import format_date, format_datetime, gettext
 
 from idp import flows, storage
 from idp.domain.claims import CLAIM_NAMES as SHOWN_CLAIMS
 from idp.domain.consent import BasisKind
 from idp.domain.levels import ProofSource
 from idp.domain.refusals import Refusal
+from idp.storage.outbox import News
 from idp.storage.sessions import SignedIn
 from idp.web import forms, given, language
 from idp.web.forms import Parked
@@ -20,6 +21,7 @@ from idp.web.release_texts import display, label
 
 blueprint = Blueprint("account", __name__)
 DOOR = "account.account"
+MOST_NEWS = 200
 SHOWN = ("name", "personal_id_number", "birthdate", "gender", "phone_number", "email", "address")
 
 
@@ -39,6 +41,7 @@ class UsedService:
     agreed: str
     withdraw: str
     withdrawn: str
+    told: str
 
 
 @blueprint.get("/account")
@@ -74,6 +77,12 @@ def _page(parked: Parked, done: str = "") -> ResponseReturnValue:
         key = storage.data_keys.find_data_key(tx, runtime.keyring, signed_in.subject.id)
         facts = storage.accounts.list_facts(tx, key, signed_in.subject.id) if key else []
         visited = storage.audit.list_receivers(tx, signed_in.subject.id)
+        agreements = {
+            service_id: storage.consents.find_latest(tx, signed_in.subject.id, service_id, BasisKind.CONSENT)
+            for service_id, _ in visited
+        }
+        news = storage.outbox.list_news(tx, signed_in.subject.id, limit=MOST_NEWS)
+        ways = storage.factors.count_ways(tx, signed_in.subject.id, runtime.clock.now())
     by_name = {fact.name: fact for fact in facts}
     shown = [
         ShownFact(
@@ -89,9 +98,7 @@ def _page(parked: Parked, done: str = "") -> ResponseReturnValue:
     for service_id, last in visited:
         service = given.server().registry.find(service_id)
         if service is not None:
-            code = language.current()
-            with storage.once() as tx:
-                agreed = storage.consents.find_latest(tx, signed_in.subject.id, service_id, BasisKind.CONSENT)
+            code, agreed = language.current(), agreements[service_id]
             what = ", ".join(dict.fromkeys(label(name) for name in SHOWN_CLAIMS if agreed and name in agreed.names))
             ended_at = agreed.withdrawn_at if agreed else None
             used.append(
@@ -102,12 +109,35 @@ def _page(parked: Parked, done: str = "") -> ResponseReturnValue:
                     what,
                     service.client_id if agreed and not ended_at else "",
                     _day(ended_at) if ended_at else "",
+                    _told([each for each in news if each.service_id == service_id], ended_at) if ended_at else "",
                 )
             )
     person = person_of(signed_in.profile)
     services = sorted(used, key=lambda each: each.name)
     sealed = forms.seal(parked)
-    return page("account/account.html", person=person, facts=shown, services=services, parked=sealed, done=done)
+    return page(
+        "account/account.html",
+        person=person,
+        facts=shown,
+        services=services,
+        parked=sealed,
+        done=done,
+        has_one_way=ways < 2,
+    )
+
+
+def _told(news: list[News], withdrawn_at: datetime) -> str:
+    """Whether the service has been told of the withdrawal: what was written with it or after it."""
+    since = [each for each in news if each.at >= withdrawn_at]
+    if not since:
+        return str(gettext("Its access has ended. It takes no messages, and learns of it at its next request."))
+    arrived = [each.delivered_at for each in since if each.delivered_at]
+    if arrived:
+        when = format_datetime(min(arrived), "HH:mm dd/MM/yyyy")
+        return str(gettext("The service was told at %(when)s.", when=when))
+    if all(each.state == "failed" for each in since):
+        return str(gettext("Its access has ended. The service could not be reached to be told."))
+    return str(gettext("Its access has ended. The service is being told now."))
 
 
 def _source(source: ProofSource, *, is_confirmed: bool) -> str:

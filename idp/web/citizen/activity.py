@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import format_datetime, gettext
 
 from idp import flows, storage
-from idp.domain.audit import Entry
+from idp.domain.audit import Entry, Event
 from idp.domain.claims import CLAIM_NAMES
 from idp.domain.factors import Way
 from idp.storage.audit import Receipt
@@ -19,7 +19,7 @@ from idp.web.browsers import device_name
 from idp.web.forms import Parked
 from idp.web.pages import page, person_of
 from idp.web.release_texts import label
-from idp.web.texts import actor_text, event_text
+from idp.web.texts import actor_text, event_text, ground_text
 
 blueprint = Blueprint("activity", __name__)
 DOOR = "activity.activity"
@@ -109,9 +109,11 @@ def _line(entry: Entry) -> Line:
 
 
 def _detail(entry: Entry) -> str:
-    """From where one signed in, or which way to sign in was added or removed."""
+    """From where one signed in, why the account was locked, or which way to sign in was added or removed."""
     if entry.event.startswith("sign_in."):
         return entry.details.partition(" ")[0]
+    if entry.event == Event.ACCOUNT_LOCKED:
+        return ground_text(entry.details)
     ways: dict[str, str] = {Way.PASSKEY: gettext("Passkey"), Way.TOTP: gettext("Authenticator app")}
     return str(ways.get(entry.details, "")) if entry.event.startswith("factor.") else ""
 

@@ -138,7 +138,7 @@ def new_password() -> ResponseReturnValue:
         return _password_page(parked)
     typed, before = request.form.get("password", "")[:1024], given.signed_in()
     try:
-        hashed = flows.registration.hash_new_password(runtime, typed, *filter(None, (claim.contact, claim.other)))
+        hashed = flows.registration.hash_new_password(runtime, typed, *_own_words(claim))
     except Refusal as refusal:
         if refusal.code == "busy":
             return _password_page(parked, busy_text(), status=503)
@@ -178,8 +178,17 @@ def cancel() -> ResponseReturnValue:
     if request.method != "POST":
         return page("recover/cancel.html", token=token, done=False)
     with storage.begin() as tx:
-        flows.recovery.cancel(tx, given.runtime(), subject_id, how="by the link in a mail")
-    return page("recover/cancel.html", token=token, done=True)
+        is_stopped = flows.recovery.cancel(tx, given.runtime(), subject_id, how="by the link in a mail")
+    return page("recover/cancel.html", token=token, done=True, is_stopped=is_stopped)
+
+
+def _own_words(claim: Claim) -> list[str]:
+    """What is known of the person, and makes no password."""
+    with storage.once() as tx:
+        record = storage.accounts.find_record(tx, given.runtime().keyring, UUID(claim.subject))
+    known = record.profile.claims if record else {}
+    words = [claim.contact, claim.other, *(str(known.get(name, "")) for name in ("personal_id_number", "name"))]
+    return [word for word in words if word]
 
 
 # -- what was said -------------------------------------------------------------------------------------------------

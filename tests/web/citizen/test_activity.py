@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import update
 
 from idp import flows, storage
+from idp.domain.accounts import Ground, Lock
 from idp.domain.audit import Entry, Event
 from idp.domain.factors import Way
 from idp.domain.refusals import Refusal
@@ -92,6 +94,20 @@ def test_the_history_tells_what_was_done_and_no_code_name(app: Flask, browser: F
     assert not re.search(r"sign_in\.|consent\.|account\.", text)
 
 
+def test_the_history_tells_why_the_account_was_locked(app: Flask, browser: FlaskClient, citizen: Citizen) -> None:
+    """Decree 69/2024 Art 30: who, why, by which document."""
+    runtime: Runtime = app.extensions["idp"]
+    with app.app_context(), storage.begin() as tx:
+        person = flows.account_care.find_person(tx, runtime, citizen.number)
+        asked = Lock(Ground.AUTHORITY, "điều tra", source="CV 7/2026", legal_basis="Luật 26/2023, Điều 34")
+        flows.account_care.lock(tx, runtime, person, asked, actor="Công an tỉnh")
+        flows.account_care.unlock(tx, runtime, person, reason="xong", actor="Công an tỉnh")
+    sign_in(browser, citizen)
+    page = browser.get("/account/activity").text
+    assert "theo yêu cầu của cơ quan có thẩm quyền · điều tra · CV 7/2026 · Luật 26/2023, Điều 34" in page
+    assert "authority" not in page
+
+
 def test_the_history_names_the_way_that_was_added_and_who_did_the_rest(
     app: Flask, browser: FlaskClient, citizen: Citizen
 ) -> None:
@@ -132,8 +148,13 @@ def test_an_agreement_is_withdrawn_and_the_service_told(app: Flask, browser: Fla
     done = browser.post("/account/withdraw", data=form)
     assert 'name="service"' not in done.text
     assert userinfo(browser, tokens["access_token"]).status_code == 401
+    assert "đang được báo" in browser.get("/account").text
     with app.app_context():
         assert events()["consent.withdrawn"] == 1
+        now = app.extensions["idp"].clock.now()
+        with storage.begin() as tx:
+            tx.execute(update(storage.tables.outbox).values(state="delivered", delivered_at=now))
+    assert "Dịch vụ đã được báo lúc" in browser.get("/account").text
     assert browser.post("/account/withdraw", data=form).status_code == 200
     stranger = app.test_client()
     sign_in(stranger, a_citizen(app, "003085000021"))

@@ -199,6 +199,8 @@ def test_the_owner_says_no_from_the_mail_by_a_button(app: Flask, clock: FixedClo
     token = re.search(r'name="token" value="([^"]+)"', shown.text)
     assert token
     assert 'id="cancelled"' in owner.post("/recover/cancel", data={"token": token[1]}).text
+    again = owner.post("/recover/cancel", data={"token": token[1]})
+    assert "Không còn gì để dừng" in again.text, "it is not said to be stopped by what stopped nothing"
     clock.advance(hours=24)
     assert 'id="wait"' in by_one(app, thief).text
     for wrong in ("", "x", token[1][:-2] + "AA"):
@@ -333,6 +335,15 @@ def test_what_cannot_be_is_told_and_kept(app: Flask, typed: dict[str, str], fiel
     assert page.status_code == 400
     assert f'<li><a href="#{field}">' in page.text
     assert messages(app) == []
+
+
+def test_the_persons_own_name_and_number_make_no_password(app: Flask) -> None:
+    a_person(app)
+    browser = app.test_client()
+    page = by_both(app, browser)
+    for typed in ("Nguyễn Thị Mẫu", "003190000013"):
+        form = {"parked": parked_in(page), "password": typed}
+        assert browser.post("/recover/password", data=form).status_code == 400, typed
 
 
 def test_a_weak_password_is_told_and_the_recovery_stays(app: Flask) -> None:

@@ -133,6 +133,9 @@ def test_what_was_said_is_stored_as_said_by_oneself_and_the_contact_as_proved(ap
         assert [row.verified_at for row in rows_of("identifiers")] == [None]
         assert [row.verified_at is not None for row in rows_of("contacts")] == [True]
         assert sorted(row.proof for row in rows_of("sign_in_names")) == ["code", "self"]
+        of_facts = {row.name: (row.method, row.verified_at is not None) for row in rows_of("facts")}
+        assert of_facts["phone_number"] == ("proved by a code", True)
+        assert of_facts["name"] == ("declared by the person", False)
         assert {"account.created", "sign_in.succeeded"} <= set(events())
 
 
