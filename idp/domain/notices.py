@@ -6,6 +6,9 @@ from typing import Final
 
 # A notice that could not be delivered within this time is news no more.
 GOOD_FOR: Final = timedelta(days=1)
+# Text messages to one phone in a day: whoever got so many is warned, and a number that is paid for each gets no more.
+MOST_BY_SMS: Final = 20
+BY_SMS: Final = "notices to phone"
 
 
 @dataclass(frozen=True, slots=True)

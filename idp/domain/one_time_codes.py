@@ -13,6 +13,8 @@ DIGITS: Final = 6
 CONTACT: Final = "code to contact"
 NETWORK: Final = "code from network"
 SMS_TODAY: Final = "sms today"
+SMS_ALARM: Final = "sms today, alarm"
+SMS_SPENT: Final = "sms today, spent"
 
 
 class CodePurpose(StrEnum):

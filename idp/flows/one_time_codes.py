@@ -107,9 +107,14 @@ def _count(tx: storage.Tx, runtime: Runtime, target: Target, network: str) -> No
         return NotSent.TOO_MANY
     if target.kind is not ContactKind.PHONE:
         return None
-    today = storage.throttles.use_tries(
-        tx, runtime.keyring, {rules.SMS_TODAY: ""}, now=now, window_ends_at=now + A_DAY
-    )[rules.SMS_TODAY]
-    if today == settings.sms_per_day * 4 // 5 or today == settings.sms_per_day + 1:
-        _log.error("the day's text messages run out", sent=today, of=settings.sms_per_day)
+    today = _count_today(tx, runtime, rules.SMS_TODAY)
+    for share, alarm in ((4, rules.SMS_ALARM), (5, rules.SMS_SPENT)):
+        # Notices count too, so that no code need be the one that reaches the mark.
+        if today * 5 > settings.sms_per_day * share and _count_today(tx, runtime, alarm) == 1:
+            _log.error("the day's text messages run out", sent=today, of=settings.sms_per_day)
     return NotSent.SPENT if today > settings.sms_per_day else None
+
+
+def _count_today(tx: storage.Tx, runtime: Runtime, name: str) -> int:
+    now = runtime.clock.now()
+    return storage.throttles.use_tries(tx, runtime.keyring, {name: ""}, now=now, window_ends_at=now + A_DAY)[name]

@@ -1,6 +1,6 @@
 """What leaves the house: rows written with the change they tell of, taken by a worker, delivered at least once."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,10 +9,13 @@ from uuid import UUID
 import orjson
 from sqlalchemy import ColumnElement, Select, Text, and_, cast, func, insert, literal_column, or_, select, update
 
-from idp.domain.notices import GOOD_FOR, Notice
+from idp.domain.identifiers import ContactKind
+from idp.domain.notices import BY_SMS, GOOD_FOR, MOST_BY_SMS, Notice
+from idp.domain.one_time_codes import SMS_TODAY
 from idp.runtime import chance
 from idp.runtime.data_keys import Unsealable
 from idp.runtime.keyring import Keyring
+from idp.storage import throttles
 from idp.storage.database import Tx
 from idp.storage.factors import Reachable
 from idp.storage.tables import Moment, outbox, relying_services
@@ -106,8 +109,15 @@ def insert_message(
 def insert_notices(
     tx: Tx, keyring: Keyring, contacts: Iterable[Reachable], notice: Notice, subject_id: UUID, now: datetime
 ) -> None:
-    """Queue a notice to each of a person's contacts."""
-    for contact in contacts:
+    """Queue a notice to each of a person's contacts; a phone that had MOST_BY_SMS of them today gets no more.
+
+    A notice counts in the day's text messages and is sent when they are spent too: spending them must silence no alarm.
+    """
+    reached = list(contacts)
+    told = _count_phones(tx, keyring, {each.value for each in reached if each.kind == ContactKind.PHONE}, now)
+    for contact in reached:
+        if contact.kind == ContactKind.PHONE and contact.value not in told:
+            continue
         channel = CHANNEL_OF[contact.kind]
         more = f"\n\n{notice.in_mail}" if notice.in_mail and channel == "mail" else ""
         insert_message(
@@ -121,6 +131,18 @@ def insert_notices(
             subject_id=subject_id,
             now=now,
         )
+
+
+def _count_phones(tx: Tx, keyring: Keyring, phones: Set[str], now: datetime) -> set[str]:
+    """Those of the phones that are told today; the phones in one order, and the count of all last, as codes do."""
+    tomorrow, told = now + timedelta(days=1), set()
+    for phone in sorted(phones):
+        counts = throttles.use_tries(tx, keyring, {BY_SMS: phone}, now=now, window_ends_at=tomorrow)
+        if counts[BY_SMS] <= MOST_BY_SMS:
+            told.add(phone)
+    for _ in told:
+        throttles.use_tries(tx, keyring, {SMS_TODAY: ""}, now=now, window_ends_at=tomorrow)
+    return told
 
 
 def count_held_up(tx: Tx, channel: str, now: datetime) -> int:

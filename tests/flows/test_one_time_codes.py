@@ -9,10 +9,13 @@ from flask import Flask
 
 from idp import storage
 from idp.domain.identifiers import ContactKind
+from idp.domain.notices import Notice
 from idp.domain.one_time_codes import CodePurpose, NotSent
 from idp.flows import one_time_codes
 from idp.flows.one_time_codes import Target, Wording
+from idp.runtime import chance
 from idp.runtime.runtime import Runtime
+from idp.storage.factors import Reachable
 from tests.doubles import FixedClock
 from tests.mailbag import messages
 from tests.rows import count_rows, messages_stored, rows_of
@@ -119,6 +122,23 @@ def test_the_days_text_messages_have_a_budget_and_mail_goes_on(
         assert send(runtime, PHONE) is NotSent.SPENT
         assert isinstance(send(runtime, MAIL), UUID)
     assert capsys.readouterr().err.count("the day's text messages run out") == 2  # at four fifths, and at the end
+
+
+def test_notices_count_in_the_days_text_messages_and_go_out_when_they_are_spent(
+    make_app: object, sqlite_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Spending the day's messages must silence no alarm of a thief."""
+    app: Flask = make_app(sqlite_url, IDP_CODES_SMS_PER_DAY="2")  # type: ignore[operator]
+    with app.app_context():
+        runtime: Runtime = app.extensions["idp"]
+        for last in range(13, 17):
+            told = Reachable(UUID(int=last), "phone", f"+849120000{last}", False, runtime.clock.now())
+            with storage.begin() as tx:
+                now, subject_id = runtime.clock.now(), chance.new_id(runtime.clock.now())
+                storage.outbox.insert_notices(tx, runtime.keyring, [told], Notice("A", "B"), subject_id, now)
+        assert len(messages(app)) == 4
+        assert send(runtime, PHONE) is NotSent.SPENT
+    assert capsys.readouterr().err.count("the day's text messages run out") == 2
 
 
 def test_where_there_is_no_gateway_none_is_written(make_app: object, sqlite_url: str) -> None:

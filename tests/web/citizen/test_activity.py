@@ -138,6 +138,19 @@ def test_who_does_something_to_an_account_has_a_name_in_the_page_s_language() ->
     assert written - {"the person", "itself"} == set(texts._ACTORS)
 
 
+def test_no_phone_gets_more_notices_in_a_day_than_warn_somebody(
+    app: Flask, browser: FlaskClient, citizen: Citizen, clock: FixedClock
+) -> None:
+    """An account with a number that is paid for each message, signed in anew again and again (SMS pumping)."""
+    for _ in range(25):
+        sign_in(app.test_client(), citizen)
+    told = [message.channel for message in messages(app, of_devices=True)]
+    assert (told.count("sms"), told.count("mail")) == (20, 26)
+    clock.advance(hours=24)
+    sign_in(app.test_client(), citizen)
+    assert messages(app, of_devices=True)[-2].channel == "sms"
+
+
 def test_an_agreement_is_withdrawn_and_the_service_told(app: Flask, browser: FlaskClient, citizen: Citizen) -> None:
     service = a_service(app)
     tokens = obtain_tokens(browser, service, scope="openid email")
