@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from idp import flows, storage
-from idp.domain.accounts import Ground, Lock
+from idp.domain.accounts import Closing, Ground, Lock
 from idp.web.release_texts import written
 from tests.builders import NUMBERS, a_citizen, parked_in
 from tests.doubles import FixedClock
@@ -26,6 +26,7 @@ from tests.wire import StatementCounter
 KNOWN, UNKNOWN = NUMBERS[0], "003199000099"
 PHONE, MAIL = "0912000013", "nguyen.thi.mau@nguoi-mau.example"
 OTHER_PHONE, OTHER_MAIL = "0912000099", "nguyen.thi.mau@khong-ai.example"
+PRELOADED = "003190000088"
 _networks = itertools.count(1)
 
 
@@ -34,6 +35,7 @@ class Seen:
     """All that one post shows or costs; `room` is how long the sealed texts in it are."""
 
     status: int
+    length: int
     location: str
     page: str
     room: list[int]
@@ -65,6 +67,7 @@ def see(app: Flask, clock: FixedClock, post: Callable[[], TestResponse], *typed:
         text = text.replace(each, "").replace(written(each), "")
     seen = Seen(
         status=answer.status_code,
+        length=len(answer.data) - sum(answer.text.count(each) * len(each.encode()) for each in typed),
         location=SEALED.sub("", location),
         page="" if answer.status_code == 303 else SEALED.sub("", text),
         room=[len(found) for found in SEALED.findall(location) + SEALED.findall(text)],
@@ -116,15 +119,23 @@ def put_into(app: Flask, state: str) -> None:
     with app.app_context(), storage.begin() as tx:
         runtime: Any = app.extensions["idp"]
         person = flows.account_care.find_person(tx, runtime, KNOWN)
+        if state == "closed":
+            flows.account_care.close(tx, runtime, person, Closing.WITHDRAWN, reason="a test", actor="the tests")
         if state == "locked":
             flows.account_care.lock(tx, runtime, person, Lock(Ground.MISUSE, "a test"), actor="the tests")
+
+
+def preload(app: Flask) -> None:
+    with app.app_context(), storage.begin() as tx:
+        claims = {"name": "Trần Văn Thử", "birthdate": "1990", "phone_number": PHONE, "email": MAIL}
+        flows.registration.preload(tx, app.extensions["idp"], PRELOADED, claims, actor="the tests")
 
 
 # Number and contact of one person; of nobody; a number that is somebody's with a contact that is nobody's, and round.
 PAIRS = [(KNOWN, PHONE), (UNKNOWN, PHONE), (KNOWN, OTHER_PHONE), (UNKNOWN, OTHER_PHONE)]
 
 
-@pytest.mark.parametrize("state", ["active", "locked"])
+@pytest.mark.parametrize("state", ["active", "locked", "closed"])
 def test_the_lock_looks_and_costs_the_same(place: Place, state: str) -> None:
     put_into(place.app, state)
     seen = [
@@ -136,7 +147,7 @@ def test_the_lock_looks_and_costs_the_same(place: Place, state: str) -> None:
     assert seen[0][0].rows["messages"] == 1
 
 
-@pytest.mark.parametrize("state", ["active", "locked"])
+@pytest.mark.parametrize("state", ["active", "locked", "closed"])
 @pytest.mark.parametrize("others", [(MAIL, OTHER_MAIL), ("", "")])
 @pytest.mark.parametrize("paper", ["", "12345 67890"])
 def test_recovery_looks_and_costs_the_same(place: Place, state: str, others: tuple[str, str], paper: str) -> None:
@@ -163,11 +174,24 @@ def test_a_code_on_paper_alone_looks_and_costs_the_same(place: Place) -> None:
     check_same(seen)
 
 
-@pytest.mark.parametrize("number", [KNOWN, UNKNOWN])
-def test_registering_looks_and_costs_the_same(place: Place, number: str) -> None:
-    """Of a number that somebody has, or a phone that somebody has, as of one that nobody has: to the very end."""
+# As long as each other: what somebody types, the sealed page carries on.
+CONTACTS = {
+    "phone": (PHONE, OTHER_PHONE, "0912000098"),
+    "mail": (MAIL, "nguyen.thi.nau@nguoi-mau.example", "nguyen.thi.bau@nguoi-mau.example"),
+}
+
+
+@pytest.mark.parametrize("kind", CONTACTS)
+@pytest.mark.parametrize("number", [KNOWN, UNKNOWN, PRELOADED])
+def test_registering_looks_and_costs_the_same(place: Place, number: str, kind: str) -> None:
+    """Of a number that somebody has, or a phone that somebody has, as of one that nobody has: to the very end.
+
+    An account of an old portal that has another name, or another contact, counts as nobody's.
+    """
+    preload(place.app)
     runs = []
-    for given, contact in ((number, PHONE), (number, OTHER_PHONE), (UNKNOWN, "0912000098")):
+    somebodys, nobodys, anothers = CONTACTS[kind]
+    for given, contact in ((number, somebodys), (number, nobodys), (UNKNOWN, anothers)):
         client, seen = place.new_browser(), []
         said = {"personal_number": given, "full_name": "Lê Thị Lụa", "birth_date": f"19{given[4:6]}"}
         typed = (given, contact, f"+84{contact[1:]}")

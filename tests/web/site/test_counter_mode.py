@@ -216,6 +216,12 @@ def test_the_browser_is_asked_to_fill_in_nothing(app: Flask, screen: FlaskClient
     def said(client: FlaskClient) -> list[str]:
         return re.findall(r'autocomplete="([^"]+)"', follow(client, client.get("/sign-in")).text)
 
+    def suggestions(path: str) -> set[str]:
+        return set(re.findall(r'autocomplete="([^"]+)"', follow(screen, screen.get(path)).text))
+
+    for path in ("/register", "/register?with=passport", "/recover", "/lock"):
+        assert suggestions(path) <= {"off", "one-time-code"}, path
+
     assert said(screen) == ["off", "off"]
     assert said(app.test_client()) == ["username webauthn", "current-password"]
 
