@@ -24,18 +24,6 @@ from tests.rows import events
 PHONE_BROWSER = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Chrome/140.0 Mobile Safari/537.36"
 
 
-@pytest.fixture
-def citizen(app: Flask) -> Citizen:
-    return a_citizen(app)
-
-
-@pytest.fixture
-def browser(app: Flask, citizen: Citizen) -> FlaskClient:
-    client = app.test_client()
-    sign_in(client, citizen)
-    return client
-
-
 def elsewhere(app: Flask, citizen: Citizen) -> FlaskClient:
     client = app.test_client()
     client.environ_base |= {"HTTP_USER_AGENT": PHONE_BROWSER, "REMOTE_ADDR": "198.51.100.7"}

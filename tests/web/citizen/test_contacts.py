@@ -16,18 +16,6 @@ from tests.web.citizen import test_recover as recovery
 NEW = "lua@nguoi-mau.example"
 
 
-@pytest.fixture
-def citizen(app: Flask) -> Citizen:
-    return a_citizen(app)
-
-
-@pytest.fixture
-def browser(app: Flask, citizen: Citizen) -> FlaskClient:
-    client = app.test_client()
-    sign_in(client, citizen)
-    return client
-
-
 def post(browser: FlaskClient, page: TestResponse, path: str = "", **typed: str) -> TestResponse:
     return follow(browser, browser.post(f"/account/contacts{path}", data={"parked": parked_in(page), **typed}))
 

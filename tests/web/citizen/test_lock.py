@@ -28,11 +28,6 @@ PHONE = "0912 000 013"
 
 
 @pytest.fixture
-def citizen(app: Flask) -> Citizen:
-    return a_citizen(app)
-
-
-@pytest.fixture
 def browser(app: Flask) -> FlaskClient:
     return app.test_client()
 

@@ -19,18 +19,6 @@ from tests.rows import events, rows_of
 SAID = "Tên đệm của tôi bị sai <b>"
 
 
-@pytest.fixture
-def citizen(app: Flask) -> Citizen:
-    return a_citizen(app)
-
-
-@pytest.fixture
-def browser(app: Flask, citizen: Citizen) -> FlaskClient:
-    client = app.test_client()
-    sign_in(client, citizen)
-    return client
-
-
 def ask(browser: FlaskClient, kind: str = "correct", words: str = SAID, **more: str) -> TestResponse:
     form = {"parked": parked_in(browser.get("/account/rights")), "kind": kind, "words": words, **more}
     return browser.post("/account/rights", data=form)

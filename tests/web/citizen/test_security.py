@@ -34,18 +34,6 @@ from tests.soft_authenticator import Authenticator
 NEW_PASSWORD = "ba con meo trang ngu"
 
 
-@pytest.fixture
-def citizen(app: Flask) -> Citizen:
-    return a_citizen(app)
-
-
-@pytest.fixture
-def browser(app: Flask, citizen: Citizen) -> FlaskClient:
-    client = app.test_client()
-    sign_in(client, citizen)
-    return client
-
-
 def open_page(browser: FlaskClient) -> TestResponse:
     page = follow(browser, browser.get("/account/security"))
     assert page.status_code == 200, page.status
