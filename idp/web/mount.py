@@ -99,6 +99,7 @@ def mount(app: Flask, runtime: Runtime, registry: Registry) -> None:
     errors.install(app)
     cors.install(app)
     app.context_processor(lambda: pages.page_values(runtime, assets))
+    app.jinja_env.globals["autofill"] = pages.autofill  # a macro sees no value of its page
     for blueprint, guard in DOORS:
         app.register_blueprint(blueprint)
         app.before_request_funcs.setdefault(blueprint.name, []).append(guard)

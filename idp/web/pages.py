@@ -95,6 +95,11 @@ def ends_of(*uris: str) -> list[str]:
     return sorted({f"{urlsplit(uri).scheme}:" for uri in uris})
 
 
+def autofill(what: str) -> str:
+    """What a browser may put into a field (HTML autocomplete): on everybody's screen nothing but a code just sent."""
+    return what if what == "one-time-code" or cookies.counter_screen() is None else "off"
+
+
 def page_values(runtime: Runtime, assets: Assets) -> dict[str, Any]:
     """What every template may use."""
     code, bar = language.current(), counter_bar.find_bar()

@@ -612,6 +612,7 @@ def application() -> flask.Flask:
     app = flask.Flask("pages", template_folder=str(TEMPLATES), static_folder=str(STATIC))
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(WEB / "translations")
     app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.globals["autofill"] = lambda what: what
     Babel(app, locale_selector=lambda: flask.g.get("language", "vi"))
     return app
 

@@ -5,11 +5,10 @@ from dataclasses import replace
 from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from idp import protocol
-from idp.protocol.authorize import RefusedAtService
 from idp.web import forms, given, language
 from idp.web.oidc import authorize
 from idp.web.pages import asker_of, ends_of, page, person_of
+from idp.web.sign_in.sign_in import asked_of
 
 blueprint = Blueprint("account_level", __name__)
 
@@ -25,9 +24,8 @@ def account_level() -> ResponseReturnValue:
     if request.method == "POST":
         return redirect(url_for(authorize.DOOR, parked=forms.seal(replace(parked, went_without=forms.LEVEL))), 303)
     language.wish(parked.language_wanted)
-    try:
-        asked = protocol.authorize.read(given.server(), parked.pairs)
-    except RefusedAtService:
+    asked = asked_of(parked)
+    if asked is None:
         return redirect(url_for(authorize.DOOR, parked=forms.seal(parked)), 303)
     return page(
         "sign_in/account_level.html",

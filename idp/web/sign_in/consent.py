@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from idp import flows, protocol, storage
+from idp import flows, storage
 from idp.domain import next_step
 from idp.domain.consent import BasisKind, Need
 from idp.protocol.authorize import AuthorizationRequest, RefusedAtService
@@ -16,6 +16,7 @@ from idp.web.forms import Parked
 from idp.web.oidc import authorize
 from idp.web.pages import asker_of, ends_of, page, person_of
 from idp.web.release_texts import interface_of, not_sent, release_items
+from idp.web.sign_in.sign_in import asked_of
 
 blueprint = Blueprint("consent", __name__)
 
@@ -96,9 +97,8 @@ def _question() -> Question | ResponseReturnValue:
     if not forms.is_ours(parked) or signed_in is None:
         return _back(parked)
     language.wish(parked.language_wanted)
-    try:
-        asked = protocol.authorize.read(given.server(), parked.pairs)
-    except RefusedAtService:
+    asked = asked_of(parked)
+    if asked is None:
         return _back(parked)
     facts, _ = authorize.look(asked, _unanswered(parked), signed_in)
     step = next_step.decide(facts, given.runtime().clock.now())

@@ -13,17 +13,15 @@ from flask.typing import ResponseReturnValue
 from flask_babel import format_datetime, gettext
 from markupsafe import Markup
 
-from idp import flows, protocol, storage
+from idp import flows, storage
 from idp.domain import other_screens as rules
 from idp.domain.other_screens import ScreenState
-from idp.protocol.authorize import RefusedAtService
 from idp.runtime import other_screens, pictures
 from idp.storage.other_screens import Asking, Screen
 from idp.web import cookies, forms, given, language, wording
 from idp.web.forms import Parked
-from idp.web.oidc import authorize
 from idp.web.pages import FieldError, page
-from idp.web.sign_in.sign_in import asking, browser_of, leads_on, welcome
+from idp.web.sign_in.sign_in import asked_of, asking, browser_of, leads_on, welcome
 
 blueprint = Blueprint("other_screen", __name__)
 DOOR: Final = "other_screen.screen"
@@ -100,14 +98,8 @@ def _onward(parked: Parked) -> Parked:
 
 def _asking(onward: Parked) -> Asking:
     browser = browser_of("")
-    service_id, redirect_uri = "", ""
-    if onward.door == authorize.DOOR:
-        try:
-            asked = protocol.authorize.read(given.server(), onward.pairs)
-        except RefusedAtService:
-            pass
-        else:
-            service_id, redirect_uri = asked.service.id.hex, asked.redirect_uri
+    asked = asked_of(onward)
+    service_id, redirect_uri = (asked.service.id.hex, asked.redirect_uri) if asked else ("", "")
     return Asking(service_id, redirect_uri, browser.address, browser.agent)
 
 

@@ -13,7 +13,7 @@ from idp.domain.factors import Way
 from idp.domain.refusals import Refusal
 from idp.flows.second_factor import Proof
 from idp.flows.sign_in import Browser, Failure, NeedsSecondFactor, SignedInNow
-from idp.protocol.authorize import RefusedAtService
+from idp.protocol.authorize import AuthorizationRequest, RefusedAtService
 from idp.runtime import passkeys
 from idp.web import cookies, forms, given, language, step_up, wording
 from idp.web.forms import Parked
@@ -247,10 +247,17 @@ def _page(
 
 def asking(parked: Parked) -> tuple[Asker | None, list[str]]:
     """The service a parked request is for, and where its answer may end; nothing for a page of our own."""
-    if parked.door != authorize.DOOR:
-        return None, []
-    try:
-        asked = protocol.authorize.read(given.server(), parked.pairs)
-    except RefusedAtService:
+    asked = asked_of(parked)
+    if asked is None:
         return None, []
     return asker_of(asked.service, asked.redirect_uri), ends_of(*asked.service.redirect_uris)
+
+
+def asked_of(parked: Parked) -> AuthorizationRequest | None:
+    """The request that is parked; None for a page of our own, and for one that would be refused by now."""
+    if parked.door != authorize.DOOR:
+        return None
+    try:
+        return protocol.authorize.read(given.server(), parked.pairs)
+    except RefusedAtService:
+        return None

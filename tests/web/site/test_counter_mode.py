@@ -224,6 +224,9 @@ def test_the_browser_is_asked_to_fill_in_nothing(app: Flask, screen: FlaskClient
 
     assert said(screen) == ["off", "off"]
     assert said(app.test_client()) == ["username webauthn", "current-password"]
+    sign_in(screen, a_citizen(app))
+    for path in ("/account/contacts", "/account/security"):
+        assert suggestions(path) <= {"off", "one-time-code"}, path
 
 
 def test_no_passkey_is_made_on_everybodys_computer(app: Flask, screen: FlaskClient, citizen: Citizen) -> None:
