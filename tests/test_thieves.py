@@ -15,8 +15,7 @@ from idp.flows.registration import Contact, Declared
 from idp.flows.sign_in import Browser, Failure
 from idp.runtime import mail_tokens
 from idp.runtime.runtime import Runtime
-from tests.builders import Citizen, ask, follow, lend_keys, parked_in, sign_in, walk
-from tests.builders import a_service as a_service
+from tests.builders import Citizen, a_service, ask, follow, lend_keys, parked_in, sign_in, walk
 from tests.doubles import FixedClock
 from tests.rows import rows_of
 from tests.soft_authenticator import Authenticator

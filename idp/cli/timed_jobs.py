@@ -129,7 +129,7 @@ class TimedJobs:
     def _watch_clocks(self) -> bool:
         """Warn when the number of requests about personal data that are late by law is another one."""
         with storage.once() as tx:
-            overdue = flows.rights.count_overdue(tx, self._runtime)
+            overdue = storage.rights.count_overdue(tx, self._runtime.today)
         if overdue and overdue != self._overdue:
             _log.warning("rights requests are overdue", number=overdue)
         self._overdue = overdue

@@ -133,10 +133,6 @@ def reopens(lock: Lock, now: datetime) -> bool:
     return lock.ground.is_automatic and lock.until is not None and lock.until <= now
 
 
-# How a contact came to be known: the one who holds it typed the code that was sent there.
-PROVED_BY_CODE: Final = "proved by a code"
-
-
 @dataclass(frozen=True, slots=True)
 class Subject:
     id: UUID
@@ -178,6 +174,23 @@ class Fact:
     evidence: str
     valid_from: datetime
     valid_until: datetime | None
+
+
+def proved_by_code(id_: UUID, subject_id: UUID, claim: str, contact: str, now: datetime) -> Fact:
+    """The fact of a contact whose holder typed the code that was sent there."""
+    return Fact(
+        id=id_,
+        subject_id=subject_id,
+        name=claim,
+        value=contact,
+        source=ProofSource.SELF,
+        method="proved by a code",
+        verified_by="the person",
+        verified_at=now,
+        evidence="",
+        valid_from=now,
+        valid_until=None,
+    )
 
 
 EMPTY: Mapping[str, object] = MappingProxyType({})

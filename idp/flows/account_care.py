@@ -118,10 +118,9 @@ def lock_own(tx: storage.Tx, runtime: Runtime, subject_id: UUID, notice: Notice)
         return False
     if not takes_own_wish(person.state, storage.account_states.find_lock(tx, subject_id)):
         return False
-    own = storage.factors.list_factors(tx, key, subject_id, runtime.clock.now())
     own_wish = Lock(Ground.OWN_WISH, BY_ONESELF, legal_basis="Decree 69/2024 Art 15")
     lock(tx, runtime, person, own_wish, actor="the person")
-    storage.outbox.insert_notices(tx, runtime.keyring, own.contacts, notice, subject_id, runtime.clock.now())
+    storage.outbox.insert_notices_to_person(tx, runtime.keyring, key, subject_id, notice, runtime.clock.now())
     return True
 
 
@@ -142,9 +141,8 @@ def close_own(tx: storage.Tx, runtime: Runtime, subject_id: UUID, notice: Notice
     key = storage.data_keys.find_data_key(tx, runtime.keyring, subject_id)
     if person is None or key is None or person.state is not AccountState.ACTIVE:
         return False
-    own = storage.factors.list_factors(tx, key, subject_id, runtime.clock.now())
     close(tx, runtime, person, Closing.WITHDRAWN, reason="", actor="the person")
-    storage.outbox.insert_notices(tx, runtime.keyring, own.contacts, notice, subject_id, runtime.clock.now())
+    storage.outbox.insert_notices_to_person(tx, runtime.keyring, key, subject_id, notice, runtime.clock.now())
     return True
 
 
@@ -177,8 +175,7 @@ def reopen_run_out(tx: storage.Tx, runtime: Runtime, notice: Notice, *, limit: i
         _note(tx, runtime, person, Event.ACCOUNT_UNLOCKED, "the worker", f"over: {over.ground}")
         key = storage.data_keys.find_data_key(tx, runtime.keyring, person.id)
         if key is not None:
-            own = storage.factors.list_factors(tx, key, person.id, now)
-            storage.outbox.insert_notices(tx, runtime.keyring, own.contacts, notice, person.id, now)
+            storage.outbox.insert_notices_to_person(tx, runtime.keyring, key, person.id, notice, now)
     return len(run_out)
 
 

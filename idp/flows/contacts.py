@@ -8,10 +8,9 @@ from uuid import UUID
 
 from idp import storage
 from idp.domain import recovery
-from idp.domain.accounts import PROVED_BY_CODE, Fact, Profile
+from idp.domain.accounts import Profile, proved_by_code
 from idp.domain.audit import Entry, Event
 from idp.domain.identifiers import CONTACT_CLAIMS, ContactKind
-from idp.domain.levels import ProofSource
 from idp.domain.notices import Notice
 from idp.domain.refusals import Refusal
 from idp.runtime import chance
@@ -69,19 +68,7 @@ def _tell_services(tx: storage.Tx, record: Record, kind: ContactKind, value: str
     storage.accounts.end_facts(tx, subject_id, [claim], now)
     if value is not None:
         claims |= {claim: value, f"{claim}_verified": True}
-        fact = Fact(
-            id=chance.new_id(now),
-            subject_id=subject_id,
-            name=claim,
-            value=value,
-            source=ProofSource.SELF,
-            method=PROVED_BY_CODE,
-            verified_by="the person",
-            verified_at=now,
-            evidence="",
-            valid_from=now,
-            valid_until=None,
-        )
+        fact = proved_by_code(chance.new_id(now), subject_id, claim, value, now)
         storage.accounts.insert_fact(tx, record.key, fact)
     storage.accounts.save_profile(tx, record.key, Profile(subject_id, claims, record.profile.proof_source), now)
 

@@ -113,7 +113,7 @@ def remove(tx: storage.Tx, runtime: Runtime, signed_in: SignedIn, way: Way, fact
 def print_codes(tx: storage.Tx, runtime: Runtime, signed_in: SignedIn, notice: Notice) -> list[str]:
     """New recovery codes, shown once; those before are worth nothing any more.
 
-    None where there are some and the account was got back just lately: the owner may need those in the drawer.
+    An empty list where there are some and the account was got back just lately: the owner may need those in the drawer.
     """
     own = find_own(tx, runtime, signed_in)
     if own.recovery_codes and is_cooling_down(tx, runtime, signed_in):

@@ -107,14 +107,15 @@ def _count(tx: storage.Tx, runtime: Runtime, target: Target, network: str) -> No
         return NotSent.TOO_MANY
     if target.kind is not ContactKind.PHONE:
         return None
-    today = _count_today(tx, runtime, rules.SMS_TODAY)
+    today = storage.outbox.use_text_message(tx, runtime.keyring, now)
     for share, alarm in ((4, rules.SMS_ALARM), (5, rules.SMS_SPENT)):
         # Notices count too, so that no code need be the one that reaches the mark.
-        if today * 5 > settings.sms_per_day * share and _count_today(tx, runtime, alarm) == 1:
+        if today * 5 > settings.sms_per_day * share and _is_first_today(tx, runtime, alarm):
             _log.error("the day's text messages run out", sent=today, of=settings.sms_per_day)
     return NotSent.SPENT if today > settings.sms_per_day else None
 
 
-def _count_today(tx: storage.Tx, runtime: Runtime, name: str) -> int:
+def _is_first_today(tx: storage.Tx, runtime: Runtime, name: str) -> bool:
     now = runtime.clock.now()
-    return storage.throttles.use_tries(tx, runtime.keyring, {name: ""}, now=now, window_ends_at=now + A_DAY)[name]
+    counts = storage.throttles.use_tries(tx, runtime.keyring, {name: ""}, now=now, window_ends_at=now + A_DAY)
+    return counts[name] == 1

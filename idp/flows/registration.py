@@ -7,11 +7,10 @@ that nobody learns from registering who else has one. Whoever proves more takes 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from idp import storage
 from idp.domain import identifiers, names
-from idp.domain.accounts import PROVED_BY_CODE, AccountState, Deed, Fact, Profile, Subject, SubjectKind, move
+from idp.domain.accounts import AccountState, Deed, Fact, Profile, Subject, SubjectKind, move, proved_by_code
 from idp.domain.audit import Entry, Event
 from idp.domain.claims import NUMBER_VERIFIED
 from idp.domain.identifiers import CONTACT_CLAIMS, ContactKind, IdentifierKind
@@ -126,7 +125,8 @@ def _claim(tx: storage.Tx, runtime: Runtime, preloaded: storage.accounts.Record,
     storage.accounts.save_profile(tx, key, profile, now)
     storage.accounts.verify_contact(tx, runtime.keyring, subject.id, contact.kind, contact.value, now)
     storage.accounts.end_facts(tx, subject.id, [claim], now)
-    storage.accounts.insert_fact(tx, key, _proved_by_code(subject.id, claim, contact.value, now))
+    fact = proved_by_code(chance.new_id(now), subject.id, claim, contact.value, now)
+    storage.accounts.insert_fact(tx, key, fact)
     _note(tx, runtime, Registered(subject, key), Event.ACCOUNT_CLAIMED, PERSON)
     return Registered(subject, key)
 
@@ -261,7 +261,8 @@ def _insert_facts(tx: storage.Tx, key: DataKey, profile: Profile, method: str, a
         if name.endswith("_verified") or name == "updated_at":
             continue
         if actor == PERSON and profile.claims.get(f"{name}_verified") and name in CONTACT_CLAIMS.values():
-            storage.accounts.insert_fact(tx, key, _proved_by_code(profile.subject_id, name, str(value), now))
+            fact = proved_by_code(chance.new_id(now), profile.subject_id, name, str(value), now)
+            storage.accounts.insert_fact(tx, key, fact)
             continue
         storage.accounts.insert_fact(
             tx,
@@ -280,22 +281,6 @@ def _insert_facts(tx: storage.Tx, key: DataKey, profile: Profile, method: str, a
                 valid_until=None,
             ),
         )
-
-
-def _proved_by_code(subject_id: UUID, claim: str, value: str, now: datetime) -> Fact:
-    return Fact(
-        id=chance.new_id(now),
-        subject_id=subject_id,
-        name=claim,
-        value=value,
-        source=ProofSource.SELF,
-        method=PROVED_BY_CODE,
-        verified_by=PERSON,
-        verified_at=now,
-        evidence="",
-        valid_from=now,
-        valid_until=None,
-    )
 
 
 def _note(tx: storage.Tx, runtime: Runtime, found: Registered, event: Event, actor: str) -> None:

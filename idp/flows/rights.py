@@ -53,7 +53,7 @@ def ask(
         received=Act(now, actor[:64], words),
     )
     storage.rights.insert_request(tx, record.key, request)
-    _note(tx, runtime, request, record.key, Event.RIGHTS_ASKED, actor)
+    _note(tx, runtime, request, record.key, Event.RIGHTS_ASKED, actor, _named(request))
     _tell(tx, runtime, request, record.key, wording)
     return request
 
@@ -148,11 +148,6 @@ def look(tx: storage.Tx, runtime: Runtime, request_id: UUID, *, purpose: str, ac
     return Shown(request, number, name, birthdate)
 
 
-def count_overdue(tx: storage.Tx, runtime: Runtime) -> int:
-    """How many requests are past a day that the law sets."""
-    return storage.rights.count_overdue(tx, runtime.today)
-
-
 def _find(tx: storage.Tx, runtime: Runtime, request_id: UUID) -> RightsRequest:
     found = storage.rights.find_request(tx, runtime.keyring, request_id)
     if found is None:
@@ -176,18 +171,21 @@ def _act(
     after = replace(request, state=rights.move(request.state, deed), **act)
     if not storage.rights.save_act(tx, key, after, name, was=request.state):
         raise Refusal("wrong_state", f"the request is no longer {request.state}")
-    _note(tx, runtime, after, key, event, actor, after.legal_ground)
+    _note(tx, runtime, after, key, event, actor, _named(after))
     _tell(tx, runtime, after, key, wording)
     return after
 
 
 def _tell(tx: storage.Tx, runtime: Runtime, request: RightsRequest, key: DataKey | None, wording: Wording) -> None:
     """Every contact of the person; nobody where the data were erased."""
-    if key is None:
-        return
-    now, person = runtime.clock.now(), request.subject_id
-    contacts = storage.factors.list_factors(tx, key, person, now).contacts
-    storage.outbox.insert_notices(tx, runtime.keyring, contacts, wording(request), person, now)
+    if key is not None:
+        now = runtime.clock.now()
+        storage.outbox.insert_notices_to_person(tx, runtime.keyring, key, request.subject_id, wording(request), now)
+
+
+def _named(request: RightsRequest) -> str:
+    """Which request it is, for its line of the history."""
+    return f"{request.id} {request.kind} {request.legal_ground}".strip()
 
 
 def _note(
@@ -197,11 +195,10 @@ def _note(
     key: DataKey | None,
     event: Event,
     actor: str,
-    details: str = "",
+    details: str,
 ) -> None:
     now = runtime.clock.now()
-    said = details if event is Event.RECORD_READ else f"{request.id} {request.kind} {details}".strip()
     entry = Entry(
-        id=chance.new_id(now), at=now, event=event, subject_id=request.subject_id, actor=actor[:64], details=said
+        id=chance.new_id(now), at=now, event=event, subject_id=request.subject_id, actor=actor[:64], details=details
     )
     storage.audit.insert_entry(tx, entry, key or runtime.keyring.house_key())

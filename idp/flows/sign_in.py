@@ -236,10 +236,9 @@ def begin(
         before = None
     token_digest = chance.digest(browser.device)
     if notice is not None and storage.credentials.find_device(tx, subject.id, token_digest) is None:
-        own = storage.factors.list_factors(tx, key, subject.id, now)
         token = mail_tokens.seal(runtime, NOT_ME, subject.id)
         told = replace(notice, in_mail=notice.in_mail.replace("{token}", token))
-        storage.outbox.insert_notices(tx, runtime.keyring, own.contacts, told, subject.id, now)
+        storage.outbox.insert_notices_to_person(tx, runtime.keyring, key, subject.id, told, now)
     device_id = None
     if remember:
         device_id = storage.credentials.save_device(tx, key, subject.id, token_digest, browser.agent, now)

@@ -13,11 +13,11 @@ from idp.domain.identifiers import ContactKind
 from idp.domain.notices import BY_SMS, GOOD_FOR, MOST_BY_SMS, Notice
 from idp.domain.one_time_codes import SMS_TODAY
 from idp.runtime import chance
-from idp.runtime.data_keys import Unsealable
+from idp.runtime.data_keys import DataKey, Unsealable
 from idp.runtime.keyring import Keyring
 from idp.storage import throttles
 from idp.storage.database import Tx
-from idp.storage.factors import Reachable
+from idp.storage.factors import Reachable, list_factors
 from idp.storage.tables import Moment, outbox, relying_services
 
 BACKCHANNEL_LOGOUT = "backchannel_logout"
@@ -133,6 +133,13 @@ def insert_notices(
         )
 
 
+def insert_notices_to_person(
+    tx: Tx, keyring: Keyring, key: DataKey, subject_id: UUID, notice: Notice, now: datetime
+) -> None:
+    """Queue a notice to each contact that a person has proved."""
+    insert_notices(tx, keyring, list_factors(tx, key, subject_id, now).contacts, notice, subject_id, now)
+
+
 def _count_phones(tx: Tx, keyring: Keyring, phones: Set[str], now: datetime) -> set[str]:
     """Those of the phones that are told today; the phones in one order, and the count of all last, as codes do."""
     tomorrow, told = now + timedelta(days=1), set()
@@ -141,8 +148,15 @@ def _count_phones(tx: Tx, keyring: Keyring, phones: Set[str], now: datetime) -> 
         if counts[BY_SMS] <= MOST_BY_SMS:
             told.add(phone)
     for _ in told:
-        throttles.use_tries(tx, keyring, {SMS_TODAY: ""}, now=now, window_ends_at=tomorrow)
+        use_text_message(tx, keyring, now)
     return told
+
+
+def use_text_message(tx: Tx, keyring: Keyring, now: datetime) -> int:
+    """Count one text message more in the day; gives how many there are. Last of all counts, since everybody's wait for
+    it."""
+    counts = throttles.use_tries(tx, keyring, {SMS_TODAY: ""}, now=now, window_ends_at=now + timedelta(days=1))
+    return counts[SMS_TODAY]
 
 
 def count_held_up(tx: Tx, channel: str, now: datetime) -> int:

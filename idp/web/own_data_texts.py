@@ -16,6 +16,7 @@ from idp.domain.accounts import Profile
 from idp.domain.levels import ProofSource
 from idp.web.browsers import device_name
 from idp.web.release_texts import display, label, release_items
+from idp.web.rights_texts import KINDS
 from idp.web.texts import GROUNDS, N_, event_text
 
 _NOBODY: Final = UUID(int=0)
@@ -254,13 +255,7 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "residence_card": N_("residence card"),
         "mail": N_("e-mail"),
         "staff_code": N_("staff number"),
-        "access": N_("See my data"),
-        "copy": N_("Receive a copy of my data"),
-        "correct": N_("Have my data corrected"),
-        "erase": N_("Have my data erased"),
-        "withdraw": N_("Withdraw my agreement"),
-        "restrict": N_("Have the use of my data restricted"),
-        "object": N_("Object to a use of my data"),
+        **{kind.value: name for kind, (name, _) in KINDS.items()},
         "backchannel_logout": N_("to a service: that I am signed out"),
     },
     "method": {

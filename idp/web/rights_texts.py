@@ -22,7 +22,8 @@ class Choice:
     days: str
 
 
-_KINDS: Final = {
+# What each kind is called, and how it goes.
+KINDS: Final = {
     RightKind.ACCESS: (
         N_("See my data"),
         N_("You see most of it at once under My identity. We tell you what else is kept, why, and who received it."),
@@ -88,11 +89,11 @@ _NOTICES: Final = {
 
 
 def choices() -> list[Choice]:
-    return [Choice(kind.value, kind_name(kind), gettext(how), _days(kind)) for kind, (_, how) in _KINDS.items()]
+    return [Choice(kind.value, kind_name(kind), gettext(how), _days(kind)) for kind, (_, how) in KINDS.items()]
 
 
 def kind_name(kind: RightKind) -> str:
-    return str(gettext(_KINDS[kind][0]))
+    return str(gettext(KINDS[kind][0]))
 
 
 def state_name(state: RequestState) -> str:

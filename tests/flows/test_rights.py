@@ -229,7 +229,7 @@ def test_an_erasure_that_was_done_can_be_noted_and_nobody_is_told(
 def test_overdue_ones_are_counted(runtime: Runtime, person: Subject, clock: FixedClock) -> None:
     def overdue() -> int:
         with storage.once() as tx:
-            return rights.count_overdue(tx, runtime)
+            return storage.rights.count_overdue(tx, runtime.today)
 
     answered, _ = ask(runtime, person), ask(runtime, person)
     do(rights.answer, runtime, answered)
