@@ -33,6 +33,8 @@ OF_THE_SIGN_IN: Final = (
     "auth_time",
     "nonce",
     "acr",
+    "account_level",
+    "proof_source",
     "amr",
     "sid",
     "at_hash",

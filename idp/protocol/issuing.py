@@ -108,7 +108,7 @@ def id_token(
     nonce: str | None,
     code: str | None = None,
 ) -> str:
-    """The ID token: this sign-in as it was, whenever it is told; facts of the person only where `claims` asked.
+    """The ID token: this sign-in as it was, and what is proved of the person now; facts only where `claims` asked.
 
     `beside` is the access token that goes with it, for at_hash; `code` the code, for c_hash (3.3.2.11).
     """
@@ -124,6 +124,8 @@ def id_token(
         "auth_time": int(grant.auth_time.timestamp()),
         "acr": AuthLevel(grant.auth_level).acr,
         "amr": list(grant.amr),
+        "account_level": int(held.account_level),
+        "proof_source": held.profile.proof_source.value,
         "sid": runtime.keyring.pairwise_sid(service.sector, grant.session_id),
     }
     if nonce is not None:

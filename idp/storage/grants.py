@@ -27,6 +27,7 @@ from idp.domain import claims
 from idp.domain.accounts import Profile
 from idp.domain.consent import BasisKind
 from idp.domain.grants import Code, Grant
+from idp.domain.levels import AccountLevel
 from idp.domain.relying_services import RelyingService
 from idp.domain.sessions import EndReason
 from idp.runtime import chance
@@ -43,6 +44,7 @@ class Held:
 
     grant: Grant
     profile: Profile
+    account_level: AccountLevel
     sub: str | None
 
 
@@ -91,7 +93,7 @@ def _grant_lives(of: Any) -> Any:
     )
 
 
-_FACTS: Final = (*accounts.profile_columns(), subjects.c.proof_source, subs.c.sub)
+_FACTS: Final = (*accounts.profile_columns(), subjects.c.proof_source, subjects.c.account_level, subs.c.sub)
 _GRANT_COLUMNS: Final = tuple(grants.c)
 
 
@@ -154,6 +156,7 @@ def exchange(
     return Held(
         grant=_grant(SimpleNamespace(**grant_values, **facts, refreshed_at=None, ended_at=None, end_reason=None)),
         profile=accounts.profile_of(keyring, row),
+        account_level=AccountLevel(row.account_level),
         sub=row.sub,
     )
 
@@ -440,7 +443,7 @@ def find_sub_override(tx: Tx, sector: str, subject_id: UUID) -> str | None:
 def _held(keyring: Keyring, row: Any) -> Held | None:
     if row is None:
         return None
-    return Held(grant=_grant(row), profile=accounts.profile_of(keyring, row), sub=row.sub)
+    return Held(_grant(row), accounts.profile_of(keyring, row), AccountLevel(row.account_level), row.sub)
 
 
 def _grant(row: Any) -> Grant:

@@ -13,7 +13,7 @@ from idp.storage.tables import subs
 from tests.builders import claims_in, obtain_tokens, userinfo
 from tests.builders_provider import Provider
 
-ALWAYS = {"iss", "sub", "aud", "exp", "iat", "auth_time", "acr", "amr", "sid", "at_hash"}
+ALWAYS = {"iss", "sub", "aud", "exp", "iat", "auth_time", "acr", "amr", "account_level", "proof_source", "sid", "at_hash"}
 
 
 @pytest.fixture
@@ -36,6 +36,7 @@ def test_oidc_core_2_the_id_token_has_its_claims(provider: Provider) -> None:
     assert claims["exp"] == claims["iat"] + 600
     assert claims["amr"] == ["pwd"]
     assert isinstance(claims["acr"], str)
+    assert (claims["account_level"], claims["proof_source"]) == (0, "self")
     assert len(claims["sub"]) <= 255 and claims["sub"].isascii()
 
 
