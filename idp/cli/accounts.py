@@ -130,6 +130,17 @@ def _add_endings(accounts: AppGroup, runtime: Runtime) -> None:
             flows.account_care.close(tx, runtime, person, Closing(because), reason=reason, actor="the command line")
         click.echo(f"Closed {person.id}: its sessions and grants have ended, and the services are being told.")
 
+    @accounts.command("erase")
+    @number
+    @click.option("--officer", required=True, help="Who erases: a name or code, for the history.")
+    @refusals_as_sentences
+    def erase(number: str, officer: str) -> None:
+        """Erase the data of a closed account; nobody reads or finds them again."""
+        with storage.begin() as tx:
+            person = flows.account_care.find_person(tx, runtime, number)
+            flows.account_care.erase(tx, runtime, person, actor=officer)
+        click.echo(f"Erased {person.id}. Keep this number outside the database: a restored backup brings them back.")
+
     @accounts.command("withdraw")
     @number
     @click.option("--service", "client_id", required=True, help="The client_id of the service.")

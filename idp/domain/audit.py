@@ -17,6 +17,7 @@ class Event(StrEnum):
     ACCOUNT_CLAIMED = "account.claimed"
     ACCOUNT_LOCKED = "account.locked"
     ACCOUNT_CLOSED = "account.closed"
+    ACCOUNT_ERASED = "account.erased"
     ACCOUNT_UNLOCKED = "account.unlocked"
     SIGNED_IN = "sign_in.succeeded"
     SIGN_IN_FAILED = "sign_in.failed"

@@ -153,6 +153,20 @@ def close(tx: storage.Tx, runtime: Runtime, person: Subject, closing: Closing, *
     storage.endings.end_person(tx, runtime.keyring, person.id, EndReason.CLOSED, runtime.clock.now(), actor=actor)
 
 
+def erase(tx: storage.Tx, runtime: Runtime, person: Subject, *, actor: str) -> None:
+    """Erase the data of a closed account: nothing of it can be read or found again. Raises Refusal('wrong_state').
+
+    What the law keeps is the history with its proofs, in which nobody can be recognised any more.
+    """
+    present = storage.accounts.find_subject(tx, person.id, held=True)
+    if present is None or present.state is not AccountState.CLOSED:
+        raise Refusal("wrong_state", "only a closed account is erased")
+    now = runtime.clock.now()
+    entry = Entry(id=chance.new_id(now), at=now, event=Event.ACCOUNT_ERASED, subject_id=person.id, actor=actor)
+    storage.audit.insert_entry(tx, entry)
+    storage.erasure.end_data(tx, person.id)
+
+
 def unlock(tx: storage.Tx, runtime: Runtime, person: Subject, *, reason: str, actor: str) -> None:
     """Let the person sign in again. Raises Refusal('wrong_state') when the account is not locked."""
     if not reason.strip():

@@ -404,6 +404,7 @@ _EVENTS = {
     "account.claimed": N_("The account of the old portal was claimed"),
     "account.locked": N_("The account was locked"),
     "account.closed": N_("The account was closed"),
+    "account.erased": N_("The data were erased"),
     "account.unlocked": N_("The account was opened again"),
     "person.proved": N_("Checked in person at a counter"),
     "sign_in.succeeded": N_("Signed in"),

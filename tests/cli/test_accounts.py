@@ -117,6 +117,19 @@ def test_an_account_is_closed_for_good(sqlite_app: Flask, type_in: Type) -> None
         assert (row.state, row.state_reason) == ("closed", "died")
 
 
+def test_what_is_open_is_not_erased_and_what_is_closed_is_found_no_more(sqlite_app: Flask, type_in: Type) -> None:
+    type_in(*NEW, input=f"{PASSWORD}\n")
+    erase = ("accounts", "erase", "--number", NUMBER, "--officer", "Bà Bình")
+    assert type_in(*erase).exit_code == 1
+    type_in("accounts", "close", "--number", NUMBER, "--because", "withdrawn", "--reason", "asked")
+    with sqlite_app.app_context():
+        [row] = rows_of("subjects")
+    done = type_in(*erase)
+    assert done.exit_code == 0
+    assert f"Erased {row.id}." in done.output
+    assert type_in(*erase).exit_code == 1, "nobody is found any more"
+
+
 def test_consent_is_withdrawn_for_the_person_who_asks(sqlite_app: Flask, type_in: Type) -> None:
     citizen, service = a_citizen(sqlite_app), a_service(sqlite_app)
     obtain_tokens(sqlite_app.test_client(), service, citizen, scope="openid email")

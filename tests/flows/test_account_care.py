@@ -235,6 +235,30 @@ def test_what_is_closed_is_neither_locked_nor_opened(runtime: Runtime, person: S
     assert events()["account.closed"] == 1
 
 
+def test_only_a_closed_account_is_erased(runtime: Runtime, person: Subject) -> None:
+    with pytest.raises(Refusal, match="wrong_state"):
+        do(account_care.erase, runtime, person)
+    assert count_rows()["data_keys"] == 2, "the person's and the house's"
+
+
+def test_who_was_erased_is_neither_read_nor_found_and_the_history_stays(
+    runtime: Runtime, citizen: Citizen, person: Subject
+) -> None:
+    do(account_care.close, runtime, person, Closing.WITHDRAWN, reason="asked")
+    written = rows_of("audit")
+    do(account_care.erase, runtime, person)
+    with storage.begin() as tx:
+        assert storage.data_keys.find_data_key(tx, runtime.keyring, person.id) is None
+        with pytest.raises(Refusal, match="no_such_account"):
+            account_care.find_person(tx, runtime, citizen.number)
+    for table in storage.erasure.FOUND_BY:
+        assert person.id not in {row.subject_id for row in rows_of(table.name)}, table.name
+    [subject] = [row for row in rows_of("subjects") if row.id == person.id]
+    assert subject.state == "closed", "its sub is nobody else's"
+    assert {row.id: row for row in rows_of("audit")}.items() >= {row.id: row for row in written}.items()
+    assert events()["account.erased"] == 1
+
+
 def reopen(runtime: Runtime) -> int:
     with storage.begin() as tx:
         return account_care.reopen_run_out(tx, runtime, OPEN_AGAIN, limit=10)

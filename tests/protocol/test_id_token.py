@@ -13,7 +13,8 @@ from idp.storage.tables import subs
 from tests.builders import claims_in, obtain_tokens, userinfo
 from tests.builders_provider import Provider
 
-ALWAYS = {"iss", "sub", "aud", "exp", "iat", "auth_time", "acr", "amr", "account_level", "proof_source", "sid", "at_hash"}
+PROVED = {"account_level", "proof_source"}
+ALWAYS = PROVED | {"iss", "sub", "aud", "exp", "iat", "auth_time", "acr", "amr", "sid", "at_hash"}
 
 
 @pytest.fixture
