@@ -117,12 +117,12 @@ class World:
         sign_in(self.browsers[browser], self.citizens[person])
 
     def fail_to_sign_in(self, browser: int, person: str) -> None:
-        """The right password of a locked account."""
+        """The right password of a locked account: nobody is signed in, and its owner is told (decision 0032)."""
         client = self.browsers[browser]
         page = follow(client, client.get("/sign-in"))
         citizen = self.citizens[person]
         typed = {"identifier": citizen.number, "password": citizen.password, "parked": parked_in(page)}
-        assert client.post("/sign-in", data=typed).status_code == 401
+        assert client.post("/sign-in", data=typed).status_code == 403
 
     def authorize(self, browser: int, person: str, service: str, **parameters: str | None) -> TestResponse:
         """Walk a request to its end; `person` is who answers if the sign-in page comes."""

@@ -65,7 +65,7 @@ def _add_care(accounts: AppGroup, runtime: Runtime) -> None:
         """Show a person's record, masked; the look stands in the person's own history."""
         with storage.begin() as tx:
             person = flows.account_care.find_person(tx, runtime, number)
-            seen = flows.account_care.look(tx, runtime, person, purpose=purpose, actor=officer)
+            seen = flows.people.look(tx, runtime, person, purpose=purpose, actor=officer)
         lock = f" ({seen.lock.ground})" if seen.lock else ""
         click.echo(f"{seen.subject.id}\n{seen.name}, {seen.birthdate}\n{person.state}{lock}")
         click.echo(f"account level {person.account_level.value}, source {person.proof_source}")

@@ -88,6 +88,12 @@ def name_parts(full_name: str) -> NameParts:
     return NameParts(words[0], " ".join(words[1:-1]), words[-1])
 
 
+def initials(full_name: str) -> str:
+    """A name of which only the first word is whole, for lists that should not tell who is who: 'Trần T. B. H.'."""
+    first, *more = full_name.split() or [""]
+    return " ".join([first, *(f"{word[0]}." for word in more)])
+
+
 def _without_marks(text: str) -> str:
     decomposed = unicodedata.normalize("NFD", text)
     plain = "".join(character for character in decomposed if not unicodedata.category(character).startswith("M"))

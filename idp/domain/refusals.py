@@ -31,6 +31,13 @@ CODES: Final = frozenset(
         "method_not_allowed",
         "server_error",
         "unavailable",
+        # the consoles
+        "not_permitted",
+        "same_officer",
+        "same_device",
+        "own_case",
+        "case_changed",
+        "case_expired",
         # the command line
         "invalid_file",
         "already_exists",

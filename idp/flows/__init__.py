@@ -2,6 +2,7 @@
 
 from idp.flows import (
     account_care,
+    cases,
     consent,
     contacts,
     counter_screens,
@@ -9,9 +10,11 @@ from idp.flows import (
     factors,
     housekeeping,
     key_care,
+    officers,
     one_time_codes,
     other_screen,
     own_data,
+    people,
     proofing,
     recovery,
     registration,
@@ -24,6 +27,7 @@ from idp.flows import (
 
 __all__ = [
     "account_care",
+    "cases",
     "consent",
     "contacts",
     "counter_screens",
@@ -31,9 +35,11 @@ __all__ = [
     "factors",
     "housekeeping",
     "key_care",
+    "officers",
     "one_time_codes",
     "other_screen",
     "own_data",
+    "people",
     "proofing",
     "recovery",
     "registration",

@@ -4,7 +4,6 @@ A lock ends everything at once: every session, every grant, lasting ones too; th
 nothing back: the person signs in again.
 """
 
-from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
@@ -60,38 +59,6 @@ def lock(tx: storage.Tx, runtime: Runtime, person: Subject, lock: Lock, *, actor
     storage.endings.end_person(tx, runtime.keyring, person.id, EndReason.LOCKED, now, actor=actor)
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What an officer sees of an account; contacts are masked."""
-
-    subject: Subject
-    name: str
-    birthdate: str
-    contacts: tuple[str, ...]
-    lock: Lock | None
-
-
-def look(tx: storage.Tx, runtime: Runtime, person: Subject, *, purpose: str, actor: str) -> Shown:
-    """A person's record, for an officer who says why: the look stands in the person's own history at once.
-
-    Raises Refusal('reason_missing').
-    """
-    if not purpose.strip():
-        raise Refusal("reason_missing", "say why you look")
-    record = storage.accounts.find_record(tx, runtime.keyring, person.id)
-    if record is None:
-        raise Refusal("no_such_account", "the person's data were erased")
-    _note(tx, runtime, person, Event.RECORD_READ, actor, purpose)
-    own = storage.factors.list_factors(tx, record.key, person.id, runtime.clock.now())
-    return Shown(
-        subject=person,
-        name=record.profile.name,
-        birthdate=str(record.profile.claims.get("birthdate", "")),
-        contacts=tuple(identifiers.mask(ContactKind(each.kind), each.value) for each in own.contacts),
-        lock=storage.account_states.find_lock(tx, person.id),
-    )
-
-
 def find_by_contact(
     tx: storage.Tx, runtime: Runtime, kind: SignInKind, name: str, contact_kind: ContactKind, contact: str
 ) -> UUID | None:
@@ -144,6 +111,11 @@ def close_own(tx: storage.Tx, runtime: Runtime, subject_id: UUID, notice: Notice
     close(tx, runtime, person, Closing.WITHDRAWN, reason="", actor="the person")
     storage.outbox.insert_notices_to_person(tx, runtime.keyring, key, subject_id, notice, runtime.clock.now())
     return True
+
+
+def end_sessions(tx: storage.Tx, runtime: Runtime, person: Subject, *, actor: str) -> None:
+    """Sign a person out everywhere, lasting access too; the account stays as it is."""
+    storage.endings.end_person(tx, runtime.keyring, person.id, EndReason.REVOKED, runtime.clock.now(), actor=actor)
 
 
 def close(tx: storage.Tx, runtime: Runtime, person: Subject, closing: Closing, *, reason: str, actor: str) -> None:

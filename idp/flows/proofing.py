@@ -5,12 +5,13 @@ everything given in them end, but for the contact that the person confirms at th
 leaves with a code on paper.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
 from idp import storage
-from idp.domain import factors, identifiers, names
+from idp.domain import birth_dates, factors, identifiers, names
 from idp.domain.accounts import AccountState, Fact, Profile, Subject, SubjectKind
 from idp.domain.audit import Entry, Event
 from idp.domain.claims import NUMBER_VERIFIED
@@ -18,6 +19,7 @@ from idp.domain.factors import Way
 from idp.domain.identifiers import CONTACT_CLAIMS, IdentifierKind
 from idp.domain.levels import AccountLevel, ProofSource
 from idp.domain.proofing import CODE_GOOD_FOR, METHOD, CounterCheck
+from idp.domain.refusals import Refusal
 from idp.domain.sessions import EndReason
 from idp.runtime import chance
 from idp.runtime.data_keys import DataKey
@@ -33,6 +35,12 @@ class Proved:
 
 
 def prove(tx: storage.Tx, runtime: Runtime, check: CounterCheck) -> Proved:
+    """Take down what was checked, and print the code for the person's paper."""
+    subject_id = take_down(tx, runtime, check)
+    return Proved(subject_id, issue_code(tx, runtime, subject_id, officer=check.officer))
+
+
+def take_down(tx: storage.Tx, runtime: Runtime, check: CounterCheck) -> UUID:
     """Take down what was checked: in the account that has the number already, in the one the person showed, or anew."""
     now, keyring = runtime.clock.now(), runtime.keyring
     number = identifiers.check_personal_number(check.personal_number, today=now.date()).value
@@ -53,7 +61,92 @@ def prove(tx: storage.Tx, runtime: Runtime, check: CounterCheck) -> Proved:
         details=check.document,
     )
     storage.audit.insert_entry(tx, entry, key)
-    return Proved(subject.id, issue_code(tx, runtime, subject.id, officer=check.officer))
+    return subject.id
+
+
+def check_correction(runtime: Runtime, said: Mapping[str, str]) -> dict[str, str]:
+    """What is to be corrected, as it would be stored: some of `name`, `birthdate` and `number`, and the `document`.
+
+    Raises Refusal('reason_missing', 'invalid_name', 'invalid_birth_date', 'invalid_identifier').
+    """
+    body = {"document": said.get("document", "").strip()}
+    if said.get("name"):
+        body["name"] = names.clean_name(said["name"])
+    if said.get("birthdate"):
+        body["birthdate"] = birth_dates.parse_birth_date(said["birthdate"], today=runtime.today).iso
+    if said.get("number"):
+        body["number"] = identifiers.check_personal_number(said["number"], today=runtime.today).value
+    if not body["document"] or len(body) == 1:
+        raise Refusal("reason_missing", "say what is wrong, and by which document")
+    return body
+
+
+def correct(tx: storage.Tx, runtime: Runtime, subject_id: UUID, body: Mapping[str, str], *, officer: str) -> None:
+    """Write what a document corrects into the record of somebody who was checked; what stood there stays on record.
+
+    Raises Refusal('wrong_state') for an account that is merely declared (it is checked whole), or has been closed;
+    'already_exists' where the number was proved to be another's.
+    """
+    now, keyring = runtime.clock.now(), runtime.keyring
+    record = storage.accounts.find_record(tx, keyring, subject_id)
+    if record is None or record.subject.state is AccountState.CLOSED or record.profile.proof_source is ProofSource.SELF:
+        raise Refusal("wrong_state", "only the record of somebody who was checked is corrected")
+    changed: dict[str, object] = {name: body[name] for name in ("name", "birthdate") if name in body}
+    if "name" in body:
+        parts = names.name_parts(body["name"])
+        changed |= {"given_name": parts.given, "family_name": parts.family, "middle_name": parts.middle}
+    if "number" in body:
+        changed |= {"personal_id_number": body["number"]}
+        _change_number(tx, runtime, record, body["number"], officer)
+    kept = {name: value for name, value in {**record.profile.claims, **changed}.items() if value != ""}
+    claims = {**kept, "updated_at": int(now.timestamp())}
+    storage.accounts.save_profile(tx, record.key, Profile(subject_id, claims, record.profile.proof_source), now)
+    storage.accounts.end_facts(tx, subject_id, list(changed), now)
+    check = CounterCheck("", "", "", body["document"], officer)
+    for name, value in changed.items():
+        if value:
+            storage.accounts.insert_fact(tx, record.key, _fact(subject_id, name, value, check, now))
+    if "name" in body:
+        words = names.search_prefixes(body["name"])
+        storage.accounts.replace_name_words(tx, keyring, record.key, subject_id, words)
+    entry = Entry(
+        id=chance.new_id(now),
+        at=now,
+        event=Event.PERSON_CORRECTED,
+        subject_id=subject_id,
+        actor=officer[:64],
+        details=f"{' '.join(sorted(set(body) - {'document'}))}\n{body['document']}",
+    )
+    storage.audit.insert_entry(tx, entry, record.key)
+
+
+def _change_number(
+    tx: storage.Tx, runtime: Runtime, record: storage.accounts.Record, number: str, officer: str
+) -> None:
+    """Another personal number: the one before stays on record as ended, and opens nothing any more."""
+    now, keyring, kind = runtime.clock.now(), runtime.keyring, IdentifierKind.PERSONAL_NUMBER
+    before = str(record.profile.claims.get("personal_id_number", ""))
+    if before:
+        storage.sign_in_names.end_name(tx, keyring, record.subject.id, kind=kind, value=before)
+        storage.accounts.end_identifier(tx, keyring, record.subject.id, kind=kind, value=before, now=now)
+    if not storage.sign_in_names.insert_name(
+        tx, keyring, record.key, record.subject, kind=kind, value=number, proof="counter", now=now
+    ):
+        raise Refusal("already_exists", "the number was proved to be another person's")
+    storage.accounts.insert_identifier(
+        tx,
+        keyring,
+        record.key,
+        record.subject,
+        kind=kind,
+        country="VN",
+        value=number,
+        source=ProofSource.COUNTER,
+        verified_by=officer[:64],
+        valid_from=None,
+        valid_until=None,
+        now=now,
+    )
 
 
 def issue_code(tx: storage.Tx, runtime: Runtime, subject_id: UUID, *, officer: str) -> str:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from idp import storage
 from idp.domain import factors, throttles
-from idp.domain.accounts import Subject
+from idp.domain.accounts import Subject, SubjectKind
 from idp.domain.audit import Entry, Event
 from idp.domain.factors import Way
 from idp.domain.identifiers import ContactKind
@@ -51,23 +51,27 @@ class Proof:
     challenge: bytes = field(default=b"", repr=False)
 
 
-def find_person(tx: storage.Tx, runtime: Runtime, subject_id: UUID) -> Person | None:
-    """The person of a second step, with the factors in force; None when they may not sign in."""
+def find_person(
+    tx: storage.Tx, runtime: Runtime, subject_id: UUID, kind: SubjectKind = SubjectKind.PERSON
+) -> Person | None:
+    """Whose second step it is, with the factors in force; None when they may not sign in, or are of the other kind."""
     subject = storage.accounts.find_subject(tx, subject_id, held=True)
     key = storage.data_keys.find_data_key(tx, runtime.keyring, subject_id)
-    if subject is None or key is None or not subject.may_sign_in:
+    if subject is None or key is None or not subject.may_sign_in or subject.kind is not kind:
         return None
     found = storage.factors.list_factors(tx, key, subject_id, runtime.clock.now())
     return Person(subject, key, found)
 
 
-def find_by_passkey(tx: storage.Tx, runtime: Runtime, answer: str) -> Person | None:
+def find_by_passkey(
+    tx: storage.Tx, runtime: Runtime, answer: str, kind: SubjectKind = SubjectKind.PERSON
+) -> Person | None:
     """Whose passkey answers, of those who may sign in; nothing is proved by it yet."""
     try:
         found = storage.factors.find_owner(tx, passkeys.named_in(answer))
     except NoProof:
         return None
-    return find_person(tx, runtime, found) if found is not None else None
+    return find_person(tx, runtime, found, kind) if found is not None else None
 
 
 def check(tx: storage.Tx, runtime: Runtime, person: Person, proof: Proof, *, address: str) -> tuple[str, ...] | None:

@@ -88,14 +88,22 @@ class SignedInNow:
     secret: str
 
 
-def find_candidate(tx: storage.Tx, runtime: Runtime, identifier: str, browser: Browser) -> Attempt:
-    """Look up whom the typed name means and count the try, before any password is looked at."""
+def find_candidate(
+    tx: storage.Tx, runtime: Runtime, identifier: str, browser: Browser, space: SubjectKind = SubjectKind.PERSON
+) -> Attempt:
+    """Look up whom the typed name means and count the try, before any password is looked at.
+
+    People and staff are looked for apart: a name of one kind never opens an account of the other.
+    """
     settings, now = runtime.settings.throttle, runtime.clock.now()
-    kind, value = identifiers.recognise(identifier) or (identifiers.SignInKind.PERSONAL_NUMBER, identifier[:254])
+    if space is SubjectKind.STAFF:
+        kind, value = identifiers.SignInKind.STAFF_CODE, identifier.lower()[:254]
+    else:
+        kind, value = identifiers.recognise(identifier) or (identifiers.SignInKind.PERSONAL_NUMBER, identifier[:254])
     candidate = storage.sign_in_names.find_candidate(
         tx,
         runtime.keyring,
-        space=SubjectKind.PERSON,
+        space=space,
         kind=kind,
         value=value,
         device_digest=chance.digest(browser.device),
@@ -185,7 +193,7 @@ def complete(
             _note(tx, runtime, attempt, Event.PASSWORD_REHASHED)
     _forgive(tx, runtime, attempt)
     known_device = candidate.device_id is not None
-    if levels.needs_second_factor(
+    if subject.kind is SubjectKind.STAFF or levels.needs_second_factor(
         subject.account_level, subject.proof_source, known_device=known_device, reached=auth_level(PASSWORD_METHODS)
     ):
         return NeedsSecondFactor(subject.id)

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import delete, insert, literal, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from idp.domain.accounts import AccountState, Fact, Profile, Subject, SubjectKind
@@ -88,6 +88,17 @@ def end_declared(tx: Tx, keyring: Keyring, subject_id: UUID, *, kept: tuple[str,
         of_contacts.append(contacts.c.value_index.not_in(keyring.indexes(f"contact/{kept[0]}", kept[1])))
     tx.execute(update(contacts).where(*of_contacts).values(ended_at=now))
     tx.execute(delete(sign_in_names).where(sign_in_names.c.subject_id == subject_id))
+
+
+def end_identifier(tx: Tx, keyring: Keyring, subject_id: UUID, *, kind: str, value: str, now: datetime) -> None:
+    """A number or paper that is the person's no longer; it stays on record."""
+    where = (
+        identifiers.c.subject_id == subject_id,
+        identifiers.c.kind == kind,
+        identifiers.c.value_index.in_(keyring.indexes(f"identifier/{kind}", value)),
+        identifiers.c.ended_at.is_(None),
+    )
+    tx.execute(update(identifiers).where(*where).values(ended_at=now))
 
 
 def end_contact(tx: Tx, subject_id: UUID, contact_id: UUID, now: datetime) -> None:
@@ -271,17 +282,6 @@ def insert_name_words(tx: Tx, keyring: Keyring, key: DataKey, subject_id: UUID, 
     ]
     if rows:
         tx.execute(insert(name_words), rows)
-
-
-def list_subjects_by_name(tx: Tx, keyring: Keyring, words: Iterable[str], *, limit: int = 50) -> list[UUID]:
-    """Subjects whose name has all these folded words (or beginnings of words)."""
-    statement = select(subjects.c.id)
-    for word in words:
-        found = select(literal(1)).where(
-            name_words.c.subject_id == subjects.c.id, name_words.c.word_index.in_(keyring.indexes("name", word))
-        )
-        statement = statement.where(found.exists())
-    return list(tx.scalars(statement.order_by(subjects.c.id).limit(limit)))
 
 
 def find_subject(tx: Tx, subject_id: UUID, *, held: bool = False) -> Subject | None:

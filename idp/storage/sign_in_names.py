@@ -138,6 +138,13 @@ def find_subject(tx: Tx, keyring: Keyring, *, space: SubjectKind, kind: str, val
     return subject_of(row) if row else None
 
 
+def list_owners(tx: Tx, keyring: Keyring, *, kind: str, value: str, limit: int) -> list[UUID]:
+    """Everybody who may sign in with this, of those whom it was proved to be the first."""
+    statement = select(sign_in_names.c.subject_id).where(*_of(keyring, kind, value))
+    ordered = statement.order_by(sign_in_names.c.proof.in_(SHARED_PROOFS), sign_in_names.c.id)
+    return list(tx.scalars(ordered.limit(limit)))
+
+
 def find_by_contact(tx: Tx, keyring: Keyring, *, kind: str, name: str, contact_kind: str, contact: str) -> UUID | None:
     """Whose account has this name and this proved contact; of several, the one that was proved best, else the first."""
     statement = (

@@ -18,6 +18,8 @@ from idp.runtime.runtime import Runtime
 SESSION: Final = "idp_session"
 DEVICE: Final = "idp_device"
 PAGE: Final = "idp_page"
+# Of an officer at the consoles: never the session of a person, though one browser may hold both.
+STAFF: Final = "idp_staff"
 LANGUAGE: Final = "idp_language"
 TEXT: Final = "idp_text"
 BROWSER_STATE: Final = "idp_browser_state"

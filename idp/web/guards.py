@@ -4,14 +4,17 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
-from flask import g, request
+from flask import current_app, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from idp import flows, storage
+from idp.domain.officers import FRESH_FOR, SENSITIVE, Permission
+from idp.domain.refusals import Refusal
 from idp.storage.sessions import SignedIn
 from idp.web import forms, given
 
 Guard = Callable[[], ResponseReturnValue | None]
+View = Callable[..., ResponseReturnValue]
 
 
 def anyone() -> None:
@@ -43,4 +46,50 @@ def _note_use(found: SignedIn) -> None:
             flows.sign_in.note_use(tx, runtime, found)
 
 
-GUARDS: Final = (anyone, services, signed_in_person)
+def needs(permission: Permission) -> Callable[[View], View]:
+    """Say beside a view of the consoles what an officer must be allowed; a view that says nothing is shut."""
+
+    def mark(view: View) -> View:
+        view.permission = permission  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def officer() -> ResponseReturnValue | None:
+    """A page of the consoles: for officers whose assignment, in force at this moment, has what the view asks for."""
+    found = given.officer()
+    if found is None:
+        return forms.go("staff.sign_in", parked_path())
+    _note_use(found.signed_in)
+    if found.assignment is None:
+        return redirect(url_for("staff.choose"), 303)
+    g.officer = found
+    view = current_app.view_functions[str(request.endpoint)]
+    permission: Permission | None = getattr(view, "permission", None)
+    if permission is None or not found.may(permission):
+        note_refused(found, f"{request.endpoint}: {permission}")
+        raise Refusal("not_permitted", "the assignment does not allow this")
+    if permission in SENSITIVE and not is_fresh(found):
+        return forms.go("staff.sign_in", parked_path())
+    return None
+
+
+def parked_path() -> forms.Parked:
+    """The page of the consoles that is asked for, to come back to; after a post, the page that was posted from."""
+    path = request.path if request.method == "GET" else ""
+    return forms.Parked("staff.path", (("path", path),), at=given.runtime().clock.now())
+
+
+def is_fresh(found: given.Officer) -> bool:
+    """Whether the officer proved oneself not long ago."""
+    return given.runtime().clock.now() - found.session.auth_time <= FRESH_FOR
+
+
+def note_refused(found: given.Officer, what: str) -> None:
+    """A door that stayed shut for an officer stands in the history."""
+    with storage.begin() as tx:
+        flows.officers.note_refused(tx, given.runtime(), found.signed_in, found.actor, what)
+
+
+GUARDS: Final = (anyone, services, signed_in_person, officer)

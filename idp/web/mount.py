@@ -11,6 +11,7 @@ from idp.protocol.registry import Registry
 from idp.protocol.token import build_server
 from idp.runtime.runtime import Runtime
 from idp.web import cors, errors, guards, headers, lane, language, pages, watching
+from idp.web.admin import cases, console, officers, people
 from idp.web.assets import Assets
 from idp.web.citizen import (
     account,
@@ -27,6 +28,7 @@ from idp.web.citizen import (
 )
 from idp.web.crowd import Crowd
 from idp.web.guards import Guard
+from idp.web.officer import staff
 from idp.web.oidc import (
     authorize,
     check_session,
@@ -76,6 +78,11 @@ DOORS: tuple[tuple[Blueprint, Guard], ...] = (
     (information.blueprint, guards.anyone),
     (language_view.blueprint, guards.anyone),
     (counter_mode.blueprint, guards.anyone),
+    (staff.blueprint, guards.anyone),
+    (console.blueprint, guards.officer),
+    (people.blueprint, guards.officer),
+    (cases.blueprint, guards.officer),
+    (officers.blueprint, guards.officer),
     (logos.blueprint, guards.anyone),
     (health.blueprint, guards.services),
     (static.blueprint, guards.anyone),

@@ -117,7 +117,7 @@ def _phone(text: str) -> str:
     return f"{national[:4]} {national[4:7]} {national[7:]}" if len(national) == 10 else national
 
 
-def _date(text: str) -> str:
+def shown_date(text: str) -> str:
     """A whole date as it is written here; a year alone as it is."""
     try:
         return date.fromisoformat(text).strftime("%d/%m/%Y")
@@ -140,7 +140,7 @@ def _language(tag: str) -> str:
 _SHOWN: Final[Mapping[str, Callable[[str], str]]] = {
     "gender": _sex,
     "phone_number": _phone,
-    "birthdate": _date,
+    "birthdate": shown_date,
     "locale": _language,
     "updated_at": _day,
 }

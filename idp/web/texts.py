@@ -135,6 +135,36 @@ _REFUSALS = {
             _CALL_WITH_NUMBER,
         ),
     ),
+    "not_permitted": RefusalText(
+        N_("Your assignment does not allow this"),
+        N_("This needs another role or unit than the one you work for now. That you tried is written down."),
+        (N_("If it should be yours, ask the administrator of your unit."), _CALL_WITH_NUMBER),
+    ),
+    "same_officer": RefusalText(
+        N_("Another officer has to decide this"),
+        N_("You asked for it yourself, so somebody else decides, in a sign-in of their own."),
+        (N_("It waits in the list of cases for a colleague."),),
+    ),
+    "same_device": RefusalText(
+        N_("This has to be decided in another browser"),
+        N_("It was asked for in this very browser. Two officers at one computer are not two officers."),
+        (N_("Decide at your own computer."),),
+    ),
+    "own_case": RefusalText(
+        N_("This is your own record"),
+        N_("Nobody looks at, changes or decides on one’s own record as an officer."),
+        (N_("For your own affairs, sign in with your own account, like everybody else."),),
+    ),
+    "case_changed": RefusalText(
+        N_("What you saw is not what was asked"),
+        N_("The case is not the one that your page showed. Nothing was decided."),
+        (N_("Open it again from the list and look at it anew."),),
+    ),
+    "case_expired": RefusalText(
+        N_("This waited too long"),
+        N_("Nobody decided within seven days, so that it ended. Nothing was done."),
+        (N_("Whoever asked for it can ask again."),),
+    ),
     "page_expired": RefusalText(
         N_("This page has expired"),
         N_(
@@ -272,17 +302,6 @@ _PAGES = {
         ),
         (_TO_HOME, _TO_HELP),
     ),
-    "admin": InformationPage(
-        N_("For administrators"),
-        (
-            N_(
-                "The administration pages are not open yet. Administrators work by the operations "
-                "handbook of the system."
-            ),
-            N_("If you are here for yourself, go to the home page."),
-        ),
-        (_TO_HOME, _TO_HELP),
-    ),
     "help": InformationPage(
         N_("Help"),
         (N_("A person can help you: by phone, or at any commune Public Administration Service Centre."),),
@@ -405,6 +424,19 @@ _EVENTS = {
     "account.locked": N_("The account was locked"),
     "account.closed": N_("The account was closed"),
     "account.erased": N_("The data were erased"),
+    "person.corrected": N_("A document corrected the data"),
+    "officer.created": N_("An officer was entered"),
+    "officer.enrolled": N_("An officer set up password and app"),
+    "officer.assigned": N_("An officer was given a role"),
+    "officer.unassigned": N_("A role was taken from an officer"),
+    "officer.break_glass": N_("A role was taken without approval, in an emergency"),
+    "officer.access_refused": N_("Something was refused to an officer"),
+    "people.searched": N_("An officer searched for people"),
+    "case.asked": N_("An officer asked for a second officer’s approval"),
+    "case.approved": N_("A second officer approved"),
+    "case.refused": N_("A second officer refused"),
+    "case.withdrawn": N_("An officer took a question back"),
+    "case.expired": N_("A question waited too long and ended"),
     "account.unlocked": N_("The account was opened again"),
     "person.proved": N_("Checked in person at a counter"),
     "sign_in.succeeded": N_("Signed in"),

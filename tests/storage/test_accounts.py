@@ -167,7 +167,7 @@ def test_a_verified_number_is_free_again_when_it_ended_and_in_another_kind(house
 
 def found_by(house: House, typed: str) -> set[object]:
     with storage.once() as tx:
-        return set(storage.accounts.list_subjects_by_name(tx, house.keyring, fold_words(typed)))
+        return set(storage.people.list_subjects_by_name(tx, house.keyring, fold_words(typed)))
 
 
 def test_people_are_found_by_words_and_beginnings_without_accents(house: House) -> None:
@@ -187,7 +187,7 @@ def test_a_search_gives_no_more_than_its_limit(house: House) -> None:
     for _ in range(4):
         house.person()
     with storage.once() as tx:
-        assert len(storage.accounts.list_subjects_by_name(tx, house.keyring, ["mau"], limit=3)) == 3
+        assert len(storage.people.list_subjects_by_name(tx, house.keyring, ["mau"], limit=3)) == 3
 
 
 def fact(house: House, person: Person, name: str, value: str, evidence: str = "") -> Fact:

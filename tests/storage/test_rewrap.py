@@ -89,7 +89,7 @@ def looks(house: House, mau: Person, thu: Person) -> dict[str, object]:
             for kind, value in (("phone", PHONE), ("personal_number", mau.number), ("personal_number", thu.number))
         ]
         by_name = [
-            storage.accounts.list_subjects_by_name(tx, ring, fold_words(words)) for words in ("nguyen mau", "thu tran")
+            storage.people.list_subjects_by_name(tx, ring, fold_words(words)) for words in ("nguyen mau", "thu tran")
         ]
         keys = [storage.data_keys.find_data_key(tx, ring, person.id) for person in (mau, thu)]
         contacts = tables.contacts.c

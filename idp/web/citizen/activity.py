@@ -15,11 +15,12 @@ from idp.domain.factors import Way
 from idp.storage.audit import Receipt
 from idp.storage.sessions import Seen
 from idp.web import forms, given, language
+from idp.web.actors import Actors
 from idp.web.browsers import device_name
 from idp.web.forms import Parked
 from idp.web.pages import page, person_of
 from idp.web.release_texts import label
-from idp.web.texts import actor_text, event_text, ground_text
+from idp.web.texts import event_text, ground_text
 
 blueprint = Blueprint("activity", __name__)
 DOOR = "activity.activity"
@@ -79,13 +80,14 @@ def _page(parked: Parked, done: str = "") -> ResponseReturnValue:
         entries = storage.audit.list_entries(tx, key, subject.id, limit=MOST) if key else []
         looks = storage.audit.list_looks(tx, key, subject.id, limit=MOST) if key else []
         receipts = storage.audit.list_receipts(tx, subject.id, limit=MOST)
+        actors = Actors(tx)
     return page(
         "account/activity.html",
         person=person_of(g.signed_in.profile),
         parked=forms.seal(parked),
         places=[_place(each) for each in seen],
-        history=[_line(each) for each in entries],
-        looks=[Line(each.details, _moment(each.at), "", each.actor) for each in looks],
+        history=[_line(each, actors) for each in entries],
+        looks=[Line(each.details, _moment(each.at), "", actors.name(each.actor)) for each in looks],
         received=[_received(each) for each in receipts],
         done=done,
     )
@@ -102,10 +104,9 @@ def _place(seen: Seen) -> Place:
     )
 
 
-def _line(entry: Entry) -> Line:
-    by = "" if entry.actor == "the person" else actor_text(entry.actor)
+def _line(entry: Entry, actors: Actors) -> Line:
     where = " ".join(filter(None, [_service_name(entry.service_id), _detail(entry)]))
-    return Line(event_text(entry.event), _moment(entry.at), where, by)
+    return Line(event_text(entry.event), _moment(entry.at), where, actors.name(entry.actor))
 
 
 def _detail(entry: Entry) -> str:

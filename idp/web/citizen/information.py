@@ -17,7 +17,6 @@ NAMES: Final = (
     "status",
     "business",
     "counter",
-    "admin",
 )
 
 

@@ -219,7 +219,7 @@ def test_who_looked_and_who_received_is_seen_at_once(app: Flask, browser: FlaskC
     assert "Bà Bình, quầy 3" not in browser.get("/account/activity").text
     with app.app_context(), storage.begin() as tx:
         person = flows.account_care.find_person(tx, runtime, citizen.number)
-        flows.account_care.look(tx, runtime, person, purpose="hồ sơ 12/2026", actor="Bà Bình, quầy 3")
+        flows.people.look(tx, runtime, person, purpose="hồ sơ 12/2026", actor="Bà Bình, quầy 3")
     page = browser.get("/account/activity").text
     looked, received = page[page.index('id="looks"') : page.index('id="received"')], page[page.index('id="received"') :]
     for told in ("Bà Bình, quầy 3", "hồ sơ 12/2026"):
@@ -233,4 +233,4 @@ def test_nobody_looks_without_saying_why(app: Flask, citizen: Citizen) -> None:
     with app.app_context(), storage.begin() as tx:
         person = flows.account_care.find_person(tx, runtime, citizen.number)
         with pytest.raises(Refusal, match="reason_missing"):
-            flows.account_care.look(tx, runtime, person, purpose=" ", actor="an officer")
+            flows.people.look(tx, runtime, person, purpose=" ", actor="an officer")

@@ -1,0 +1,1 @@
+"""The consoles: caring for accounts, deciding cases, officers, services, the history."""

@@ -1,0 +1,263 @@
+"""Cases: what officers ask a second officer to decide. The deed of an approval is done in its transaction."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+from uuid import UUID
+
+from flask import Blueprint, g, request
+from flask.typing import ResponseReturnValue
+from flask_babel import format_date, format_datetime, gettext
+
+from idp import flows, storage
+from idp.domain.accounts import Closing
+from idp.domain.cases import Case, CaseKind, CaseState
+from idp.domain.officers import Permission, Role
+from idp.domain.refusals import Refusal
+from idp.web import forms, given, guards
+from idp.web.actors import Actors
+from idp.web.admin.console import console_page
+from idp.web.console_texts import body_lines, kind_text, state_text
+from idp.web.pages import FieldError
+
+blueprint = Blueprint("cases", __name__)
+CASE: Final = "cases.case"
+A_PAGE: Final = 25
+ENDED: Final = [CaseState.APPROVED, CaseState.REFUSED, CaseState.WITHDRAWN, CaseState.EXPIRED]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One case as the list shows it."""
+
+    id: str
+    kind: str
+    state: str
+    asked_by: str
+    asked_at: str
+    due_by: str
+    is_late: bool
+
+
+def _close(tx: storage.Tx, case: Case, _: str) -> None:
+    person = storage.accounts.find_subject(tx, _subject(case))
+    if person is None:
+        raise Refusal("no_such_account", "the person is gone")
+    because, document = Closing(case.body["because"]), case.body["document"]
+    flows.account_care.close(tx, given.runtime(), person, because, reason=document, actor=case.asked.actor)
+
+
+def _correct(tx: storage.Tx, case: Case, approver: str) -> None:
+    document = f"{case.body['document']}; {approver}"
+    body = {**case.body, "document": document}
+    flows.proofing.correct(tx, given.runtime(), _subject(case), body, officer=case.asked.actor)
+
+
+def _grant_role(tx: storage.Tx, case: Case, approver: str) -> None:
+    runtime, said = given.runtime(), case.body
+    officer = storage.officers.find_by_id(tx, runtime.keyring, UUID(said["officer"]), runtime.today)
+    agency = storage.agencies.find_agency(tx, UUID(said["agency"]))
+    if officer is None or agency is None:
+        raise Refusal("not_found", "the officer or the unit is gone")
+    flows.officers.assign(
+        tx,
+        runtime,
+        officer,
+        agency,
+        Role(said["role"]),
+        valid_from=runtime.today,
+        valid_until=date.fromisoformat(said["until"]) if said.get("until") else None,
+        actor=f"{case.asked.actor} {approver}",
+    )
+
+
+# What an approval does, by kind; it raises to undo the approval too.
+DEEDS: Final[dict[CaseKind, Callable[[storage.Tx, Case, str], None]]] = {
+    CaseKind.CLOSE: _close,
+    CaseKind.CORRECT: _correct,
+    CaseKind.GRANT_ROLE: _grant_role,
+}
+
+
+@blueprint.get("/admin/cases")
+@guards.needs(Permission.ENTER)
+def list_all() -> ResponseReturnValue:
+    """Those who decide see what waits or ended in their units; anybody else what they asked for."""
+    runtime, officer = given.runtime(), g.officer
+    is_open = request.args.get("ended") != "1"
+    number = min(max(1, request.args.get("page", 1, type=int)), 10_000)
+    states = [CaseState.WAITING] if is_open else ENDED
+    with storage.once() as tx:
+        found = storage.cases.list_cases(
+            tx,
+            runtime.keyring,
+            states=states,
+            agency_ids=reach(tx, officer),
+            asked_by=None if officer.may(Permission.DECIDE_CASES) else officer.signed_in.subject.id,
+            limit=A_PAGE + 1,
+            offset=(number - 1) * A_PAGE,
+        )
+        actors = Actors(tx)
+    return console_page(
+        "admin/cases.html",
+        rows=[_row(each, actors) for each in found[:A_PAGE]],
+        is_open=is_open,
+        number=number,
+        has_more=len(found) > A_PAGE,
+    )
+
+
+@blueprint.get("/admin/cases/<uuid:case_id>")
+@guards.needs(Permission.ENTER)
+def case(case_id: UUID) -> ResponseReturnValue:
+    return _case_page(_visible(case_id))
+
+
+@blueprint.post("/admin/cases/approve")
+@guards.needs(Permission.DECIDE_CASES)
+def approve() -> ResponseReturnValue:
+    case_id, seen = _posted()
+
+    def decide(tx: storage.Tx) -> None:
+        decided = flows.cases.approve(tx, given.runtime(), g.officer.hand, case_id, seen)
+        DEEDS[decided.kind](tx, decided, g.officer.actor)
+
+    return _decide(case_id, decide, gettext("Approved, and done."))
+
+
+@blueprint.post("/admin/cases/refuse")
+@guards.needs(Permission.DECIDE_CASES)
+def refuse() -> ResponseReturnValue:
+    case_id, seen = _posted()
+    reason = request.form.get("reason", "")
+    return _decide(
+        case_id,
+        lambda tx: flows.cases.refuse(tx, given.runtime(), g.officer.hand, case_id, seen, reason),
+        gettext("Refused."),
+    )
+
+
+@blueprint.post("/admin/cases/withdraw")
+@guards.needs(Permission.ENTER)
+def withdraw() -> ResponseReturnValue:
+    case_id, _ = _posted()
+    return _decide(
+        case_id,
+        lambda tx: flows.cases.withdraw(tx, given.runtime(), g.officer.hand, case_id),
+        gettext("Taken back."),
+    )
+
+
+def reach(tx: storage.Tx, officer: given.Officer) -> list[UUID] | None:
+    """The units that an officer's assignment reaches; None for all of them, from the root."""
+    if officer.unit.parent_id is None:
+        return None
+    return storage.agencies.list_below(tx, officer.unit.id)
+
+
+def _visible(case_id: UUID) -> Case:
+    """A case that this officer may see; raises Refusal('not_found') for any other, as for none."""
+    runtime, officer = given.runtime(), g.officer
+    with storage.once() as tx:
+        found = storage.cases.find_case(tx, runtime.keyring, case_id)
+        units = reach(tx, officer)
+    is_own = found is not None and found.asked.officer_id == officer.signed_in.subject.id
+    decides = officer.may(Permission.DECIDE_CASES)
+    if found is None or not (is_own or (decides and (units is None or found.agency_id in units))):
+        raise Refusal("not_found", "there is no such case")
+    return found
+
+
+def _posted() -> tuple[UUID, bytes]:
+    """Which case the posted page showed, and the hash of what it showed; raises Refusal."""
+    parked = forms.own_page(CASE, g.officer.session.id)
+    if parked is None:
+        raise Refusal("page_expired", "the case was shown elsewhere, or too long ago")
+    said = dict(parked.pairs)
+    case_id = UUID(said["case"])
+    _visible(case_id)
+    return case_id, bytes.fromhex(said["hash"])
+
+
+def _decide(case_id: UUID, decide: Callable[[storage.Tx], object], done: str) -> ResponseReturnValue:
+    try:
+        with storage.begin() as tx:
+            decide(tx)
+    except Refusal as refusal:
+        guards.note_refused(g.officer, f"case {case_id}: {refusal.code}")
+        if refusal.code == "reason_missing":
+            return _case_page(_visible(case_id), fault=FieldError("reason", gettext("Say why you refuse it.")))
+        raise
+    return _case_page(_visible(case_id), done=done)
+
+
+def _case_page(shown: Case, *, fault: FieldError | None = None, done: str = "") -> ResponseReturnValue:
+    runtime, officer = given.runtime(), g.officer
+    with storage.begin() as tx:
+        actors = Actors(tx)
+        named = _name_of(tx, shown)
+        agencies = {each.id.hex: each for each in storage.agencies.list_agencies(tx)}
+        subject_of_role = shown.body.get("officer")
+        of_role = (
+            storage.officers.find_by_id(tx, runtime.keyring, UUID(subject_of_role), runtime.today)
+            if subject_of_role
+            else None
+        )
+    is_own = shown.asked.officer_id == officer.signed_in.subject.id
+    waits = shown.state is CaseState.WAITING
+    pairs = (("case", shown.id.hex), ("hash", shown.body_hash.hex()))
+    return forms.here(
+        forms.of_session(CASE, officer.session.id, pairs),
+        lambda bound: console_page(
+            "admin/case.html",
+            status=400 if fault else 200,
+            parked=forms.seal(bound),
+            row=_row(shown, actors),
+            person=None,
+            named=named,
+            lines=body_lines(shown, agencies, of_role),
+            decided_by=actors.name(shown.decided_as) if shown.decided_as else "",
+            decided_at=_moment(shown.decided_at) if shown.decided_at else "",
+            reason=shown.reason,
+            fingerprint=shown.body_hash.hex()[:16],
+            may_decide=waits and not is_own and officer.may(Permission.DECIDE_CASES),
+            may_withdraw=waits and is_own,
+            errors=[fault] if fault else [],
+            done=done,
+        ),
+    )
+
+
+def _name_of(tx: storage.Tx, shown: Case) -> str:
+    """Whom the case is about; that it was seen stands in the person's history."""
+    if shown.subject_id is None:
+        return ""
+    person = storage.accounts.find_subject(tx, shown.subject_id)
+    if person is None:
+        return ""
+    purpose = f"{kind_text(shown.kind)} {shown.id}"
+    seen = flows.people.look(tx, given.runtime(), person, purpose=purpose, actor=g.officer.actor)
+    return ", ".join(filter(None, (seen.name, seen.number, seen.birthdate)))
+
+
+def _row(shown: Case, actors: Actors) -> Row:
+    return Row(
+        id=str(shown.id),
+        kind=kind_text(shown.kind),
+        state=state_text(shown.state),
+        asked_by=actors.name(shown.asked.actor),
+        asked_at=_moment(shown.asked_at),
+        due_by=str(format_date(shown.due_by, "dd/MM/yyyy")),
+        is_late=shown.is_late(given.today()),
+    )
+
+
+def _moment(moment: object) -> str:
+    return str(format_datetime(moment, "HH:mm dd/MM/yyyy"))
+
+
+def _subject(case: Case) -> UUID:
+    if case.subject_id is None:
+        raise Refusal("not_found", "the case names nobody")
+    return case.subject_id

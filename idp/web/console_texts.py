@@ -1,0 +1,122 @@
+"""What the consoles say: roles, kinds of cases and how they stand, and what a case would do, in words."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from flask_babel import gettext
+
+from idp.domain.agencies import Agency
+from idp.domain.cases import Case
+from idp.storage.officers import Officer
+from idp.web import language
+from idp.web.release_texts import shown_date
+from idp.web.texts import N_
+
+_ROLES: Final = {
+    "system_administrator": N_("System administrator"),
+    "registrar": N_("Registrar"),
+    "approver": N_("Approver"),
+    "service_manager": N_("Service manager"),
+    "help_desk": N_("Help desk"),
+    "auditor": N_("Auditor"),
+}
+_KINDS: Final = {
+    "proof": N_("Check of a person at a counter"),
+    "correct": N_("Correction of a person’s data"),
+    "close": N_("Closing an account"),
+    "merge": N_("Merging two accounts"),
+    "bulk_lock": N_("Locking many accounts"),
+    "recall": N_("Taking back checks of people"),
+    "grant_role": N_("A role for an officer"),
+    "service": N_("A service that goes into production"),
+}
+_STATES: Final = {
+    "waiting": N_("waits"),
+    "approved": N_("approved"),
+    "refused": N_("refused"),
+    "withdrawn": N_("taken back"),
+    "expired": N_("waited too long"),
+}
+
+
+_BODY: Final = {
+    "officer": N_("Officer"),
+    "role": N_("Role"),
+    "agency": N_("Unit"),
+    "until": N_("Until"),
+    "because": N_("Why"),
+    "name": N_("Full name"),
+    "birthdate": N_("Date of birth"),
+    "number": N_("Personal ID number"),
+    "contact": N_("Phone or e-mail that the person confirmed"),
+    "document": N_("Document"),
+}
+_BECAUSE: Final = {
+    "died": N_("the person died"),
+    "merged": N_("the account is a second one of the same person"),
+    "withdrawn": N_("the person wishes it"),
+    "dissolved": N_("the organisation was dissolved"),
+}
+_ACCOUNT_STATES: Final = {
+    "pending": N_("not claimed yet"),
+    "active": N_("open"),
+    "locked": N_("locked"),
+    "closed": N_("closed"),
+}
+_SOURCES: Final = {
+    "self": N_("nobody has checked who it is"),
+    "counter": N_("checked at a service counter"),
+    "national_id": N_("from the national identity system"),
+}
+
+
+def source_text(source: str) -> str:
+    """Who vouches for the person."""
+    return str(gettext(_SOURCES[source]))
+
+
+def account_states() -> dict[str, str]:
+    """How an account stands, by its state."""
+    return {state: str(gettext(text)) for state, text in _ACCOUNT_STATES.items()}
+
+
+def closings() -> list[tuple[str, str]]:
+    """Why a person's account may be closed."""
+    return [(because, str(gettext(text))) for because, text in _BECAUSE.items() if because != "dissolved"]
+
+
+def role_text(role: str) -> str:
+    """What an officer is at a unit."""
+    return str(gettext(_ROLES[role]))
+
+
+def roles() -> list[tuple[str, str]]:
+    """Every role with its name."""
+    return [(role, gettext(name)) for role, name in _ROLES.items()]
+
+
+def kind_text(kind: str) -> str:
+    """What a case is about."""
+    return str(gettext(_KINDS[kind]))
+
+
+def body_lines(case: Case, agencies: Mapping[str, Agency], officer: Officer | None) -> list[tuple[str, str]]:
+    """What a case would do: each thing with its value, in words."""
+    shown: dict[str, Callable[[str], str]] = {
+        "because": lambda value: gettext(_BECAUSE[value]),
+        "birthdate": shown_date,
+        "role": role_text,
+        "agency": lambda value: agencies[value].name(language.current()) if value in agencies else value,
+        "officer": lambda _: f"{officer.name} ({officer.staff_code})" if officer else "",
+        "until": shown_date,
+    }
+    return [
+        (str(gettext(_BODY[name])), str(shown[name](value)) if name in shown else value)
+        for name, value in case.body.items()
+        if name in _BODY
+    ]
+
+
+def state_text(state: str) -> str:
+    """How a case stands."""
+    return str(gettext(_STATES[state]))

@@ -1,0 +1,1 @@
+"""How officers sign in, and what they do at a counter."""
