@@ -29,7 +29,7 @@ def ask(
     subject_id: UUID | None = None,
 ) -> Case:
     """Put a question to a second officer; raises Refusal('own_case') for one's own record."""
-    if subject_id is not None and storage.officers.is_own_record(tx, hand.officer_id, subject_id):
+    if subject_id is not None and storage.officers.find_own_record(tx, hand.officer_id, subject_id) is not None:
         raise Refusal("own_case", "nobody asks for a deed on one's own record")
     now = runtime.clock.now()
     case = Case(
@@ -103,8 +103,8 @@ def _decide(
     reason: str,
 ) -> Case:
     case, now = find(tx, runtime, case_id, held=True), runtime.clock.now()
-    is_own = case.subject_id is not None and storage.officers.is_own_record(tx, hand.officer_id, case.subject_id)
-    cases.check_decision(case, hand, seen, now, concerns_oneself=is_own)
+    own = storage.officers.find_own_record(tx, hand.officer_id, case.subject_id) if case.subject_id else None
+    cases.check_decision(case, hand, seen, now, concerns_oneself=own is not None)
     if not storage.cases.save_decision(tx, case.id, state, hand, reason, now):
         raise Refusal("wrong_state", "the case has ended")
     _note(tx, runtime, case, event, hand.actor, reason)

@@ -81,8 +81,8 @@ def insert_own_number(tx: Tx, keyring: Keyring, key: DataKey, subject: Subject, 
     )
 
 
-def is_own_record(tx: Tx, officer_id: UUID, person_id: UUID) -> bool:
-    """Whether a person's record has the number of the officer, declared or proved."""
+def find_own_record(tx: Tx, officer_id: UUID, person_id: UUID) -> UUID | None:
+    """The identifier by which a person's record is the officer's own, proved or not; None where it is another's."""
     own = select(identifiers.c.value_index).where(
         identifiers.c.subject_id == officer_id, identifiers.c.kind == IdentifierKind.PERSONAL_NUMBER
     )
@@ -91,7 +91,8 @@ def is_own_record(tx: Tx, officer_id: UUID, person_id: UUID) -> bool:
         identifiers.c.kind == IdentifierKind.PERSONAL_NUMBER,
         identifiers.c.value_index.in_(own),
     )
-    return tx.scalar(of_person.limit(1)) is not None
+    found: UUID | None = tx.scalar(of_person.limit(1))
+    return found
 
 
 def insert_assignment(tx: Tx, assignment: Assignment, now: datetime) -> None:

@@ -103,8 +103,8 @@ def list_all() -> ResponseReturnValue:
         "admin/cases.html",
         rows=[_row(each, actors) for each in found[:A_PAGE]],
         is_open=is_open,
-        number=number,
-        has_more=len(found) > A_PAGE,
+        before=_address(is_open, number - 1) if number > 1 else "",
+        further=_address(is_open, number + 1) if len(found) > A_PAGE else "",
     )
 
 
@@ -147,6 +147,10 @@ def withdraw() -> ResponseReturnValue:
         lambda tx: flows.cases.withdraw(tx, given.runtime(), g.officer.hand, case_id),
         gettext("Taken back."),
     )
+
+
+def _address(is_open: bool, number: int) -> str:
+    return f"/admin/cases?page={number}" if is_open else f"/admin/cases?ended=1&page={number}"
 
 
 def reach(tx: storage.Tx, officer: given.Officer) -> list[UUID] | None:

@@ -167,7 +167,7 @@ def print_code() -> ResponseReturnValue:
 def _is_own(person: Subject) -> bool:
     """Whether the record is the officer's own."""
     with storage.once() as tx:
-        return storage.officers.is_own_record(tx, g.officer.signed_in.subject.id, person.id)
+        return storage.officers.find_own_record(tx, g.officer.signed_in.subject.id, person.id) is not None
 
 
 def _session_id() -> UUID:
@@ -264,7 +264,11 @@ def _record(subject_id: UUID, purpose: str, *, fault: FieldError | None = None, 
             "admin/person.html",
             status=400 if fault else 200,
             parked=forms.seal(bound),
-            shown=shown,
+            name=shown.name,
+            number=shown.number,
+            contacts=", ".join(shown.contacts),
+            level=int(person.account_level),
+            state=str(shown.subject.state),
             born=shown_date(shown.birthdate),
             source=source_text(shown.subject.proof_source),
             lock=_lock_text(shown),
@@ -304,6 +308,10 @@ def _line(entry: Entry, actors: Actors) -> Line:
     return Line(event_text(entry.event), more, when, actors.name(entry.actor))
 
 
+def _found(each: flows.people.Found) -> dict[str, str]:
+    return {"id": each.id.hex, "name": each.name, "number": each.number, "born": each.born, "state": str(each.state)}
+
+
 def _search_page(
     parked: Parked,
     typed: str = "",
@@ -318,7 +326,7 @@ def _search_page(
         parked=forms.seal(parked),
         typed=typed,
         purpose=purpose,
-        found=found,
+        found=None if found is None else [_found(each) for each in found],
         state_names=account_states(),
         is_cut=found is not None and len(found) >= flows.people.MOST_FOUND,
         errors=errors or [],

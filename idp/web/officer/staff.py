@@ -167,7 +167,7 @@ def chosen() -> ResponseReturnValue:
     except ValueError:
         return redirect(url_for("staff.choose"), 303)
     with storage.begin() as tx:
-        is_mine = flows.officers.choose(tx, given.runtime(), found.signed_in, wanted)
+        is_mine = flows.officers.choose(tx, given.runtime(), found.session, wanted)
     return redirect(HOME if is_mine else url_for("staff.choose"), 303)
 
 
@@ -214,7 +214,7 @@ def _enter(parked: Parked, entered: SignedInNow, device: str) -> ResponseReturnV
         if storage.officers.find_of_session(tx, entered.session.id, runtime.today) is None:
             mine = storage.officers.list_assignments(tx, [subject_id], runtime.today)
             if len(mine) == 1:
-                storage.officers.save_choice(tx, entered.session.id, mine[0].id)
+                flows.officers.choose(tx, runtime, entered.session, mine[0].id)
     path = dict(parked.pairs).get("path", "")
     response = redirect(path if path.startswith("/") else HOME, 303)
     cookies.write(response, cookies.STAFF, entered.secret)  # type: ignore[arg-type]
@@ -279,7 +279,7 @@ def _step_page(parked: Parked, person: Person, way: Way, error: str = "") -> Res
         way=way,
         others=[each for each in WAYS if each in person.factors.ways and each != way],
         options=passkeys.options_to_sign(issuer, forms.challenge_of(sealed), only=only) if way is Way.PASSKEY else "",
-        errors=[FieldError("code", error)] if error else [],
+        errors=[FieldError("verify" if way is Way.PASSKEY else "code", error)] if error else [],
     )
 
 
