@@ -166,10 +166,18 @@ def _visible(case_id: UUID) -> Case:
     with storage.once() as tx:
         found = storage.cases.find_case(tx, runtime.keyring, case_id)
         units = reach(tx, officer)
+        concerns_oneself = (
+            found is not None
+            and found.subject_id is not None
+            and storage.officers.find_own_record(tx, officer.signed_in.subject.id, found.subject_id) is not None
+        )
     is_own = found is not None and found.asked.officer_id == officer.signed_in.subject.id
     decides = officer.may(Permission.DECIDE_CASES)
     if found is None or not (is_own or (decides and (units is None or found.agency_id in units))):
         raise Refusal("not_found", "there is no such case")
+    if concerns_oneself:
+        guards.note_refused(officer, f"case {case_id}: own_case")
+        raise Refusal("own_case", "the case is about this officer's own record")
     return found
 
 
