@@ -84,7 +84,14 @@ class TimedJobs:
         if self._tidied_at is not None and now - self._tidied_at < TIDY_EVERY:
             return False
         is_more = False
-        for job in (self._let_rows_go, self._let_months_go, self._make_months, self._care_for_keys, self._watch_clocks):
+        for job in (
+            self._let_rows_go,
+            self._let_months_go,
+            self._make_months,
+            self._care_for_keys,
+            self._end_cases,
+            self._watch_clocks,
+        ):
             try:
                 is_more = job() or is_more
             except storage.Unavailable:
@@ -125,6 +132,11 @@ class TimedJobs:
         with storage.begin() as tx:
             flows.key_care.withdraw_old(tx, self._runtime)
         return False
+
+    def _end_cases(self) -> bool:
+        """What no second officer decided in time."""
+        with storage.begin() as tx:
+            return flows.cases.expire(tx, self._runtime, limit=AT_ONCE) == AT_ONCE
 
     def _watch_clocks(self) -> bool:
         """Warn when the number of requests about personal data that are late by law is another one."""
