@@ -116,7 +116,7 @@ def group(runtime: Runtime) -> AppGroup:
         """Print the six digits that the app of a demo's officer shows now. Refused in production."""
         if runtime.settings.is_production:
             raise click.ClickException("the demo's officers have known secrets, so production refuses them")
-        click.echo(totp.code_at(_secret(staff_code), runtime.clock.now()))
+        click.echo(totp.code_at(secret_of(staff_code), runtime.clock.now()))
 
     return demo
 
@@ -141,7 +141,7 @@ def _seed_officers(runtime: Runtime) -> None:
                     flows.officers.assign(
                         tx, runtime, officer, agency, role, valid_from=today, valid_until=None, actor=PLAYED_BY
                     )
-                secret = _secret(staff_code)
+                secret = secret_of(staff_code)
                 shown = totp.code_at(secret, runtime.clock.now())
                 flows.officers.enrol(
                     tx, runtime, Enrolment(staff_code, made.code, hashed, secret, shown), address="127.0.0.1"
@@ -153,5 +153,6 @@ def _seed_officers(runtime: Runtime) -> None:
             click.echo(f"{staff_code} is there already")
 
 
-def _secret(staff_code: str) -> str:
+def secret_of(staff_code: str) -> str:
+    """The secret of an officer's app, which everybody can know: these officers are of the demo alone."""
     return base64.b32encode(hashlib.sha256(f"demo {staff_code}".encode()).digest()[:20]).decode()
