@@ -81,6 +81,8 @@ class Event(StrEnum):
     CASE_REFUSED = "case.refused"
     CASE_WITHDRAWN = "case.withdrawn"
     CASE_EXPIRED = "case.expired"
+    AUDIT_READ = "audit.read"
+    AUDIT_EXPORTED = "audit.exported"
     HISTORY_DROPPED = "history.dropped"
 
 

@@ -2,6 +2,7 @@
 
 from idp.flows import (
     account_care,
+    auditing,
     cases,
     consent,
     contacts,
@@ -27,6 +28,7 @@ from idp.flows import (
 
 __all__ = [
     "account_care",
+    "auditing",
     "cases",
     "consent",
     "contacts",

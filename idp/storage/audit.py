@@ -1,5 +1,6 @@
 """The audit and the releases: rows are only ever added; each carries the hash a later proof stands on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,7 @@ from idp.domain import claims
 from idp.domain.audit import Entry, Event, leaf_hash
 from idp.runtime.data_keys import DataKey, Unsealable
 from idp.storage.database import Tx
+from idp.storage.partitions import lowest_id
 from idp.storage.tables import Moment, audit, releases
 
 
@@ -114,6 +116,38 @@ def list_entries(tx: Tx, key: DataKey, subject_id: UUID, *, limit: int) -> list[
     """The newest entries about a person, what is sealed in them opened."""
     statement = select(audit).where(audit.c.subject_id == subject_id).order_by(audit.c.id.desc()).limit(limit)
     return _entries(tx, key, statement)
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What an auditor looks for: from one moment to before another, and what else is known of it."""
+
+    since: datetime
+    before: datetime
+    event: Event | None = None
+    actor: str = ""
+    subject_id: UUID | None = None
+
+
+def list_found(tx: Tx, house: DataKey, search: Search, *, limit: int, below: UUID | None = None) -> list[Entry]:
+    """Entries of anybody, the newest first, from below an id on; of details only what the house seals for itself."""
+    where = [audit.c.id >= lowest_id(search.since), audit.c.id < (below or lowest_id(search.before))]
+    if search.event is not None:
+        where.append(audit.c.event == search.event)
+    if search.actor:
+        # As the index says it, so that it is used.
+        people_do = (audit.c.event.not_like("sign_in.%"), audit.c.event.not_like("session.%"))
+        where += [audit.c.actor == search.actor, *people_do]
+    if search.subject_id is not None:
+        where.append(audit.c.subject_id == search.subject_id)
+    return _entries(tx, house, select(audit).where(*where).order_by(audit.c.id.desc()).limit(limit))
+
+
+def list_hashes(tx: Tx, entries: Sequence[Entry]) -> list[tuple[Entry, bytes]]:
+    """Entries with the hash that each stands on in the log."""
+    statement = select(audit.c.id, audit.c.leaf_hash).where(audit.c.id.in_([each.id for each in entries]))
+    found = {row.id: row.leaf_hash for row in tx.execute(statement)}
+    return [(each, found[each.id]) for each in entries]
 
 
 def _entries(tx: Tx, key: DataKey, statement: Select[Any]) -> list[Entry]:

@@ -622,6 +622,14 @@ audit = _table(
     _sealed("details_sealed", nullable=True),
     sa.Column("leaf_hash", sa.LargeBinary(32), nullable=False),
     sa.Index("ix_audit_subject_id", "subject_id", "id"),
+    sa.Index("ix_audit_event", "event", "id"),
+    sa.Index(
+        "ix_audit_actor",
+        "actor",
+        "id",
+        postgresql_where=sa.text("event NOT LIKE 'sign_in.%' AND event NOT LIKE 'session.%'"),
+        sqlite_where=sa.text("event NOT LIKE 'sign_in.%' AND event NOT LIKE 'session.%'"),
+    ),
 )
 outbox = _table(
     "outbox",

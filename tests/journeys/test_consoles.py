@@ -150,6 +150,12 @@ def officers_wrong(visitor: Visitor) -> None:
     visitor.press("#create")
 
 
+def history(visitor: Visitor) -> None:
+    visitor.page.goto(f"{visitor.demo.provider}/admin/history")
+    visitor.page.fill("#purpose", "kiểm tra quý 4")
+    visitor.press("#find")
+
+
 PAGES: dict[str, tuple[str, Callable[[Visitor], None]]] = {
     "console": ("can.bo", console),
     "people_found": ("can.bo", found_people),
@@ -158,6 +164,7 @@ PAGES: dict[str, tuple[str, Callable[[Visitor], None]]] = {
     "case": ("can.bo", case),
     "cases": ("can.bo", cases),
     "officers": ("quan.tri", officers),
+    "history": ("kiem.tra", history),
     "officers_wrong": ("quan.tri", officers_wrong),
 }
 

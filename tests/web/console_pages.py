@@ -46,6 +46,9 @@ OFFICER = {
 }
 
 
+TYPED = SimpleNamespace(since="26/11/2026", until="26/11/2026", event="", officer="", number="", purpose="đợt 4")
+
+
 def error(field: str, text: str) -> SimpleNamespace:
     return SimpleNamespace(field=field, text=text)
 
@@ -217,6 +220,26 @@ PAGES: dict[str, tuple[str, str | None, frozenset[str], dict[str, object]]] = {
         "/admin/sign-out",
         frozenset(),
         _case(may_decide=False, decided_by="cán bộ bình", decided_at="09:00 26/11/2026", reason="thiếu"),
+    ),
+    "history": (
+        "admin/history.html",
+        "/admin/sign-out",
+        frozenset({"find", "export", "further"}),
+        {
+            "me": ME,
+            "parked": "P",
+            "typed": TYPED,
+            "kinds": [("record.read", "Cán bộ đã xem")],
+            "rows": [SimpleNamespace(when="08:30", what="Cán bộ đã xem", by="", whom="0193", more="hồ sơ")],
+            "further": "0193",
+            "errors": [error("since", "Xin ghi ngày")],
+        },
+    ),
+    "history_none": (
+        "admin/history.html",
+        "/admin/sign-out",
+        frozenset({"find"}),
+        {"me": ME, "parked": "P", "typed": TYPED, "kinds": [], "rows": [], "further": "", "errors": []},
     ),
     "officers": (
         "admin/officers.html",

@@ -22,6 +22,13 @@ ROOMS: Final = (
     (Permission.FIND_PEOPLE, "/admin/people", "person", N_("People"), N_("Find an account, lock it, help its owner")),
     (Permission.ENTER, "/admin/cases", "tick", N_("Cases"), N_("What waits for a second officer")),
     (Permission.MANAGE_OFFICERS, "/admin/officers", "shield", N_("Officers"), N_("Who works where, until when")),
+    (
+        Permission.READ_AUDIT,
+        "/admin/history",
+        "info",
+        N_("History"),
+        N_("What was done, and by whom"),
+    ),
 )
 
 
