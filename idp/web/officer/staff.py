@@ -231,6 +231,8 @@ def _waiting() -> tuple[Parked | None, Person | None]:
     with storage.begin() as tx:
         subject_id = UUID(dict(parked.pairs)["subject"])
         person = flows.second_factor.find_person(tx, given.runtime(), subject_id, SubjectKind.STAFF)
+        if storage.credentials.count_passwords_since(tx, subject_id, parked.at):
+            person = None  # the password that led here is another one by now
     return parked, person
 
 
