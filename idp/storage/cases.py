@@ -76,6 +76,12 @@ def list_cases(
     return [_case(keyring, row) for row in rows]
 
 
+def list_of_asker(tx: Tx, keyring: Keyring, officer_id: UUID, kind: CaseKind, *, limit: int) -> list[Case]:
+    """What an officer asked of one kind, the newest first."""
+    statement = select(cases).where(cases.c.asked_by == officer_id, cases.c.kind == kind)
+    return [_case(keyring, row) for row in tx.execute(statement.order_by(cases.c.id.desc()).limit(limit))]
+
+
 def count_waiting(tx: Tx, agency_ids: list[UUID] | None) -> int:
     statement = select(func.count()).select_from(cases).where(cases.c.state == CaseState.WAITING)
     if agency_ids is not None:

@@ -95,6 +95,17 @@ def find_own_record(tx: Tx, officer_id: UUID, person_id: UUID) -> UUID | None:
     return found
 
 
+def find_own_number(tx: Tx, keyring: Keyring, officer_id: UUID, number: str) -> UUID | None:
+    """The identifier by which a personal number is the officer's own; None where it is another's."""
+    where = (
+        identifiers.c.subject_id == officer_id,
+        identifiers.c.kind == IdentifierKind.PERSONAL_NUMBER,
+        identifiers.c.value_index.in_(keyring.indexes(f"identifier/{IdentifierKind.PERSONAL_NUMBER}", number)),
+    )
+    found: UUID | None = tx.scalar(select(identifiers.c.id).where(*where).limit(1))
+    return found
+
+
 def insert_assignment(tx: Tx, assignment: Assignment, now: datetime) -> None:
     tx.execute(
         insert(assignments).values(

@@ -482,6 +482,7 @@ cases = _table(
     _at("decided_at", nullable=True),
     _text("reason", 200, nullable=True),
     sa.Index("ix_cases_subject_id", "subject_id"),
+    sa.Index("ix_cases_asked_by", "asked_by", "id"),
     sa.Index(
         "ix_cases_waiting",
         "due_by",

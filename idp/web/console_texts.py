@@ -63,6 +63,7 @@ _ACCOUNT_STATES: Final = {
     "locked": N_("locked"),
     "closed": N_("closed"),
 }
+_DOCUMENTS: Final = {"id_card": N_("ID card"), "passport": N_("Passport")}
 _SOURCES: Final = {
     "self": N_("nobody has checked who it is"),
     "counter": N_("checked at a service counter"),
@@ -83,6 +84,28 @@ def account_states() -> dict[str, str]:
 def closings() -> list[tuple[str, str]]:
     """Why a person's account may be closed."""
     return [(because, str(gettext(text))) for because, text in _BECAUSE.items() if because != "dissolved"]
+
+
+def document_text(seen: str) -> str:
+    """The paper that a counter saw, as it stands in a case; other documents as they were named."""
+    kind, *rest = seen.split(" ")
+    if kind not in _DOCUMENTS or len(rest) != 3:
+        return seen
+    number, issued, expires = rest
+    return str(
+        gettext(
+            "%(paper)s %(number)s, issued %(issued)s, good until %(expires)s",
+            paper=gettext(_DOCUMENTS[kind]),
+            number=number,
+            issued=shown_date(issued),
+            expires=shown_date(expires),
+        )
+    )
+
+
+def documents() -> list[tuple[str, str]]:
+    """The papers that a counter takes."""
+    return [(kind, str(gettext(name))) for kind, name in _DOCUMENTS.items()]
 
 
 def role_text(role: str) -> str:
@@ -109,6 +132,7 @@ def body_lines(case: Case, agencies: Mapping[str, Agency], officer: Officer | No
         "agency": lambda value: agencies[value].name(language.current()) if value in agencies else value,
         "officer": lambda _: f"{officer.name} ({officer.staff_code})" if officer else "",
         "until": shown_date,
+        "document": document_text,
     }
     return [
         (str(gettext(_BODY[name])), str(shown[name](value)) if name in shown else value)

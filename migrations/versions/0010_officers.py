@@ -61,6 +61,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_cases"),
     )
     op.create_index("ix_cases_subject_id", "cases", ["subject_id"])
+    op.create_index("ix_cases_asked_by", "cases", ["asked_by", "id"])
     op.create_index("ix_cases_waiting", "cases", ["due_by", "id"], postgresql_where=WAITING, sqlite_where=WAITING)
     op.add_column("sessions", sa.Column("assignment_id", sa.Uuid(), nullable=True))
     op.create_index("ix_audit_event", "audit", ["event", "id"])

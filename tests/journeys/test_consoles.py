@@ -93,6 +93,33 @@ def test_a_closing_is_asked_by_one_and_decided_by_another(officer: Officers, a_p
     expect(registrar.page.locator("#close-now")).to_have_count(0)
 
 
+def test_two_officers_prove_who_somebody_is(officer: Officers, language: str) -> None:
+    """From the counter to the code on paper, by keyboard alone at the counter."""
+    registrar, approver = officer("can.bo"), officer("duyet")
+    number, name = ("003156000127", "Lê Thị Lụa") if language == "vi" else ("003156000135", "Lê Thị Lành")
+    counter(registrar)
+    page = registrar.page
+    page.focus("#document_type")
+    page.keyboard.press("ArrowDown")
+    for typed in (number, "12/03/2024", "12/03/2039", number, name, "1956", ""):
+        page.keyboard.press("Tab")
+        page.keyboard.type(typed)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    page.keyboard.press("Tab")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    expect(page.locator('[role="status"]')).to_be_visible()
+    cases(approver)
+    with approver.page.expect_navigation():
+        approver.page.locator('td a[href^="/admin/cases/"]').last.click()
+    expect(approver.page.locator("main")).to_contain_text(name)
+    approver.press("#approve")
+    counter(registrar)
+    registrar.press('form[action="/counter/print-code"] button')
+    assert len(registrar.page.inner_text("#paper-code").replace(" ", "")) == 10
+
+
 @pytest.mark.parametrize("name", ["staff_sign_in", "staff_enrol", "staff_wrong"])
 def test_the_officers_door_bars_nobody(browser: Browser, demo: DemoProcess, language: str, name: str) -> None:
     """WCAG 2.2 AA."""
@@ -156,6 +183,15 @@ def history(visitor: Visitor) -> None:
     visitor.press("#find")
 
 
+def counter(visitor: Visitor) -> None:
+    visitor.page.goto(f"{visitor.demo.provider}/counter")
+
+
+def counter_wrong(visitor: Visitor) -> None:
+    counter(visitor)
+    visitor.press("#capture-now")
+
+
 PAGES: dict[str, tuple[str, Callable[[Visitor], None]]] = {
     "console": ("can.bo", console),
     "people_found": ("can.bo", found_people),
@@ -164,6 +200,8 @@ PAGES: dict[str, tuple[str, Callable[[Visitor], None]]] = {
     "case": ("can.bo", case),
     "cases": ("can.bo", cases),
     "officers": ("quan.tri", officers),
+    "counter": ("can.bo", counter),
+    "counter_wrong": ("can.bo", counter_wrong),
     "history": ("kiem.tra", history),
     "officers_wrong": ("quan.tri", officers_wrong),
 }

@@ -49,6 +49,19 @@ OFFICER = {
 TYPED = SimpleNamespace(since="26/11/2026", until="26/11/2026", event="", officer="", number="", purpose="đợt 4")
 
 
+SEEN = SimpleNamespace(
+    document_type="id_card",
+    document_number="003156000127",
+    issued_on="12/03/2024",
+    expires_on="12/03/2039",
+    number="003156000127",
+    name="Lê Thị Lụa",
+    birth_date="1956",
+    contact="",
+    face="yes",
+)
+
+
 def error(field: str, text: str) -> SimpleNamespace:
     return SimpleNamespace(field=field, text=text)
 
@@ -220,6 +233,26 @@ PAGES: dict[str, tuple[str, str | None, frozenset[str], dict[str, object]]] = {
         "/admin/sign-out",
         frozenset(),
         _case(may_decide=False, decided_by="cán bộ bình", decided_at="09:00 26/11/2026", reason="thiếu"),
+    ),
+    "counter": (
+        "officer/counter.html",
+        "/admin/sign-out",
+        frozenset({"fill-in", "capture-now", "face"}),
+        {
+            "me": ME,
+            "parked": "P",
+            "typed": SEEN,
+            "documents": [("id_card", "Thẻ căn cước")],
+            "captured": [SimpleNamespace(id="0193", name="Lê Thị Lụa", at="08:30", state="đã duyệt", may_print=True)],
+            "errors": [error("face", "Xin đối chiếu")],
+            "done": "Đã xong.",
+        },
+    ),
+    "counter_none": (
+        "officer/counter.html",
+        "/admin/sign-out",
+        frozenset({"capture-now"}),
+        {"me": ME, "parked": "P", "typed": SEEN, "documents": [], "captured": [], "errors": [], "done": ""},
     ),
     "history": (
         "admin/history.html",

@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import format_date, format_datetime, gettext
 
 from idp import flows, storage
+from idp.domain import proofing
 from idp.domain.accounts import Closing
 from idp.domain.cases import Case, CaseKind, CaseState
 from idp.domain.officers import Permission, Role
@@ -72,10 +73,15 @@ def _grant_role(tx: storage.Tx, case: Case, approver: str) -> None:
     )
 
 
+def _prove(tx: storage.Tx, case: Case, approver: str) -> None:
+    flows.proofing.take_down(tx, given.runtime(), proofing.check_of(case.body, case.asked.actor, approver))
+
+
 # What an approval does, by kind; it raises to undo the approval too.
 DEEDS: Final[dict[CaseKind, Callable[[storage.Tx, Case, str], None]]] = {
     CaseKind.CLOSE: _close,
     CaseKind.CORRECT: _correct,
+    CaseKind.PROOF: _prove,
     CaseKind.GRANT_ROLE: _grant_role,
 }
 
@@ -166,10 +172,8 @@ def _visible(case_id: UUID) -> Case:
     with storage.once() as tx:
         found = storage.cases.find_case(tx, runtime.keyring, case_id)
         units = reach(tx, officer)
-        concerns_oneself = (
-            found is not None
-            and found.subject_id is not None
-            and storage.officers.find_own_record(tx, officer.signed_in.subject.id, found.subject_id) is not None
+        concerns_oneself = found is not None and flows.cases.concerns(
+            tx, runtime, officer.signed_in.subject.id, found.subject_id, found.body
         )
     is_own = found is not None and found.asked.officer_id == officer.signed_in.subject.id
     decides = officer.may(Permission.DECIDE_CASES)

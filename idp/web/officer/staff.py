@@ -174,9 +174,10 @@ def chosen() -> ResponseReturnValue:
 @blueprint.post("/admin/sign-out")
 def sign_out() -> ResponseReturnValue:
     found = given.officer()
-    if found is not None and forms.own_page("admin.home", found.session.id) is not None:
-        with storage.begin() as tx:
-            flows.sign_out.sign_out(tx, given.runtime(), found.signed_in)
+    if found is None or forms.own_page("admin.home", found.session.id) is None:
+        return redirect(url_for("staff.sign_in"), 303)
+    with storage.begin() as tx:
+        flows.sign_out.sign_out(tx, given.runtime(), found.signed_in)
     response = redirect(url_for("staff.sign_in"), 303)
     cookies.forget(response, cookies.STAFF)  # type: ignore[arg-type]
     return response
