@@ -1,6 +1,6 @@
 """Merkle trees over leaf hashes, as transparency logs have them (RFC 9162 2.1).
 
-A tree grows at its right edge; `Frontier` is all that growing needs. Proofs are made from perfect subtrees, which whoever
+A tree grows at its right edge; `Frontier` is all that growing needs. Proofs are made from perfect subtrees, which who
 keeps the tree hands out, so that none is made from all leaves. Pure: where hashes are kept is not known here.
 """
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Select, func, insert, select
 
 from idp.domain import claims
-from idp.domain.audit import Entry, Event, leaf_hash
+from idp.domain.audit import Entry, Event, Kind, hash_of
 from idp.runtime.data_keys import DataKey, Unsealable
 from idp.storage.database import Tx
 from idp.storage.tables import Moment, audit, releases
@@ -19,29 +19,17 @@ def insert_entry(tx: Tx, entry: Entry, key: DataKey | None = None) -> None:
     if entry.details and key is None:
         raise ValueError("details are sealed, and need a key")
     sealed = key.seal("audit.details_sealed", entry.id, entry.details) if key and entry.details else None
-    tx.execute(
-        insert(audit).values(
-            id=entry.id,
-            at=entry.at,
-            event=entry.event,
-            subject_id=entry.subject_id,
-            service_id=entry.service_id,
-            session_id=entry.session_id,
-            actor=entry.actor,
-            details_sealed=sealed,
-            leaf_hash=leaf_hash(
-                "audit",
-                entry.id,
-                entry.at.isoformat(),
-                entry.event,
-                entry.subject_id,
-                entry.service_id,
-                entry.session_id,
-                entry.actor,
-                sealed,
-            ),
-        )
-    )
+    values = {
+        "id": entry.id,
+        "at": entry.at,
+        "event": entry.event,
+        "subject_id": entry.subject_id,
+        "service_id": entry.service_id,
+        "session_id": entry.session_id,
+        "actor": entry.actor,
+        "details_sealed": sealed,
+    }
+    tx.execute(insert(audit).values(**values, leaf_hash=hash_of(Kind.AUDIT, values)))
 
 
 def release_values(
@@ -58,9 +46,7 @@ def release_values(
     personal_number_basis: str | None,
 ) -> dict[str, object]:
     """The columns of one release: which service may read which facts of whom, from when, on what basis."""
-    told = (at.isoformat(), subject_id, service_id, grant_id, name_bits)
-    basis = (basis_kind, basis_id, legal_basis, personal_number_basis)
-    return {
+    values: dict[str, object] = {
         "id": id,
         "at": at,
         "subject_id": subject_id,
@@ -71,8 +57,8 @@ def release_values(
         "basis_id": basis_id,
         "legal_basis": legal_basis,
         "personal_number_basis": personal_number_basis,
-        "leaf_hash": leaf_hash("release", id, *told, *basis),
     }
+    return {**values, "leaf_hash": hash_of(Kind.RELEASE, values)}
 
 
 def list_receivers(tx: Tx, subject_id: UUID) -> list[tuple[UUID, datetime]]:
