@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from idp import flows, storage
+from idp.domain.tree_heads import MARGIN
 from idp.flows.sealing import TreesDiffer
 from idp.runtime import log
 from idp.runtime.runtime import Runtime
@@ -28,7 +29,7 @@ class Sealing:
             return False
         is_more, fault = False, ""
         try:
-            is_more = self._seal(flows.sealing.MARGIN)
+            is_more = self._seal(MARGIN)
             self._publish()
         except TreesDiffer as error:
             fault = str(error)
@@ -48,7 +49,7 @@ class Sealing:
             return False  # told by the other look
 
     def _seal(self, look_back: timedelta) -> bool:
-        if not self._runtime.keyring.has_log_key():
+        if not self._runtime.keyring.log.is_there():
             with storage.begin() as tx:
                 flows.key_care.ensure_log_key(tx, self._runtime)
             self._runtime.keyring.forget()

@@ -113,6 +113,12 @@ class StoredEntry:
     kind: Kind
     id: UUID
     values: Mapping[str, object]
+    stored_hash: bytes
+
+    @property
+    def is_as_written(self) -> bool:
+        """Whether its own hash still goes with it; whether the log has that hash is another question."""
+        return self.leaf_hash() == self.stored_hash
 
     def leaf_hash(self) -> bytes:
         """Computed from what is stored, not read."""

@@ -13,16 +13,13 @@ from typing import Final
 from idp import storage
 from idp.domain import tree_heads
 from idp.domain.merkle import Frontier, Grown
-from idp.domain.tree_heads import TYP, Leaf, TreeHead
+from idp.domain.tree_heads import MARGIN, TYP, Leaf, TreeHead
 from idp.runtime.data_keys import Unsealable
 from idp.runtime.runtime import Runtime
 from idp.storage.merkle_log import StoredHead, Tree
 
 # How much one transaction seals: so many marks make a line of 22,000 characters.
 BATCH: Final = 2000
-# An entry's id is as old as its deed, and is seen when the deed is committed. No transaction may stand still for longer
-# than storage.database.IDLE_IN_TRANSACTION_FOR; what took longer all the same is found by the slower look.
-MARGIN: Final = timedelta(minutes=1)
 # The slower look goes so far back. What comes with an older id was not written by this provider, and stays unsealed.
 LOOK_BACK: Final = timedelta(days=1)
 _PUBLISHED_AT_ONCE: Final = 1000
@@ -85,7 +82,7 @@ def _grow(tx: storage.Tx, runtime: Runtime, month: str, found: list[Leaf]) -> No
     storage.merkle_log.insert_leaves(tx, leaves)
     storage.merkle_log.insert_grown(tx, month, grown)
     storage.merkle_log.save_tree(tx, Tree(month, frontier, newest_id))
-    signed = runtime.keyring.sign_head(head.claims(runtime.settings.issuer), typ=TYP)
+    signed = runtime.keyring.log.sign(head.claims(runtime.settings.issuer), typ=TYP)
     storage.merkle_log.insert_head(tx, head, signed)
 
 
@@ -107,6 +104,6 @@ def _check(runtime: Runtime, head: StoredHead | None, frontier: Frontier) -> Non
 
 def _read(runtime: Runtime, jws: str) -> TreeHead:
     try:
-        return tree_heads.of_claims(runtime.keyring.read_head(jws, typ=TYP))
+        return tree_heads.of_claims(runtime.keyring.log.read(jws, typ=TYP))
     except (Unsealable, ValueError):
         raise TreesDiffer("the last head was not signed by the log") from None

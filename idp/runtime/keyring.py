@@ -30,11 +30,11 @@ from idp.runtime.clock import Clock
 from idp.runtime.data_keys import DataKey, Unsealable
 from idp.runtime.encryption import DecryptionKey
 from idp.runtime.hsm import Token
+from idp.runtime.log_keys import LogKeys
 from idp.runtime.settings import WrongSetting
 from idp.runtime.signing import SigningKey, read_unverified_header
 
 FRESH_FOR: Final = 5.0
-LOG_USE: Final = "tree-head"
 MONTHLY: Final = frozenset({"code", "token", "page"})
 _SEALED = struct.Struct(">B4sH12s")
 _VERSION = 1
@@ -81,6 +81,7 @@ class Keyring:
         self._stored: StoredKeys | None = None
         self._stored_at = 0.0
         self._purpose_key = lru_cache(maxsize=256)(self._derive)
+        self.log = LogKeys(lambda: self._fresh().log, self.forget, token)
 
     # -- sealing by purpose -------------------------------------------------------------------------------------
 
@@ -244,37 +245,6 @@ class Keyring:
         stored = self._fresh()
         to_encrypt_to = [key.public_jwk() for key in stored.decryption if key.state == "current"]
         return {"keys": [*(key.public_jwk() for key in stored.signing), *to_encrypt_to]}
-
-    # -- heads of the log: signed by keys of their own, which no token is signed or verified with -----------------
-
-    def sign_head(self, claims: dict[str, Any], *, typ: str) -> str:
-        """A signed tree head; raises LookupError where the log has no key yet."""
-        for _ in range(2):
-            for key in self._fresh().log:
-                if key.state == "current":
-                    return key.sign(claims, typ, self._token)
-            self.forget()  # it was made a moment ago, maybe by another process
-        raise LookupError("the log has no key")
-
-    def read_head(self, jws: str, *, typ: str) -> dict[str, Any]:
-        """What a key of the log signed; raises Unsealable."""
-        header = read_unverified_header(jws)
-        for _ in range(2):
-            for key in self._fresh().log:
-                if key.kid == header.get("kid") and key.alg == header.get("alg") and header.get("typ") == typ:
-                    return key.verify(jws)
-            self.forget()
-        raise Unsealable
-
-    def has_log_key(self) -> bool:
-        return any(key.state == "current" for key in self._fresh().log)
-
-    def log_key_set(self) -> dict[str, list[dict[str, str]]]:
-        """The public keys of the log, former ones too: their heads are verified for years.
-
-        `use` is a value of our own (RFC 7517 4.2), so that no library takes one for a key of tokens.
-        """
-        return {"keys": [key.public_jwk() | {"use": LOG_USE} for key in self._fresh().log]}
 
     def recall(self) -> None:
         """Read the stored keys where they are too old."""

@@ -10,6 +10,7 @@ from sqlalchemy import Select, func, insert, select
 from idp.domain import claims
 from idp.domain.audit import Entry, Event, Kind, hash_of
 from idp.runtime.data_keys import DataKey, Unsealable
+from idp.runtime.keyring import Keyring
 from idp.storage.database import Tx
 from idp.storage.tables import Moment, audit, releases
 
@@ -75,6 +76,7 @@ def list_receivers(tx: Tx, subject_id: UUID) -> list[tuple[UUID, datetime]]:
 class Receipt:
     """What one service received at one sign-in, and why: by consent, or on a named law."""
 
+    id: UUID
     service_id: UUID
     at: datetime
     names: frozenset[str]
@@ -85,7 +87,7 @@ def list_receipts(tx: Tx, subject_id: UUID, *, limit: int) -> list[Receipt]:
     """Who received facts of a person, the newest first."""
     statement = select(releases).where(releases.c.subject_id == subject_id).order_by(releases.c.id.desc()).limit(limit)
     return [
-        Receipt(row.service_id, row.at, claims.from_bits(row.name_bits), row.legal_basis)
+        Receipt(row.id, row.service_id, row.at, claims.from_bits(row.name_bits), row.legal_basis)
         for row in tx.execute(statement)
     ]
 
@@ -100,6 +102,18 @@ def list_entries(tx: Tx, key: DataKey, subject_id: UUID, *, limit: int) -> list[
     """The newest entries about a person, what is sealed in them opened."""
     statement = select(audit).where(audit.c.subject_id == subject_id).order_by(audit.c.id.desc()).limit(limit)
     return _entries(tx, key, statement)
+
+
+def list_house_entries(tx: Tx, keyring: Keyring, event: Event) -> list[Entry]:
+    """All entries of an event that concerns nobody, what the house sealed in them opened; '' where it cannot be."""
+    found = []
+    for row in tx.execute(select(audit).where(audit.c.event == event, audit.c.subject_id.is_(None))):
+        try:
+            details = _open(keyring.house_key_of(row.details_sealed), row.id, row.details_sealed)
+        except Unsealable:
+            details = ""
+        found.append(Entry(row.id, row.at, Event(row.event), actor=row.actor, details=details))
+    return found
 
 
 def _entries(tx: Tx, key: DataKey, statement: Select[Any]) -> list[Entry]:

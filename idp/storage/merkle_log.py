@@ -68,6 +68,12 @@ def list_unsealed(tx: Tx, *, since: datetime | None, until: datetime | None = No
     return [Leaf(Kind(row.kind), row.id, row.leaf_hash) for row in islice(merge(*found, key=lambda row: row.id), limit)]
 
 
+def list_unsealed_of(tx: Tx, month: str, *, limit: int) -> list[Leaf]:
+    """The same of one month."""
+    first = _first_of(month)
+    return list_unsealed(tx, since=first, until=first_of_month(first, 1), limit=limit)
+
+
 def _unsealed(kind: Kind, since: datetime | None, until: datetime | None, limit: int) -> Select[Any]:
     table = TABLES[kind]
     is_sealed = exists().where(
@@ -144,6 +150,12 @@ def list_heads(tx: Tx, *, after: int, limit: int) -> list[StoredHead]:
     return _heads(tx, select(log_heads).where(log_heads.c.number > after).order_by(log_heads.c.number).limit(limit))
 
 
+def list_heads_of_month(tx: Tx, month: str, *, after: int, limit: int) -> list[StoredHead]:
+    """The heads of one tree beyond a size, in their order."""
+    where = (log_heads.c.month == month, log_heads.c.size > after)
+    return _heads(tx, select(log_heads).where(*where).order_by(log_heads.c.size).limit(limit))
+
+
 def list_newest_heads(tx: Tx, *, limit: int) -> list[StoredHead]:
     """The newest heads, in their order."""
     return _heads(tx, select(log_heads).order_by(log_heads.c.number.desc()).limit(limit))[::-1]
@@ -189,8 +201,8 @@ def find_entries(tx: Tx, kind: Kind, ids: Sequence[UUID]) -> dict[UUID, StoredEn
     table = TABLES[kind]
     # The bounds keep the search to the months that these ids are of.
     is_wanted = and_(table.c.id.in_(ids), table.c.id >= min(ids), table.c.id <= max(ids))
-    rows = tx.execute(select(*(table.c[name] for name in PARTS[kind])).where(is_wanted))
-    return {row.id: StoredEntry(kind, row.id, row._asdict()) for row in rows}
+    rows = tx.execute(select(*(table.c[name] for name in PARTS[kind]), table.c.leaf_hash).where(is_wanted))
+    return {row.id: StoredEntry(kind, row.id, row._asdict(), row.leaf_hash) for row in rows}
 
 
 def find_subtree(tx: Tx, month: str, start: int, height: int) -> bytes:
@@ -212,7 +224,11 @@ def _leaves(tx: Tx, statement: Select[Any]) -> list[Leaf]:
 
 def _in_month(month: str) -> Iterator[ColumnElement[bool]]:
     """The month's own rows, by the column and by the ids, which name the partition."""
-    first = datetime.strptime(month, "%Y-%m").replace(tzinfo=UTC)
+    first = _first_of(month)
     yield log_leaves.c.month == month
     yield log_leaves.c.id >= lowest_id(first)
     yield log_leaves.c.id < lowest_id(first_of_month(first, 1))
+
+
+def _first_of(month: str) -> datetime:
+    return datetime.strptime(month, "%Y-%m").replace(tzinfo=UTC)

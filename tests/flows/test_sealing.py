@@ -63,7 +63,7 @@ def leaves(month: str = "2026-12") -> list[Any]:
 
 
 def heads(runtime: Runtime) -> list[tree_heads.TreeHead]:
-    return [tree_heads.of_claims(runtime.keyring.read_head(row.jws, typ=TYP)) for row in rows_of("log_heads")]
+    return [tree_heads.of_claims(runtime.keyring.log.read(row.jws, typ=TYP)) for row in rows_of("log_heads")]
 
 
 def is_whole(runtime: Runtime) -> bool:
@@ -240,7 +240,7 @@ def test_a_head_is_signed_by_a_key_of_its_own_that_no_token_is_signed_with(log: 
     seal(log)
     jws, keyring = rows_of("log_heads")[-1].jws, log.keyring
     header, claims = (json.loads(urlsafe_b64decode(part + "==")) for part in jws.split(".")[:2])
-    [public] = keyring.log_key_set()["keys"]
+    [public] = keyring.log.public_key_set()["keys"]
     assert (header["typ"], header["kid"], public["use"]) == ("tree-head+jwt", public["kid"], "tree-head")
     assert claims["iss"] == log.settings.issuer
     assert public["kid"] not in {key["kid"] for key in keyring.public_key_set()["keys"]}
@@ -250,9 +250,9 @@ def test_a_head_is_signed_by_a_key_of_its_own_that_no_token_is_signed_with(log: 
     token = keyring.sign("ES256", claims, typ=TYP)
     assert json.loads(urlsafe_b64decode(token.split(".")[0] + "=="))["kid"] != public["kid"]
     with pytest.raises(Unsealable):
-        keyring.read_head(token, typ=TYP)
+        keyring.log.read(token, typ=TYP)
     with pytest.raises(Unsealable):
-        keyring.read_head(jws, typ="JWT")
+        keyring.log.read(jws, typ="JWT")
 
 
 def test_the_key_of_the_log_is_rotated_with_the_others_and_never_taken_back(log: Runtime, clock: FixedClock) -> None:
@@ -268,12 +268,12 @@ def test_the_key_of_the_log_is_rotated_with_the_others_and_never_taken_back(log:
         key_care.withdraw_old(tx, log)
     write(log)
     seal(log)
-    assert len(log.keyring.log_key_set()["keys"]) == 2
+    assert len(log.keyring.log.public_key_set()["keys"]) == 2
     assert is_whole(log)
 
 
 def test_no_key_of_the_log_is_revoked_as_one_of_tokens(log: Runtime) -> None:
-    [public] = log.keyring.log_key_set()["keys"]
+    [public] = log.keyring.log.public_key_set()["keys"]
     with storage.begin() as tx, pytest.raises(Exception, match="no published signing key"):
         key_care.revoke(tx, log, public["kid"], actor="a test")
 
