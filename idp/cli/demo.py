@@ -84,7 +84,6 @@ OFFICERS: dict[str, tuple[str, str, Role, str]] = {
     "kiem.tra": ("Bùi Kiểm Tra", "098080000016", Role.AUDITOR, "H05"),
 }
 UNITS = (("H05", "Ủy ban nhân dân tỉnh Bắc Ninh", None), ("H05.09.169", "Ủy ban nhân dân phường Vũ Ninh", "H05"))
-PLAYED_BY = "the demo"
 
 
 def group(runtime: Runtime) -> AppGroup:
@@ -101,7 +100,7 @@ def group(runtime: Runtime) -> AppGroup:
             try:
                 with storage.begin() as tx:
                     new = NewAccount(number, claims, hashed)
-                    flows.registration.create_account(tx, runtime, new, actor=PLAYED_BY)
+                    flows.registration.create_account(tx, runtime, new, actor="the demo")
                 click.echo(f"made {number}")
             except Refusal as refusal:
                 if refusal.code != "already_exists":
@@ -133,13 +132,13 @@ def _seed_officers(runtime: Runtime) -> None:
         hashed = flows.registration.hash_new_password(runtime, PASSWORD, staff_code)
         try:
             with storage.begin() as tx:
-                made = flows.officers.create(tx, runtime, staff_code, name, number, actor=PLAYED_BY)
+                made = flows.officers.create(tx, runtime, staff_code, name, number, actor="the demo")
                 agency = storage.agencies.find_by_code(tx, unit)
                 officer = flows.officers.find(tx, runtime, staff_code)
                 if agency is not None:
                     today = runtime.today
                     flows.officers.assign(
-                        tx, runtime, officer, agency, role, valid_from=today, valid_until=None, actor=PLAYED_BY
+                        tx, runtime, officer, agency, role, valid_from=today, valid_until=None, actor="the demo"
                     )
                 secret = secret_of(staff_code)
                 shown = totp.code_at(secret, runtime.clock.now())

@@ -10,6 +10,7 @@ from typing import Final
 from flask import Flask
 
 from idp import flows, storage
+from idp.cli.sealing import Sealing
 from idp.runtime import chance, log
 from idp.runtime.runtime import Runtime
 from idp.web import wording
@@ -27,6 +28,7 @@ class TimedJobs:
         self._asked_at: datetime | None = None
         self._tidied_at: datetime | None = None
         self._overdue = 0
+        self._sealing = Sealing(runtime)
 
     def go_on(self, stop: Event) -> None:
         """Do what is due until `stop` is set, then give the lease back. Whatever goes wrong is tried again."""
@@ -54,7 +56,8 @@ class TimedJobs:
                 is_more = bool(flows.housekeeping.end_run_out_sessions(tx, self._runtime))
             with storage.begin() as tx:
                 is_more = bool(self._reopen(tx)) or is_more
-            return self._tidy() or is_more
+            is_more = self._tidy() or is_more
+            return self._sealing.go_on() or is_more
 
     def _reopen(self, tx: storage.Tx) -> int:
         return flows.account_care.reopen_run_out(tx, self._runtime, wording.opened_again(), limit=AT_ONCE)
@@ -84,14 +87,15 @@ class TimedJobs:
         if self._tidied_at is not None and now - self._tidied_at < TIDY_EVERY:
             return False
         is_more = False
-        for job in (
+        jobs = (
             self._let_rows_go,
             self._let_months_go,
             self._make_months,
             self._care_for_keys,
             self._end_cases,
             self._watch_clocks,
-        ):
+        )
+        for job in (*jobs, self._sealing.look_back):
             try:
                 is_more = job() or is_more
             except storage.Unavailable:

@@ -9,8 +9,9 @@ from uuid import UUID
 from sqlalchemy import Boolean, Select, bindparam, func, insert, literal_column, select
 
 from idp.domain import claims
-from idp.domain.audit import Entry, Event, leaf_hash
+from idp.domain.audit import Entry, Event, Kind, hash_of
 from idp.runtime.data_keys import DataKey, Unsealable
+from idp.runtime.keyring import Keyring
 from idp.storage import tables
 from idp.storage.database import Tx
 from idp.storage.partitions import lowest_id
@@ -22,29 +23,17 @@ def insert_entry(tx: Tx, entry: Entry, key: DataKey | None = None) -> None:
     if entry.details and key is None:
         raise ValueError("details are sealed, and need a key")
     sealed = key.seal("audit.details_sealed", entry.id, entry.details) if key and entry.details else None
-    tx.execute(
-        insert(audit).values(
-            id=entry.id,
-            at=entry.at,
-            event=entry.event,
-            subject_id=entry.subject_id,
-            service_id=entry.service_id,
-            session_id=entry.session_id,
-            actor=entry.actor,
-            details_sealed=sealed,
-            leaf_hash=leaf_hash(
-                "audit",
-                entry.id,
-                entry.at.isoformat(),
-                entry.event,
-                entry.subject_id,
-                entry.service_id,
-                entry.session_id,
-                entry.actor,
-                sealed,
-            ),
-        )
-    )
+    values = {
+        "id": entry.id,
+        "at": entry.at,
+        "event": entry.event,
+        "subject_id": entry.subject_id,
+        "service_id": entry.service_id,
+        "session_id": entry.session_id,
+        "actor": entry.actor,
+        "details_sealed": sealed,
+    }
+    tx.execute(insert(audit).values(**values, leaf_hash=hash_of(Kind.AUDIT, values)))
 
 
 def release_values(
@@ -61,9 +50,7 @@ def release_values(
     personal_number_basis: str | None,
 ) -> dict[str, object]:
     """The columns of one release: which service may read which facts of whom, from when, on what basis."""
-    told = (at.isoformat(), subject_id, service_id, grant_id, name_bits)
-    basis = (basis_kind, basis_id, legal_basis, personal_number_basis)
-    return {
+    values: dict[str, object] = {
         "id": id,
         "at": at,
         "subject_id": subject_id,
@@ -74,8 +61,8 @@ def release_values(
         "basis_id": basis_id,
         "legal_basis": legal_basis,
         "personal_number_basis": personal_number_basis,
-        "leaf_hash": leaf_hash("release", id, *told, *basis),
     }
+    return {**values, "leaf_hash": hash_of(Kind.RELEASE, values)}
 
 
 def list_receivers(tx: Tx, subject_id: UUID) -> list[tuple[UUID, datetime]]:
@@ -92,6 +79,7 @@ def list_receivers(tx: Tx, subject_id: UUID) -> list[tuple[UUID, datetime]]:
 class Receipt:
     """What one service received at one sign-in, and why: by consent, or on a named law."""
 
+    id: UUID
     service_id: UUID
     at: datetime
     names: frozenset[str]
@@ -102,7 +90,7 @@ def list_receipts(tx: Tx, subject_id: UUID, *, limit: int) -> list[Receipt]:
     """Who received facts of a person, the newest first."""
     statement = select(releases).where(releases.c.subject_id == subject_id).order_by(releases.c.id.desc()).limit(limit)
     return [
-        Receipt(row.service_id, row.at, claims.from_bits(row.name_bits), row.legal_basis)
+        Receipt(row.id, row.service_id, row.at, claims.from_bits(row.name_bits), row.legal_basis)
         for row in tx.execute(statement)
     ]
 
@@ -148,6 +136,18 @@ def list_hashes(tx: Tx, entries: Sequence[Entry]) -> list[tuple[Entry, bytes]]:
     statement = select(audit.c.id, audit.c.leaf_hash).where(audit.c.id.in_([each.id for each in entries]))
     found = {row.id: row.leaf_hash for row in tx.execute(statement)}
     return [(each, found[each.id]) for each in entries]
+
+
+def list_house_entries(tx: Tx, keyring: Keyring, event: Event) -> list[Entry]:
+    """All entries of an event that concerns nobody, what the house sealed in them opened; '' where it cannot be."""
+    found = []
+    for row in tx.execute(select(audit).where(audit.c.event == event, audit.c.subject_id.is_(None))):
+        try:
+            details = _open(keyring.house_key_of(row.details_sealed), row.id, row.details_sealed)
+        except Unsealable:
+            details = ""
+        found.append(Entry(row.id, row.at, Event(row.event), actor=row.actor, details=details))
+    return found
 
 
 def _entries(tx: Tx, key: DataKey, statement: Select[Any]) -> list[Entry]:

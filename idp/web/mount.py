@@ -41,7 +41,7 @@ from idp.web.oidc import (
     userinfo,
 )
 from idp.web.sign_in import account_level, choose_account, consent, other_screen, phone, second_step, sign_in, sign_out
-from idp.web.site import counter_mode, health, logos, static
+from idp.web.site import counter_mode, health, logos, static, tree_heads
 from idp.web.site import language as language_view
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ DOORS: tuple[tuple[Blueprint, Guard], ...] = (
     (history.blueprint, guards.officer),
     (logos.blueprint, guards.anyone),
     (health.blueprint, guards.services),
+    (tree_heads.blueprint, guards.services),
     (static.blueprint, guards.anyone),
 )
 LARGEST_BODY = 65_536

@@ -1,6 +1,6 @@
 """Search and every page of the consoles over a province's data: server time at p95, and the plans behind it.
 
-IDP_TEST_SCALE=full makes a million accounts, a thousand services and five million events; without it a tenth of each.
+TEST_SCALE=full makes a million accounts, a thousand services and five million events; without it a tenth of each.
 """
 
 import os
@@ -31,7 +31,7 @@ from tests.staff import an_officer, enter, post
 from tests.stores import Stores, close
 
 pytestmark = [pytest.mark.slow, pytest.mark.postgres]
-IS_FULL = os.environ.get("IDP_TEST_SCALE") == "full"
+IS_FULL = os.environ.get("TEST_SCALE") == "full"
 SIZE = Population(1_000_000, 1_000, 5_000_000) if IS_FULL else Population(100_000, 100, 500_000)
 CASES = 2_000
 MOST = 0.2

@@ -173,7 +173,10 @@ PLACES = [
     )
     for number, here in ((1, True), (2, False))
 ]
-HISTORY = [SimpleNamespace(what="Đăng nhập", when="08:00 26/11/2026", where="192.0.2.1", by="cán bộ A")]
+HISTORY = [
+    SimpleNamespace(what="Đăng nhập", when="08:00 26/11/2026", where="192.0.2.1", by="cán bộ A", proof=proof)
+    for proof in ("/account/activity/proof?entry=1", "")
+]
 
 
 def _contacts(**changed: object) -> Case:
