@@ -28,7 +28,7 @@ from idp.web.citizen import (
 )
 from idp.web.crowd import Crowd
 from idp.web.guards import Guard
-from idp.web.officer import counter, staff
+from idp.web.officer import counter, own_factors, staff
 from idp.web.oidc import (
     authorize,
     check_session,
@@ -81,6 +81,7 @@ DOORS: tuple[tuple[Blueprint, Guard], ...] = (
     (staff.blueprint, guards.anyone),
     (console.blueprint, guards.officer),
     (counter.blueprint, guards.officer),
+    (own_factors.blueprint, guards.officer),
     (people.blueprint, guards.officer),
     (cases.blueprint, guards.officer),
     (officers.blueprint, guards.officer),

@@ -115,13 +115,19 @@ PAGES: dict[str, tuple[str, str | None, frozenset[str], dict[str, object]]] = {
         "officer/sign_in.html",
         "/admin/sign-in",
         frozenset({"identifier", "password", "sign-in"}),
-        {"parked": "P", "typed": "an.hd", "done": "Đã xong.", "errors": []},
+        {"parked": "P", "passkey_options": "{}", "typed": "an.hd", "done": "Đã xong.", "errors": []},
     ),
     "staff_sign_in_wrong": (
         "officer/sign_in.html",
         "/admin/sign-in",
         frozenset({"identifier"}),
-        {"parked": "P", "typed": "an.hd", "done": "", "errors": [error("identifier", "Không khớp")]},
+        {
+            "parked": "P",
+            "passkey_options": "{}",
+            "typed": "an.hd",
+            "done": "",
+            "errors": [error("identifier", "Không khớp")],
+        },
     ),
     "staff_step": (
         "officer/second_step.html",
@@ -233,6 +239,19 @@ PAGES: dict[str, tuple[str, str | None, frozenset[str], dict[str, object]]] = {
         "/admin/sign-out",
         frozenset(),
         _case(may_decide=False, decided_by="cán bộ bình", decided_at="09:00 26/11/2026", reason="thiếu"),
+    ),
+    "officer_me": (
+        "officer/me.html",
+        "/admin/sign-out",
+        frozenset({"add-passkey"}),
+        {
+            "me": ME,
+            "parked": "P",
+            "options": "{}",
+            "factors": [{"way": "totp", "id": "01", "name": "Ứng dụng xác thực", "added": "26/11/2026"}],
+            "errors": [error("name", "Chỉ còn một cách")],
+            "done": "Đã xong.",
+        },
     ),
     "counter": (
         "officer/counter.html",

@@ -66,6 +66,27 @@ def submit() -> ResponseReturnValue:
     return forms.go(STEP, Parked(STEP, waiting, at=given.runtime().clock.now()))
 
 
+@blueprint.post("/admin/sign-in/passkey")
+def submit_passkey() -> ResponseReturnValue:
+    """A passkey alone: what one has, and what its device checked of who holds it, are two factors."""
+    parked, runtime = forms.parked_of_page(), given.runtime()
+    if parked is None or parked.door != PATH or not forms.is_ours(parked):
+        return forms.here(_park(""), lambda bound: _sign_in_page(bound, error=_old_page(), status=400))
+    answer, before = request.form.get("answer", "")[: passkeys.LARGEST + 1], given.officer()
+    proof = Proof(Way.PASSKEY, answer, challenge=forms.challenge_of(request.form.get("parked", "")))
+    with storage.begin() as tx:
+        person = flows.second_factor.find_by_passkey(tx, runtime, answer, SubjectKind.STAFF)
+        address = request.remote_addr or ""
+        methods = flows.second_factor.check(tx, runtime, person, proof, address=address) if person else None
+        if person and methods:
+            entered, device = _begin(tx, person, methods, before)
+    runtime.metrics.tried_to_sign_in("succeeded" if methods else "failed")
+    if not methods:
+        text = gettext("This passkey is not known here. Sign in with your password, or try another passkey.")
+        return _sign_in_page(parked, error=str(text), status=401)
+    return _enter(parked, entered, device)
+
+
 @blueprint.get("/admin/second-step")
 def second_step() -> ResponseReturnValue:
     parked, person = _waiting()
@@ -86,20 +107,10 @@ def verify() -> ResponseReturnValue:
     with storage.begin() as tx:
         methods = flows.second_factor.check(tx, runtime, person, proof, address=request.remote_addr or "")
         if methods:
-            browser = replace(browser_of(cookies.device_secret()), idle_for=IDLE_FOR)
-            entered = flows.sign_in.begin(
-                tx,
-                runtime,
-                person.subject,
-                person.key,
-                browser,
-                factors.amr(flows.sign_in.PASSWORD_METHODS, methods),
-                before=before.signed_in if before else None,
-                remember=False,
-            )
+            entered, device = _begin(tx, person, factors.amr(flows.sign_in.PASSWORD_METHODS, methods), before)
     if not methods:
         return _step_page(parked, person, way, gettext("That is not right, or it was used already. Please try again."))
-    return _enter(parked, entered, browser.device)
+    return _enter(parked, entered, device)
 
 
 @blueprint.get("/admin/enrol")
@@ -183,6 +194,24 @@ def sign_out() -> ResponseReturnValue:
     return response
 
 
+def _begin(
+    tx: storage.Tx, person: Person, methods: tuple[str, ...], before: given.Officer | None
+) -> tuple[SignedInNow, str]:
+    """A session at the consoles; with the secret that its browser is known by."""
+    browser = replace(browser_of(cookies.device_secret()), idle_for=IDLE_FOR)
+    entered = flows.sign_in.begin(
+        tx,
+        given.runtime(),
+        person.subject,
+        person.key,
+        browser,
+        methods,
+        before=before.signed_in if before else None,
+        remember=False,
+    )
+    return entered, browser.device
+
+
 def _try(typed: str, password: str) -> SignedInNow | NeedsSecondFactor | Failure:
     runtime = given.runtime()
     with storage.begin() as tx:
@@ -261,10 +290,13 @@ def _enrolment_fault(refusal: Refusal) -> FieldError:
 def _sign_in_page(
     parked: Parked, typed: str = "", error: str = "", *, done: str = "", status: int = 200
 ) -> ResponseReturnValue:
+    sealed = forms.seal(parked)
+    issuer = given.runtime().settings.issuer
     return page(
         "officer/sign_in.html",
         status=status,
-        parked=forms.seal(parked),
+        parked=sealed,
+        passkey_options=passkeys.options_to_sign(issuer, forms.challenge_of(sealed), only=[]),
         typed=typed,
         done=done,
         errors=[FieldError("identifier", error)] if error else [],
