@@ -4,6 +4,7 @@ What is typed travels in the body alone, never in an address. A record's forms c
 opened, sealed for this session, so that no other record can be named.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -235,11 +236,11 @@ def _ask(person: Subject, purpose: str, kind: CaseKind, body: dict[str, str]) ->
     return _record(person.id, purpose, done=gettext("Asked. A second officer decides under Cases."))
 
 
-def _do(person: Subject, purpose: str, deed: object, done: str) -> ResponseReturnValue:
+def _do(person: Subject, purpose: str, deed: Callable[[storage.Tx], object], done: str) -> ResponseReturnValue:
     """Do it, or say on the record's page why not."""
     try:
         with storage.begin() as tx:
-            deed(tx)  # type: ignore[operator]
+            deed(tx)
     except Refusal as refusal:
         texts = {
             "wrong_state": gettext("That cannot be done as the account stands now. Look at it again."),

@@ -22,7 +22,7 @@ from idp.flows.officers import Enrolment
 from idp.flows.second_factor import Person, Proof
 from idp.flows.sign_in import Failure, NeedsSecondFactor, SignedInNow
 from idp.runtime import passkeys, pictures, totp
-from idp.web import cookies, forms, given
+from idp.web import cookies, forms, given, language
 from idp.web.console_texts import role_text
 from idp.web.forms import Parked
 from idp.web.pages import FieldError, page
@@ -158,7 +158,7 @@ def choose() -> ResponseReturnValue:
             units=[
                 {
                     "id": each.id.hex,
-                    "name": each.agency.name("vi"),
+                    "name": each.agency.name(language.current()),
                     "role": role_text(each.role),
                     "until": format_date(each.valid_until, "dd/MM/yyyy") if each.valid_until else "",
                 }
