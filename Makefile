@@ -35,7 +35,7 @@ bench-peak: system-bench .venv/.stamp-dev ## a peak morning for this provider al
 lint: .venv/.stamp-dev ## ruff (rules and format) and mypy
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy idp demo wsgi.py
+	@$(BIN)/mypy idp demo tools wsgi.py
 
 migrate: .venv/.stamp-run ## bring the database of IDP_DATABASE_URL to the newest schema
 	@$(BIN)/flask --app wsgi db upgrade

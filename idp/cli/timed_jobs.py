@@ -1,6 +1,7 @@
 """The worker's timed jobs: what time ends, what is let go, the months ahead, keys; done by one worker, under a lease.
 
 The lease saves work and keeps the log quiet. Nothing rests on it: each job is right if two workers do it at once.
+Sealing the log is done by all of them.
 """
 
 from datetime import datetime, timedelta
@@ -48,16 +49,21 @@ class TimedJobs:
             _log.error("the lease could not be given back, and runs out by itself", fault=str(error))
 
     def run(self) -> bool:
-        """Do what is due if the lease is ours; True when there may be more at once."""
+        """Do what is due if the lease is ours; True when there may be more at once.
+
+        The log is sealed without it: a worker that dies must not leave entries unguarded until its lease runs out, and
+        each worker keeps a file of heads of its own.
+        """
         with self._app.app_context():
-            if not self._holds_lease():
-                return False
-            with storage.begin() as tx:
-                is_more = bool(flows.housekeeping.end_run_out_sessions(tx, self._runtime))
-            with storage.begin() as tx:
-                is_more = bool(self._reopen(tx)) or is_more
-            is_more = self._tidy() or is_more
+            is_more = self._holds_lease() and self._do_timed()
             return self._sealing.go_on() or is_more
+
+    def _do_timed(self) -> bool:
+        with storage.begin() as tx:
+            is_more = bool(flows.housekeeping.end_run_out_sessions(tx, self._runtime))
+        with storage.begin() as tx:
+            is_more = bool(self._reopen(tx)) or is_more
+        return self._tidy() or is_more
 
     def _reopen(self, tx: storage.Tx) -> int:
         return flows.account_care.reopen_run_out(tx, self._runtime, wording.opened_again(), limit=AT_ONCE)

@@ -124,17 +124,15 @@ PARTS: Final[Mapping[Kind, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class StoredEntry:
-    """A line of the audit or a release as it is stored; what was sealed in it stays so."""
+    """A line of the audit or a release as it is stored; what was sealed in it stays so.
+
+    `stored_hash` is the leaf hash that stands beside the values.
+    """
 
     kind: Kind
     id: UUID
     values: Mapping[str, object]
     stored_hash: bytes
-
-    @property
-    def is_as_written(self) -> bool:
-        """Whether its own hash still goes with it; whether the log has that hash is another question."""
-        return self.leaf_hash() == self.stored_hash
 
     def leaf_hash(self) -> bytes:
         """Computed from what is stored, not read."""

@@ -204,7 +204,7 @@ class _Month:
             return Fault("is not what was sealed here: it was changed, moved or inserted, or one was deleted", *place)
         if entry is None and leaf.kind not in self._gone:
             return Fault("was deleted", *place)
-        if entry is not None and not (entry.is_as_written and entry.leaf_hash() == leaf.leaf_hash):
+        if entry is not None and not entry.leaf_hash() == leaf.leaf_hash == entry.stored_hash:
             return Fault("was changed", *place)
         self._note_late(leaf, head)
         return None

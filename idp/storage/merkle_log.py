@@ -135,8 +135,10 @@ def insert_head(tx: Tx, head: TreeHead, jws: str) -> None:
 
 def find_newest_head(tx: Tx, month: str | None = None) -> StoredHead | None:
     """The newest head of all, or that of a month."""
-    of_month = () if month is None else (log_heads.c.month == month,)
-    found = _heads(tx, select(log_heads).where(*of_month).order_by(log_heads.c.number.desc()).limit(1))
+    newest = select(log_heads).order_by(log_heads.c.number.desc())
+    if month is not None:
+        newest = select(log_heads).where(log_heads.c.month == month).order_by(log_heads.c.size.desc())
+    found = _heads(tx, newest.limit(1))
     return found[0] if found else None
 
 
@@ -187,7 +189,9 @@ def find_leaf(tx: Tx, id_: UUID) -> Leaf | None:
 
 def find_sealed(tx: Tx, ids: Sequence[UUID]) -> frozenset[UUID]:
     """Which of these entries are in the log."""
-    return frozenset(tx.scalars(select(log_leaves.c.id).where(log_leaves.c.id.in_(ids))))
+    if not ids:
+        return frozenset()
+    return frozenset(tx.scalars(select(log_leaves.c.id).where(_is_one_of(log_leaves, ids))))
 
 
 def find_entry(tx: Tx, kind: Kind, id_: UUID) -> StoredEntry | None:
@@ -199,9 +203,8 @@ def find_entries(tx: Tx, kind: Kind, ids: Sequence[UUID]) -> dict[UUID, StoredEn
     if not ids:
         return {}
     table = TABLES[kind]
-    # The bounds keep the search to the months that these ids are of.
-    is_wanted = and_(table.c.id.in_(ids), table.c.id >= min(ids), table.c.id <= max(ids))
-    rows = tx.execute(select(*(table.c[name] for name in PARTS[kind]), table.c.leaf_hash).where(is_wanted))
+    told = [*(table.c[name] for name in PARTS[kind]), table.c.leaf_hash]
+    rows = tx.execute(select(*told).where(_is_one_of(table, ids)))
     return {row.id: StoredEntry(kind, row.id, row._asdict(), row.leaf_hash) for row in rows}
 
 
@@ -216,6 +219,11 @@ def find_subtree(tx: Tx, month: str, start: int, height: int) -> bytes:
     if len(found) != count:
         raise LookupError("a part of the tree is not there")
     return merkle.root(found if level else map(merkle.leaf, found))
+
+
+def _is_one_of(table: Table, ids: Sequence[UUID]) -> ColumnElement[bool]:
+    """The bounds keep the search to the months that these ids are of."""
+    return and_(table.c.id.in_(ids), table.c.id >= min(ids), table.c.id <= max(ids))
 
 
 def _leaves(tx: Tx, statement: Select[Any]) -> list[Leaf]:

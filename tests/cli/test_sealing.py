@@ -57,6 +57,24 @@ def test_no_entry_waits_for_more_than_five_seconds(app: Flask, clock: FixedClock
             assert unsealed() == 0
 
 
+def test_when_the_worker_with_the_lease_dies_another_seals_at_once(
+    make_app: Callable[..., Flask], sqlite_url: str, clock: FixedClock, tmp_path: Path
+) -> None:
+    apps = [make_app(sqlite_url, IDP_LOG_HEADS_FILE=str(tmp_path / name)) for name in ("one.txt", "other.txt")]
+    lend_keys(apps[0])
+    dead, other = (TimedJobs(app, app.extensions["idp"]) for app in apps)
+    while dead.run():
+        pass
+    with apps[1].app_context():
+        write(apps[1])
+        clock.advance(seconds=4)
+        other.run()
+        assert unsealed() == 0
+        heads = [row.jws for row in rows_of("log_heads")]
+    assert (tmp_path / "other.txt").read_text().splitlines() == heads, "its own file has them all"
+    assert (tmp_path / "one.txt").read_text().splitlines() == heads[:-1]
+
+
 def test_heads_are_not_made_more_often_than_is_needed(app: Flask, clock: FixedClock) -> None:
     lend_keys(app)
     jobs = TimedJobs(app, app.extensions["idp"])

@@ -3,7 +3,7 @@
 import json
 import threading
 from base64 import urlsafe_b64decode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -314,14 +314,14 @@ def test_leaves_and_heads_are_only_ever_added(log: Runtime, table: str, deed: st
 
 
 @pytest.fixture
-def published(make_app: Callable[..., Flask], sqlite_url: str, tmp_path: Path) -> Runtime:
+def published(make_app: Callable[..., Flask], sqlite_url: str, tmp_path: Path) -> Iterator[Runtime]:
     app = make_app(sqlite_url, IDP_LOG_HEADS_FILE=str(tmp_path / "heads.txt"))
     lend_keys(app)
     runtime: Runtime = app.extensions["idp"]
-    app.app_context().push()
-    with storage.begin() as tx:
-        key_care.ensure_log_key(tx, runtime)
-    return runtime
+    with app.app_context():
+        with storage.begin() as tx:
+            key_care.ensure_log_key(tx, runtime)
+        yield runtime
 
 
 def publish(runtime: Runtime) -> int:

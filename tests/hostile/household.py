@@ -5,6 +5,7 @@ from uuid import UUID
 
 from flask.testing import FlaskClient
 
+from idp.cli.sealing import Sealing
 from idp.runtime import mail_tokens
 from tests.builders import (
     SECRET,
@@ -21,6 +22,7 @@ from tests.builders import (
 from tests.builders_assertions import OwnKey, a_key, a_keyed_service, proof
 from tests.builders_provider import Provider
 from tests.hostile.request import Pairs
+from tests.rows import rows_of
 
 RESOURCE = "https://giao-dien.example/api"
 BACK = "https://dich-vu.example/da-dang-xuat"
@@ -52,6 +54,14 @@ class Household:
     @property
     def service(self) -> Service:
         return self.provider.service
+
+    def sealed_entry(self) -> str:
+        """The oldest entry about the citizen, which is in the log by now."""
+        runtime = self.provider.app.extensions["idp"]
+        with self.provider.app.app_context():
+            while Sealing(runtime).go_on():
+                pass
+            return str(next(row.id.hex for row in rows_of("audit") if row.subject_id == self.provider.citizen.id))
 
     @property
     def other(self) -> Citizen:

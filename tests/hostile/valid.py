@@ -77,6 +77,8 @@ class ValidRequests:
             "/recover": [lambda: Draft("GET", "/recover"), lambda: self._by_stranger("/recover", **NOBODY)],
             "/recover/cancel": [self._cancel_page, self._cancel],
             "/lock/not-me": [lambda: Draft("GET", "/lock/not-me", [("token", self._its.not_me_token())])],
+            "/account/activity/proof": [self._proof],
+            "/log/heads": [lambda: Draft("GET", "/log/heads", [("after", "1")])],
             "/account/rights": [self._rights_page, self._ask_for_a_right],
             "/account/rights/withdraw": [self._take_back],
             "/second-step": [self._second_step_page],
@@ -102,6 +104,10 @@ class ValidRequests:
             path = path.replace(f"<{name}>", FILLED.get(name, "x")).replace(f"<uuid:{name}>", str(UUID(int=0)))
         method = "GET" if "GET" in (rule.methods or set()) else sorted(rule.methods or {"GET"})[0]
         return lambda: Draft(method, path, cookies=self._its.cookies())
+
+    def _proof(self) -> Draft:
+        entry = [("entry", self._its.sealed_entry())]
+        return Draft("GET", "/account/activity/proof", entry, cookies=self._its.cookies())
 
     # -- the protocol ----------------------------------------------------------------------------------------------
 
