@@ -84,7 +84,8 @@ class TimedJobs:
         if self._tidied_at is not None and now - self._tidied_at < TIDY_EVERY:
             return False
         is_more = False
-        for job in (self._let_rows_go, self._let_months_go, self._make_months, self._care_for_keys, self._watch_clocks):
+        jobs = (self._let_rows_go, self._let_months_go, self._make_months, self._care_for_keys, self._watch_clocks)
+        for job in (*jobs, self._remind_of_secrets):
             try:
                 is_more = job() or is_more
             except storage.Unavailable:
@@ -124,6 +125,11 @@ class TimedJobs:
     def _care_for_keys(self) -> bool:
         with storage.begin() as tx:
             flows.key_care.withdraw_old(tx, self._runtime)
+        return False
+
+    def _remind_of_secrets(self) -> bool:
+        with storage.begin() as tx:
+            flows.service_secrets.remind(tx, self._runtime, wording.secret_ends)
         return False
 
     def _watch_clocks(self) -> bool:

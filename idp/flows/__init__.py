@@ -20,7 +20,9 @@ from idp.flows import (
     registration,
     rights,
     second_factor,
+    service_care,
     service_registry,
+    service_secrets,
     sign_in,
     sign_out,
 )
@@ -45,7 +47,9 @@ __all__ = [
     "registration",
     "rights",
     "second_factor",
+    "service_care",
     "service_registry",
+    "service_secrets",
     "sign_in",
     "sign_out",
 ]

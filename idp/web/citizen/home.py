@@ -12,6 +12,7 @@ from idp.domain.agencies import Agency
 from idp.domain.relying_services import RelyingService
 from idp.web import given, language
 from idp.web.pages import page, person_of
+from idp.web.service_texts import asked_text, level_texts
 
 blueprint = Blueprint("home", __name__)
 
@@ -26,6 +27,8 @@ class Listed:
     agency: str
     basis: str
     domain: str
+    asks: str = ""
+    levels: tuple[tuple[str, int], ...] = ()
 
 
 @blueprint.get("/")
@@ -53,7 +56,10 @@ def _listed() -> list[Listed]:
     return [
         _entry(each, agencies, code)
         for each in found
-        if each.is_active and each.may_use_grant("authorization_code") and not (is_open and _is_anybodys(each))
+        if each.is_active
+        and not each.is_sandbox
+        and each.may_use_grant("authorization_code")
+        and not (is_open and _is_anybodys(each))
     ]
 
 
@@ -67,6 +73,8 @@ def _entry(service: RelyingService, agencies: dict[UUID, Agency], code: str) -> 
         agency=agency.name(code) if agency else "",
         basis=service.legal_basis or "",
         domain=_domain_of(service, own_page),
+        asks=asked_text(service),
+        levels=level_texts(service),
     )
 
 
@@ -92,6 +100,10 @@ def _domain_of(service: RelyingService, own_page: str) -> str:
     schemes = ("https",) if service.application_type == "native" else ("https", "http")
     addresses = [urlsplit(uri) for uri in (own_page, *service.redirect_uris)]
     return next((each.netloc for each in addresses if each.scheme in schemes), "")
+
+
+def _signs_people_in(service: RelyingService) -> bool:
+    return service.is_active and not service.is_sandbox and service.may_use_grant("authorization_code")
 
 
 def _is_anybodys(service: RelyingService) -> bool:
