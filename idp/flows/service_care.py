@@ -99,6 +99,7 @@ def wish(tx: storage.Tx, runtime: Runtime, production: RelyingService, agency: A
 
 def enact(tx: storage.Tx, runtime: Runtime, agency: Agency, body: Mapping[str, str], *, actor: str) -> RelyingService:
     """Put into force what a case asked for; raises Refusal('case_changed') where the record is another one by now."""
+    actor = actor[:64]
     known = storage.relying_services.find_service(tx, UUID(body["service"]), held=True)
     if known is None or known.is_removed:
         raise Refusal("wrong_state", "the service is gone")

@@ -19,11 +19,6 @@ from idp.web.admin.console import console_page
 from idp.web.pages import FieldError
 from idp.web.service_health import environment
 from idp.web.service_texts import compare, exception_texts, missing_fields, state_text, wrong_field
-    exception_texts,
-    missing_fields,
-    state_text,
-    wrong_field,
-)
 
 blueprint = Blueprint("services", __name__)
 NEW: Final = "services.new"
