@@ -1,4 +1,7 @@
-"""Registering relying services: by themselves (RFC 7591) where that is open, or from an operator's file."""
+"""Registering relying services: by themselves (RFC 7591) where that is open, or from an operator's file.
+
+Long because the ways in, of which each must keep what the others agreed, are only right together.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

@@ -72,6 +72,14 @@ _PARCELS: Final = {"delivered": N_("delivered"), "queued": N_("on the way"), "fa
 
 
 @dataclass(frozen=True, slots=True)
+class Lowest:
+    """The least that a service accepts of one kind of level."""
+
+    name: str
+    level: int
+
+
+@dataclass(frozen=True, slots=True)
 class Compared:
     """One field of a service: what is asked for, and what is in force."""
 
@@ -87,11 +95,11 @@ def asked_text(service: RelyingService) -> str:
     return ", ".join(label(name) for name in _SEEN if name in names)
 
 
-def level_texts(service: RelyingService) -> tuple[tuple[str, int], ...]:
+def level_texts(service: RelyingService) -> tuple[Lowest, ...]:
     """The least that a service accepts, where that is more than nothing."""
     account, sign_in = service.minimum_account_level, service.minimum_auth_level
     shown = ((_LABELS["minimum_account_level"], account, 0), (_LABELS["minimum_auth_level"], sign_in, 1))
-    return tuple((str(gettext(text)), level) for text, level, nothing in shown if level > nothing)
+    return tuple(Lowest(str(gettext(text)), level) for text, level, nothing in shown if level > nothing)
 
 
 def labels() -> dict[str, str]:

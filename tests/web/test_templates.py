@@ -22,6 +22,7 @@ from jinja2 import StrictUndefined
 from markupsafe import Markup
 
 from idp.domain.factors import Way
+from idp.domain.service_forms import FIELDS
 from idp.web import rights_texts, texts
 
 WEB = Path(texts.__file__).parent
@@ -73,6 +74,8 @@ SERVICES = [
         purpose="Nộp và theo dõi hồ sơ thủ tục hành chính",
         basis="Nghị định 118/2025/NĐ-CP",
         domain="dichvucong.bacninh.gov.vn",
+        asks="Họ và tên, ngày sinh",
+        levels=[SimpleNamespace(name="Mức", level=2)],
         last="20/11/2026",
         what="Họ và tên, số định danh cá nhân",
         agreed="họ và tên",
@@ -87,6 +90,8 @@ SERVICES = [
         purpose="Tiếp nhận và trả kết quả tại quầy",
         basis=None,
         domain="motcua.bacninh.gov.vn",
+        asks="",
+        levels=[],
         last=None,
         what="Họ và tên",
         agreed="",
@@ -159,6 +164,24 @@ def _plain(
     template: str, posts_to: str | None = None, handles: frozenset[str] = frozenset(), **context: object
 ) -> Case:
     return Case(template, lambda: context, handles, posts_to)
+
+
+def _vendor(**changed: object) -> Case:
+    typed = dict.fromkeys(FIELDS, "")
+    usual: dict[str, object] = {
+        "parked": "P",
+        "agency": "",
+        "invitation": "",
+        "errors": [],
+        "typed": typed,
+        "labels": {name: f"Ô {place}" for place, name in enumerate(FIELDS)},
+        "scopes": [("profile", True), ("email", False)],
+        "security_levels": [("1", "1")],
+        "account_levels": [("0", "0")],
+        "auth_levels": [("1", "1")],
+        "exceptions": [("pkce", "không dùng PKCE")],
+    }
+    return _plain("vendor/form.html", "/vendor", **{**usual, **changed})
 
 
 PLACES = [
@@ -599,6 +622,18 @@ CASES: dict[str, Case] = {
         is_whole=False,
     ),
     "services": _plain("services.html", services=SERVICES),
+    "vendor_invitation": _vendor(),
+    "vendor_form": _vendor(agency="Sở Tư pháp", errors=[_error("contacts", "Thiếu")]),
+    "vendor_made": _plain(
+        "vendor/made.html",
+        agency="Sở Tư pháp",
+        client_id="a",
+        sandbox_id="a-thu",
+        secret="S",
+        sandbox_secret="T",
+        people=SimpleNamespace(numbers=("098190000001",), password="P"),
+        is_asked=True,
+    ),
     "services_empty": _plain("services.html", services=[]),
     "refusal_full": _refusal("redirect_uri_not_registered", back=BACK, detail="redirect_uri is not registered"),
     **{f"refusal_{code}": _refusal(code) for code in REFUSAL_CODES},

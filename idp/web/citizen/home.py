@@ -12,7 +12,7 @@ from idp.domain.agencies import Agency
 from idp.domain.relying_services import RelyingService
 from idp.web import given, language
 from idp.web.pages import page, person_of
-from idp.web.service_texts import asked_text, level_texts
+from idp.web.service_texts import Lowest, asked_text, level_texts
 
 blueprint = Blueprint("home", __name__)
 
@@ -28,7 +28,7 @@ class Listed:
     basis: str
     domain: str
     asks: str = ""
-    levels: tuple[tuple[str, int], ...] = ()
+    levels: tuple[Lowest, ...] = ()
 
 
 @blueprint.get("/")

@@ -155,7 +155,7 @@ def test_the_register_shows_the_address_by_which_people_know_a_service_or_none(
     a_service(sqlite_app, **members)
     text = sqlite_app.test_client().get("/services").text.replace("<wbr>", "")
     assert "Dịch vụ thử" in text
-    assert ("Địa chỉ" in text) is bool(address)
+    assert ("<dt>Địa chỉ</dt>" in text) is bool(address)
     assert f">{address}</dd>" in text or not address
     assert "></dd>" not in text, "no line is empty"
 
