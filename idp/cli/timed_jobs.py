@@ -99,6 +99,7 @@ class TimedJobs:
             self._make_months,
             self._care_for_keys,
             self._end_cases,
+            self._remind_of_secrets,
             self._watch_clocks,
         )
         for job in (*jobs, self._sealing.look_back):
@@ -147,6 +148,11 @@ class TimedJobs:
         """What no second officer decided in time."""
         with storage.begin() as tx:
             return flows.cases.expire(tx, self._runtime, limit=AT_ONCE) == AT_ONCE
+
+    def _remind_of_secrets(self) -> bool:
+        with storage.begin() as tx:
+            flows.service_secrets.remind(tx, self._runtime, wording.secret_ends)
+        return False
 
     def _watch_clocks(self) -> bool:
         """Warn when the number of requests about personal data that are late by law is another one."""

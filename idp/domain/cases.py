@@ -13,6 +13,7 @@ from uuid import UUID
 
 import orjson
 
+from idp.domain.officers import Permission
 from idp.domain.refusals import Refusal
 
 EXPIRES_AFTER: Final = timedelta(days=7)
@@ -32,6 +33,15 @@ class CaseKind(StrEnum):
     RECALL = "recall"
     GRANT_ROLE = "grant_role"
     SERVICE = "service"
+
+
+# What the second officer must be allowed; DECIDE_CASES for all the others.
+_DECIDED_BY: Final = {CaseKind.SERVICE: Permission.DECIDE_SERVICES}
+
+
+def decided_by(kind: CaseKind) -> Permission:
+    """What an officer must be allowed to decide a case of this kind."""
+    return _DECIDED_BY.get(kind, Permission.DECIDE_CASES)
 
 
 class CaseState(StrEnum):

@@ -128,6 +128,10 @@ PROVINCES: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
+# No province had these: numbers of people who are made up.
+TEST_PREFIXES: Final = ("003", "005", "097", "098", "099")
+
+
 @dataclass(frozen=True, slots=True)
 class PersonalNumber:
     """A well-formed 12-digit number (số định danh cá nhân) and what its digits say.

@@ -22,7 +22,7 @@ class Facts:
 
     `is_asked_each_time` where no earlier answer counts; `answered_here` when the person read this request's own page.
     `step_declined` when the person would not, or could not, take the step that was asked for this request; `level_told`
-    when the person has read that the State proved too little.
+    when the person has read that the State proved too little; `is_no_test_person` where a sandbox lets only those in.
     """
 
     prompts: frozenset[str]
@@ -42,6 +42,7 @@ class Facts:
     has_second_factor: bool = False
     step_declined: bool = False
     level_told: bool = False
+    is_no_test_person: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,16 +122,26 @@ def _next_page(facts: Facts, now: datetime) -> Step:
         return SignIn()
     if "select_account" in facts.prompts and not (facts.account_chosen or signed_in_for_this):
         return ChooseAccount()
-    if facts.account_level < facts.required_account_level:
-        # Before any further step, which would be taken for nothing. A level that nobody has is not the person's to get.
-        is_told = facts.level_told or facts.required_account_level > max(AccountLevel)
-        return _below_the_level() if is_told else ExplainLevel()
+    kept_out = _kept_out(facts)
+    if kept_out is not None:
+        return kept_out
     step = _step_up(facts, session)
     if step is not None:
         return step
     if facts.need is not None and not _is_settled(facts, facts.need):
         return AskConsent(facts.need)
     return Issue()
+
+
+def _kept_out(facts: Facts) -> ExplainLevel | Refuse | None:
+    """Whom no step would bring in, so that none is taken for nothing."""
+    if facts.is_no_test_person:
+        return Refuse("access_denied", "only test people sign in at a sandbox (RFC 6749 4.1.2.1)")
+    if facts.account_level < facts.required_account_level:
+        # A level that nobody has is not the person's to get.
+        is_told = facts.level_told or facts.required_account_level > max(AccountLevel)
+        return _below_the_level() if is_told else ExplainLevel()
+    return None
 
 
 def _below_the_level() -> Refuse:

@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 from uuid import UUID
 
 from idp.domain.refusals import Refusal
+from idp.domain.service_secrets import SecretTerm, mark_of
 
 AuthMethod = Literal["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none"]
 SigningAlgorithm = Literal["RS256", "ES256", "PS256", "EdDSA"]
@@ -24,17 +25,21 @@ EncryptionAlgorithm = Literal["RSA-OAEP", "RSA-OAEP-256", "ECDH-ES", "ECDH-ES+A1
 ContentEncryption = Literal["A128CBC-HS256", "A256CBC-HS512", "A128GCM", "A256GCM"]
 TokenFormat = Literal["opaque", "jwt"]
 ApplicationType = Literal["web", "native"]
-# A removed one is out of use for good: only its record is left.
-ServiceState = Literal["active", "suspended", "removed"]
+# A pending one waits for approval. A removed one is out of use for good: only its record is left.
+ServiceState = Literal["active", "suspended", "pending", "removed"]
+# In a sandbox only test people sign in.
+Environment = Literal["production", "sandbox"]
 
 PKCE: Final = "pkce"
-EXCEPTION_RULES: Final = frozenset({PKCE})
+SECRET_LIFE: Final = "secret_life"
+EXCEPTION_RULES: Final = frozenset({PKCE, SECRET_LIFE})
 """The rules from which a service may be exempted by name, with a reason and a last day."""
 
 # How the sectors begin that no province fixed: of one service alone, or of those that share a document.
 OWN_SECTOR: Final = "self-registered:"
 SHARED_SECTOR: Final = "sector-identifier:"
 LONGEST_URI: Final = 2000
+SANDBOX_SUFFIX: Final = "-thu"
 _LOOPBACK_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _DEFAULT_PORTS: Final = {"https": 443, "http": 80}
 
@@ -68,6 +73,7 @@ class RelyingService:
     which the personal number is (None: never). `system_security_level` is 1 to 5 (Decree 85/2016), None while
     unknown; account and authentication levels are the least the service accepts (Decree 69/2024). One that came by
     an invitation registers only `invited_scopes`, and redirects only to `invited_hosts` (None and none: to any).
+    `secret_terms` and `suspended_by_agency` are kept by the consoles; `test_people` are the numbers made for a sandbox.
     """
 
     id: UUID
@@ -129,6 +135,21 @@ class RelyingService:
     exceptions: tuple[ServiceException, ...] = ()
     invited_scopes: tuple[str, ...] | None = None
     invited_hosts: tuple[str, ...] = ()
+    environment: Environment = "production"
+    agreement_number: str | None = None
+    secret_terms: tuple[SecretTerm, ...] = ()
+    suspended_by_agency: bool = False
+    suspended_because: str = ""
+    test_people: tuple[str, ...] = ()
+
+    def digests_at(self, now: datetime) -> tuple[bytes, ...]:
+        """The digests of the secrets that count now; those without a term, from a file, always do."""
+        over = {term.mark for term in self.secret_terms if term.expires_at <= now}
+        return tuple(digest for digest in self.secret_digests if mark_of(digest) not in over)
+
+    @property
+    def is_sandbox(self) -> bool:
+        return self.environment == "sandbox"
 
     def name(self, language: str) -> str:
         """What people are told the service is called; the client_id if it never said (RFC 7591 2)."""

@@ -139,6 +139,7 @@ class ServiceMetadata:
     minimum_account_level: int = 0
     minimum_auth_level: int = 1
     exceptions: tuple[ServiceException, ...] = ()
+    agreement_number: str | None = None
 
     def to_service(
         self,
@@ -346,6 +347,7 @@ def _with_agreement(read: ServiceMetadata, members: Members, insecure_loopback: 
         minimum_account_level=members.whole("minimum_account_level", 0, 2, "Decree 69/2024 Art 6") or 0,
         minimum_auth_level=members.whole("minimum_auth_level", 1, 4, "Decree 69/2024") or 1,
         exceptions=_exceptions(members),
+        agreement_number=members.text("agreement_number", LONGEST_LEGAL_BASIS),
     )
 
 

@@ -24,7 +24,9 @@ from idp.flows import (
     rights,
     sealing,
     second_factor,
+    service_care,
     service_registry,
+    service_secrets,
     sign_in,
     sign_out,
 )
@@ -53,7 +55,9 @@ __all__ = [
     "rights",
     "sealing",
     "second_factor",
+    "service_care",
     "service_registry",
+    "service_secrets",
     "sign_in",
     "sign_out",
 ]

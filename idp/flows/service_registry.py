@@ -1,4 +1,7 @@
-"""Registering relying services: by themselves (RFC 7591) where that is open, or from an operator's file."""
+"""Registering relying services: by themselves (RFC 7591) where that is open, or from an operator's file.
+
+Long because the ways in, of which each must keep what the others agreed, are only right together.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -52,6 +55,10 @@ AGREED: Final = (
     "callers",
     "invited_scopes",
     "invited_hosts",
+    "environment",
+    "agreement_number",
+    "secret_terms",
+    "test_people",
 )
 
 
@@ -203,17 +210,41 @@ def remove(tx: storage.Tx, runtime: Runtime, service: RelyingService, *, actor: 
     _after_change(tx, runtime, replace(service, logo_uri=None), Event.SERVICE_REMOVED, actor, now)
 
 
-def suspend(tx: storage.Tx, runtime: Runtime, client_id: str, *, actor: str, resume: bool = False) -> RelyingService:
-    """Suspend a service, or let it go on; every worker follows within seconds. Raises Refusal('wrong_state')."""
+def suspend(
+    tx: storage.Tx,
+    runtime: Runtime,
+    client_id: str,
+    *,
+    actor: str,
+    resume: bool = False,
+    reason: str = "",
+    by_agency: bool = False,
+) -> RelyingService:
+    """Suspend a service, or let it go on; every worker follows within seconds.
+
+    What the province suspended its agency does not resume. Raises Refusal('wrong_state' | 'not_permitted').
+    """
     service = storage.relying_services.find_by_client_id(tx, client_id, held=True)
     if service is None:
         raise Refusal("unknown_service", f"no service has the client_id {client_id[:80]}")
     _check_not_removed(service)
+    if service.state == "pending":
+        raise Refusal("wrong_state", f"{client_id} was not approved yet")
+    is_by_province = not service.is_active and not service.suspended_by_agency
+    if by_agency and is_by_province:
+        raise Refusal("not_permitted", "the province suspended it, and lets it go on")
     now = runtime.clock.now()
-    changed = replace(service, state="active" if resume else "suspended", updated_at=now)
+    changed = replace(
+        service,
+        state="active" if resume else "suspended",
+        updated_at=now,
+        suspended_by_agency=by_agency and not resume,
+        suspended_because="" if resume else reason,
+    )
+    storage.relying_services.save_service(tx, changed)
     storage.relying_services.save_state(tx, service.id, changed.state, now)
     event = Event.SERVICE_RESUMED if resume else Event.SERVICE_SUSPENDED
-    _after_change(tx, runtime, replace(changed, logo_uri=None), event, actor, now)
+    _after_change(tx, runtime, replace(changed, logo_uri=None), event, actor, now, reason)
     return changed
 
 
@@ -324,12 +355,11 @@ def _agency(tx: storage.Tx, code: str | None, names: Mapping[str, str], now: dat
 
 
 def _after_change(
-    tx: storage.Tx, runtime: Runtime, service: RelyingService, event: Event, actor: str, now: datetime
+    tx: storage.Tx, runtime: Runtime, service: RelyingService, event: Event, actor: str, now: datetime, reason: str = ""
 ) -> None:
     """Note it in the audit, and have the logo fetched once by the worker."""
-    entry = Entry(
-        id=chance.new_id(now), at=now, event=event, service_id=service.id, actor=actor, details=service.client_id
-    )
+    details = f"{service.client_id} {reason}".strip()
+    entry = Entry(id=chance.new_id(now), at=now, event=event, service_id=service.id, actor=actor, details=details)
     storage.audit.insert_entry(tx, entry, runtime.keyring.house_key())
     if service.logo_uri:
         storage.outbox.insert_parcel(tx, runtime.keyring, storage.outbox.FETCH_LOGO, {}, now=now, service_id=service.id)

@@ -210,5 +210,6 @@ def _matches(runtime: Runtime, service: RelyingService | None, secret: str | Non
     if secret is None:
         return service is not None and service.is_public
     given = runtime.keyring.secret_digests(secret)
-    stored = service.secret_digests if service and service.secret_digests else (_NOBODY,)
+    live = service.digests_at(runtime.clock.now()) if service else ()
+    stored = live or (_NOBODY,)
     return any(chance.equal(each, digest) for each in given for digest in stored)

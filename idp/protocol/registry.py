@@ -22,6 +22,7 @@ class Registry:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._lock = Lock()
+        self._listed: tuple[float, tuple[RelyingService, ...]] = (0.0, ())
         self._seen: OrderedDict[str | UUID | tuple[str, str], tuple[float, RelyingService | None]] = OrderedDict()
 
     def find_by_client_id(self, client_id: str) -> RelyingService | None:
@@ -32,6 +33,19 @@ class Registry:
 
     def find(self, service_id: UUID) -> RelyingService | None:
         return self._find(service_id, lambda tx: storage.relying_services.find_service(tx, service_id))
+
+    def list_all(self) -> tuple[RelyingService, ...]:
+        """Every service, suspended or not, by client_id."""
+        now = self._runtime.clock.now().timestamp()
+        with self._lock:
+            at, listed = self._listed
+        if 0 <= now - at < FRESH_FOR:
+            return listed
+        with storage.once() as tx:
+            listed = tuple(storage.relying_services.list_services(tx))
+        with self._lock:
+            self._listed = (now, listed)
+        return listed
 
     def find_by_resource(self, resource: str) -> RelyingService | None:
         """The service that guards an interface (RFC 8707 2)."""

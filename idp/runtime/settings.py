@@ -128,6 +128,7 @@ class Registration:
 @dataclass(frozen=True, slots=True)
 class Services:
     strict: bool
+    sandbox_loopback: bool
     test_hosts: tuple[str, ...]
 
 

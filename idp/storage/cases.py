@@ -1,5 +1,6 @@
 """Cases: what one officer asked and another one decides. What is asked is sealed; its hash is not."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -63,13 +64,16 @@ def list_cases(
     states: list[CaseState],
     agency_ids: list[UUID] | None,
     asked_by: UUID | None = None,
+    kinds: Sequence[CaseKind] | None = None,
     limit: int,
     offset: int = 0,
 ) -> list[Case]:
-    """Cases of these units (None: of all), asked by one officer or by anybody, those due first."""
+    """Cases of these units and kinds (None: of all), asked by one officer or by anybody, those due first."""
     statement = select(cases).where(cases.c.state.in_(states))
     if asked_by is not None:
         statement = statement.where(cases.c.asked_by == asked_by)
+    if kinds is not None:
+        statement = statement.where(cases.c.kind.in_(kinds))
     if agency_ids is not None:
         statement = statement.where(cases.c.agency_id.in_(agency_ids))
     rows = tx.execute(statement.order_by(cases.c.due_by, cases.c.id).limit(limit).offset(offset))
@@ -82,8 +86,9 @@ def list_of_asker(tx: Tx, keyring: Keyring, officer_id: UUID, kind: CaseKind, *,
     return [_case(keyring, row) for row in tx.execute(statement.order_by(cases.c.id.desc()).limit(limit))]
 
 
-def count_waiting(tx: Tx, agency_ids: list[UUID] | None) -> int:
-    statement = select(func.count()).select_from(cases).where(cases.c.state == CaseState.WAITING)
+def count_waiting(tx: Tx, agency_ids: list[UUID] | None, kinds: Sequence[CaseKind]) -> int:
+    where = (cases.c.state == CaseState.WAITING, cases.c.kind.in_(kinds))
+    statement = select(func.count()).select_from(cases).where(*where)
     if agency_ids is not None:
         statement = statement.where(cases.c.agency_id.in_(agency_ids))
     return int(tx.scalar(statement) or 0)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 
 from idp.domain.invitations import USUAL, Invitation
 from idp.runtime import chance
@@ -40,6 +40,14 @@ def insert_token(
             created_at=now,
         )
     )
+
+
+def find_agency_id(tx: Tx, token_digest: bytes, now: datetime) -> UUID | None:
+    """Whose services a token that is still good registers."""
+    columns = initial_access_tokens.c
+    where = (columns.token_digest == token_digest, columns.uses_left > 0, columns.expires_at > now)
+    found: UUID | None = tx.scalar(select(columns.agency_id).where(*where))
+    return found
 
 
 def use_token(tx: Tx, token_digest: bytes, now: datetime) -> UsedToken | None:

@@ -1,7 +1,7 @@
 """Relying services as they were registered."""
 
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import date, datetime
 from typing import Any, Final
@@ -9,7 +9,8 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, delete, insert, select, update
 
-from idp.domain.relying_services import Caller, RelyingService, ServiceException, ServiceState
+from idp.domain.relying_services import SANDBOX_SUFFIX, Caller, RelyingService, ServiceException, ServiceState
+from idp.domain.service_secrets import SecretTerm
 from idp.runtime.keyring import Keyring
 from idp.storage.database import Tx
 from idp.storage.tables import relying_services, service_origins, service_resources
@@ -25,8 +26,8 @@ def find_by_client_id(tx: Tx, client_id: str, *, held: bool = False) -> RelyingS
     return _find(tx, relying_services.c.client_id == client_id, held=held)
 
 
-def find_service(tx: Tx, service_id: UUID) -> RelyingService | None:
-    return _find(tx, relying_services.c.id == service_id)
+def find_service(tx: Tx, service_id: UUID, *, held: bool = False) -> RelyingService | None:
+    return _find(tx, relying_services.c.id == service_id, held=held)
 
 
 def find_legal_basis(tx: Tx, service_id: UUID) -> str | None:
@@ -103,6 +104,14 @@ def list_services(tx: Tx) -> list[RelyingService]:
     return [_service(row) for row in tx.execute(select(relying_services).order_by(relying_services.c.client_id))]
 
 
+def list_of_agencies(tx: Tx, agency_ids: Sequence[UUID], *, limit: int, offset: int = 0) -> list[RelyingService]:
+    """The services of these units for production, by client_id."""
+    is_sandbox = relying_services.c.client_id.like(f"%{SANDBOX_SUFFIX}")
+    where = (relying_services.c.agency_id.in_(agency_ids), ~is_sandbox)
+    rows = select(relying_services).where(*where).order_by(relying_services.c.client_id).limit(limit).offset(offset)
+    return [_service(row) for row in tx.execute(rows)]
+
+
 def insert_service(tx: Tx, service: RelyingService, *, registered_by: str) -> None:
     tx.execute(insert(relying_services).values(**_row(service), registered_by=registered_by))
     _save_addresses(tx, service)
@@ -145,6 +154,11 @@ def _row(service: RelyingService) -> dict[str, Any]:
     row["secret_digests"] = [b64encode(digest).decode() for digest in service.secret_digests]
     values["callers"] = [asdict(each) for each in service.callers]
     values["exceptions"] = [{**asdict(each), "until": each.until.isoformat()} for each in service.exceptions]
+    values["secret_terms"] = [
+        {"mark": each.mark, "made_at": each.made_at.isoformat(), "expires_at": each.expires_at.isoformat()}
+        | ({} if each.reminded is None else {"reminded": each.reminded})
+        for each in service.secret_terms
+    ]
     row["metadata"] = {name: dict(value) if isinstance(value, Mapping) else value for name, value in values.items()}
     return row
 
@@ -162,6 +176,15 @@ def _service(row: Any) -> RelyingService:
     )
     values["callers"] = tuple(
         Caller(client_id=each["client_id"], scopes=tuple(each["scopes"])) for each in row.metadata.get("callers", ())
+    )
+    values["secret_terms"] = tuple(
+        SecretTerm(
+            each["mark"],
+            datetime.fromisoformat(each["made_at"]),
+            datetime.fromisoformat(each["expires_at"]),
+            each.get("reminded"),
+        )
+        for each in row.metadata.get("secret_terms", ())
     )
     columns: dict[str, Any] = {name: getattr(row, name) for name in _COLUMNS}
     columns["secret_digests"] = tuple(b64decode(digest) for digest in row.secret_digests)

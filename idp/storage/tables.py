@@ -580,6 +580,7 @@ releases = _table(
     _text("personal_number_basis", 200, nullable=True),
     sa.Column("leaf_hash", sa.LargeBinary(32), nullable=False),
     sa.Index("ix_releases_subject_id", "subject_id", "id"),
+    sa.Index("ix_releases_service_id", "service_id", "id"),
 )
 # What the law asks to be shown of a request stays readable: its kind, days and states, who acted when, on what ground.
 rights_requests = _table(
@@ -627,6 +628,7 @@ audit = _table(
     _sealed("details_sealed", nullable=True),
     sa.Column("leaf_hash", sa.LargeBinary(32), nullable=False),
     sa.Index("ix_audit_subject_id", "subject_id", "id"),
+    sa.Index("ix_audit_service_id", "service_id", "id"),
     sa.Index("ix_audit_event", "event", "id"),
     sa.Index(
         "ix_audit_actor",
@@ -698,6 +700,7 @@ outbox = _table(
         sqlite_where=sa.text("state = 'failed'"),
     ),
     sa.Index("ix_outbox_session_id", "session_id"),
+    sa.Index("ix_outbox_service_id", "service_id", "id"),
     sa.Index(
         "ix_outbox_subject_id",
         "subject_id",

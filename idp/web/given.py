@@ -8,7 +8,7 @@ from flask import Flask, current_app
 from idp import storage
 from idp.domain.accounts import SubjectKind
 from idp.domain.agencies import Agency
-from idp.domain.cases import Hand
+from idp.domain.cases import CaseKind, Hand, decided_by
 from idp.domain.officers import Assignment, Permission, actor_of
 from idp.domain.refusals import Refusal
 from idp.domain.sessions import Session
@@ -86,6 +86,11 @@ class Officer:
     def unit(self) -> Agency:
         """The agency that the officer works for just now."""
         return self.work.agency
+
+    @property
+    def decides(self) -> list[CaseKind]:
+        """The kinds of cases that this officer may decide, being not who asked."""
+        return [kind for kind in CaseKind if self.may(decided_by(kind))]
 
     def may(self, permission: Permission) -> bool:
         return self.assignment is not None and self.assignment.may(permission)

@@ -46,11 +46,11 @@ def _note_use(found: SignedIn) -> None:
             flows.sign_in.note_use(tx, runtime, found)
 
 
-def needs(permission: Permission) -> Callable[[View], View]:
-    """Say beside a view of the consoles what an officer must be allowed; a view that says nothing is shut."""
+def needs(*permissions: Permission) -> Callable[[View], View]:
+    """Say beside a view of the consoles what an officer must be allowed, any of these; without, it is shut."""
 
     def mark(view: View) -> View:
-        view.permission = permission  # type: ignore[attr-defined]
+        view.permissions = permissions  # type: ignore[attr-defined]
         return view
 
     return mark
@@ -66,11 +66,12 @@ def officer() -> ResponseReturnValue | None:
         return redirect(url_for("staff.choose"), 303)
     g.officer = found
     view = current_app.view_functions[str(request.endpoint)]
-    permission: Permission | None = getattr(view, "permission", None)
-    if permission is None or not found.may(permission):
-        note_refused(found, f"{request.endpoint}: {permission}")
+    permissions: tuple[Permission, ...] = getattr(view, "permissions", ())
+    held = [each for each in permissions if found.may(each)]
+    if not held:
+        note_refused(found, f"{request.endpoint}: {' '.join(permissions)}")
         raise Refusal("not_permitted", "the assignment does not allow this")
-    if permission in SENSITIVE and not is_fresh(found):
+    if SENSITIVE.issuperset(held) and not is_fresh(found):
         return forms.go("staff.sign_in", parked_path())
     return None
 

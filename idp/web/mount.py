@@ -11,7 +11,7 @@ from idp.protocol.registry import Registry
 from idp.protocol.token import build_server
 from idp.runtime.runtime import Runtime
 from idp.web import cors, errors, guards, headers, lane, language, pages, watching
-from idp.web.admin import cases, console, history, officers, people
+from idp.web.admin import cases, console, history, officers, people, services
 from idp.web.assets import Assets
 from idp.web.citizen import (
     account,
@@ -41,7 +41,7 @@ from idp.web.oidc import (
     userinfo,
 )
 from idp.web.sign_in import account_level, choose_account, consent, other_screen, phone, second_step, sign_in, sign_out
-from idp.web.site import counter_mode, health, logos, static, tree_heads
+from idp.web.site import counter_mode, health, logos, static, tree_heads, vendor
 from idp.web.site import language as language_view
 
 if TYPE_CHECKING:
@@ -86,6 +86,8 @@ DOORS: tuple[tuple[Blueprint, Guard], ...] = (
     (cases.blueprint, guards.officer),
     (officers.blueprint, guards.officer),
     (history.blueprint, guards.officer),
+    (services.blueprint, guards.officer),
+    (vendor.blueprint, guards.anyone),
     (logos.blueprint, guards.anyone),
     (health.blueprint, guards.services),
     (tree_heads.blueprint, guards.services),

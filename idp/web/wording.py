@@ -4,13 +4,15 @@ No message has a link, so that nobody learns to follow one.
 """
 
 from flask import url_for
-from flask_babel import format_datetime, gettext
+from flask_babel import format_date, format_datetime, gettext
 
 from idp import storage
 from idp.domain import passwords
 from idp.domain.identifiers import ContactKind
 from idp.domain.notices import Notice
 from idp.domain.one_time_codes import NotSent
+from idp.domain.relying_services import RelyingService
+from idp.domain.service_secrets import SecretTerm
 from idp.flows.one_time_codes import CHANNELS, Wording
 from idp.web import given, language
 
@@ -56,6 +58,22 @@ def opened_again() -> Notice:
             "Your account was locked for a time, and that time is over: you can sign in again. "
             "If you fear that somebody else may, call %(hotline)s.",
             hotline=given.runtime().settings.province.hotline,
+        ),
+    )
+
+
+def secret_ends(service: RelyingService, term: SecretTerm) -> Notice:
+    """What the contacts of a service are told before one of its secrets ends."""
+    day = format_date(term.expires_at, "dd/MM/yyyy")
+    return Notice(
+        gettext("A secret of %(name)s ends on %(day)s", name=service.name("vi"), day=day),
+        gettext(
+            "Secret %(mark)s of %(name)s (%(client)s) counts until %(day)s. Ask the service manager of your agency for "
+            "a second one, put it in place, and have this one ended.",
+            mark=term.mark,
+            name=service.name("vi"),
+            client=service.client_id,
+            day=day,
         ),
     )
 

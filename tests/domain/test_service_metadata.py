@@ -155,6 +155,7 @@ AGREED: dict[str, object] = {
     "minimum_account_level": 2,
     "minimum_auth_level": 2,
     "exceptions": [{"rule": "pkce", "reason": "old library", "until": "2026-06-30"}],
+    "agreement_number": "12/2026/TT",
 }
 
 

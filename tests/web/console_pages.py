@@ -101,10 +101,65 @@ def _case(**changed: object) -> dict[str, object]:
         "decided_at": "",
         "reason": "",
         "fingerprint": "0f" * 8,
+        "compared": [],
         "may_decide": True,
         "may_withdraw": False,
         "errors": [],
         "done": "",
+    }
+    return context | changed
+
+
+LABELS = dict.fromkeys(
+    (
+        "name_vi name_en purpose_vi purpose_en legal_basis system_security_level agreement_number contacts"
+        " redirect_uris post_logout_redirect_uris backchannel_logout_uri jwks_uri scope personal_number_basis"
+        " minimum_account_level minimum_auth_level default_max_age exception_rule exception_reason exception_until"
+    ).split(),
+    "Nhãn",
+)
+FORM: dict[str, object] = {
+    "parked": "P",
+    "typed": dict.fromkeys(LABELS, "1"),
+    "labels": LABELS,
+    "scopes": [("profile", True), ("email", False)],
+    "security_levels": [("1", "1")],
+    "account_levels": [("1", "1")],
+    "auth_levels": [("1", "1")],
+    "exceptions": [("secret_life", "Hạn của khóa")],
+}
+SPAN = SimpleNamespace(name="24 giờ", sign_ins=3, failures=[("mã dùng lại", 1)], logouts=[("đã giao", 2)])
+ENVIRONMENT = SimpleNamespace(
+    code="production",
+    name="Hoạt động",
+    client_id="ho-so",
+    last="08:30 26/11/2026",
+    keys="",
+    spans=[SPAN],
+    has_secret=True,
+    secrets=[("abcd", "01/11/2026", "01/11/2027")],
+)
+PEOPLE = SimpleNamespace(numbers=["003190123456"], password="mat-khau")
+
+
+def _service(**changed: object) -> dict[str, object]:
+    context: dict[str, object] = {
+        "me": ME,
+        "parked": "P",
+        "name": "Cổng hồ sơ",
+        "unit": "Sở Tư pháp",
+        "id": "0193",
+        "state": "đang hoạt động",
+        "state_code": "active",
+        "because": "",
+        "lines": [SimpleNamespace(label="Mục đích", asked="Nộp hồ sơ", in_force="–", is_new=True)],
+        "exceptions": [("Hạn của khóa", "theo thỏa thuận 4", "31/03/2027")],
+        "environments": [ENVIRONMENT],
+        "secrets": [("sandbox", "s3cr3t")],
+        "people": PEOPLE,
+        "numbers": ["003190123456"],
+        "errors": [],
+        "done": "Đã xong.",
     }
     return context | changed
 
@@ -234,6 +289,12 @@ PAGES: dict[str, tuple[str, str | None, frozenset[str], dict[str, object]]] = {
         frozenset({"withdraw"}),
         _case(may_decide=False, may_withdraw=True, named=""),
     ),
+    "case_service": (
+        "admin/case.html",
+        "/admin/sign-out",
+        frozenset({"approve"}),
+        _case(named="", compared=[SimpleNamespace(label="Mục đích", asked="Nộp hồ sơ", in_force="–", is_new=True)]),
+    ),
     "case_ended": (
         "admin/case.html",
         "/admin/sign-out",
@@ -272,6 +333,79 @@ PAGES: dict[str, tuple[str, str | None, frozenset[str], dict[str, object]]] = {
         "/admin/sign-out",
         frozenset({"capture-now"}),
         {"me": ME, "parked": "P", "typed": SEEN, "documents": [], "captured": [], "errors": [], "done": ""},
+    ),
+    "services_console": (
+        "admin/services.html",
+        "/admin/sign-out",
+        frozenset({"new", "invite", "invitation"}),
+        {
+            "me": ME,
+            "parked": "P",
+            "rows": [{"id": "0193", "name": "Cổng", "unit": "Sở Tư pháp", "client_id": "cong", "state": "đang chờ"}],
+            "before": "/admin/services?page=1",
+            "further": "/admin/services?page=3",
+            "link": "https://dinhdanh.bacninh.gov.vn/vendor",
+            "invitation": "abc",
+        },
+    ),
+    "services_console_none": (
+        "admin/services.html",
+        "/admin/sign-out",
+        frozenset({"new"}),
+        {"me": ME, "parked": "P", "rows": [], "before": "", "further": "", "link": "", "invitation": ""},
+    ),
+    "service": ("admin/service.html", "/admin/sign-out", frozenset({"change", "ask", "switch-button"}), _service()),
+    "service_suspended": (
+        "admin/service.html",
+        "/admin/sign-out",
+        frozenset({"switch-button"}),
+        _service(
+            state_code="suspended",
+            because="lộ khóa",
+            people=None,
+            secrets=[],
+            done="",
+            errors=[error("reason", "Xin nêu lý do")],
+        ),
+    ),
+    "service_form": (
+        "admin/service_form.html",
+        "/admin/sign-out",
+        frozenset({"save", "name_vi"}),
+        {
+            **FORM,
+            "me": ME,
+            "name": "",
+            "action": "/admin/services/new",
+            "agency_code": "H05",
+            "errors": [error("name_vi", "Xin ghi tên")],
+        },
+    ),
+    "vendor": (
+        "vendor/form.html",
+        "/vendor",
+        frozenset({"invitation", "go-on"}),
+        {**FORM, "agency": "", "invitation": "", "errors": [error("invitation", "Đã dùng")]},
+    ),
+    "vendor_form": (
+        "vendor/form.html",
+        "/vendor",
+        frozenset({"send", "name_vi"}),
+        {**FORM, "agency": "Sở Tư pháp", "invitation": "abc", "errors": []},
+    ),
+    "vendor_made": (
+        "vendor/made.html",
+        None,
+        frozenset({"secret-sandbox", "production"}),
+        {
+            "agency": "Sở Tư pháp",
+            "client_id": "cong",
+            "sandbox_id": "cong-thu",
+            "secret": "a",
+            "sandbox_secret": "b",
+            "people": PEOPLE,
+            "is_asked": True,
+        },
     ),
     "history": (
         "admin/history.html",

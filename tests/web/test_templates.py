@@ -22,6 +22,7 @@ from jinja2 import StrictUndefined
 from markupsafe import Markup
 
 from idp.domain.factors import Way
+from idp.domain.service_forms import FIELDS
 from idp.web import rights_texts, texts
 from tests.web import console_pages
 
@@ -74,6 +75,8 @@ SERVICES = [
         purpose="Nộp và theo dõi hồ sơ thủ tục hành chính",
         basis="Nghị định 118/2025/NĐ-CP",
         domain="dichvucong.bacninh.gov.vn",
+        asks="Họ và tên, ngày sinh",
+        levels=[SimpleNamespace(name="Mức", level=2)],
         last="20/11/2026",
         what="Họ và tên, số định danh cá nhân",
         agreed="họ và tên",
@@ -88,6 +91,8 @@ SERVICES = [
         purpose="Tiếp nhận và trả kết quả tại quầy",
         basis=None,
         domain="motcua.bacninh.gov.vn",
+        asks="",
+        levels=[],
         last=None,
         what="Họ và tên",
         agreed="",
@@ -160,6 +165,24 @@ def _plain(
     template: str, posts_to: str | None = None, handles: frozenset[str] = frozenset(), **context: object
 ) -> Case:
     return Case(template, lambda: context, handles, posts_to)
+
+
+def _vendor(**changed: object) -> Case:
+    typed = dict.fromkeys(FIELDS, "")
+    usual: dict[str, object] = {
+        "parked": "P",
+        "agency": "",
+        "invitation": "",
+        "errors": [],
+        "typed": typed,
+        "labels": {name: f"Ô {place}" for place, name in enumerate(FIELDS)},
+        "scopes": [("profile", True), ("email", False)],
+        "security_levels": [("1", "1")],
+        "account_levels": [("0", "0")],
+        "auth_levels": [("1", "1")],
+        "exceptions": [("pkce", "không dùng PKCE")],
+    }
+    return _plain("vendor/form.html", "/vendor", **{**usual, **changed})
 
 
 PLACES = [
@@ -602,8 +625,27 @@ CASES: dict[str, Case] = {
         parts=[SimpleNamespace(name="history", title="Lịch sử", lines=HELD_LINES, left_off=12)],
         is_whole=False,
     ),
-    "services": _plain("services.html", services=SERVICES),
-    "services_empty": _plain("services.html", services=[]),
+    "services": _plain(
+        "services.html",
+        services=SERVICES,
+        typed="",
+        may_search=True,
+        before="/services?page=1",
+        further="/services?page=3",
+    ),
+    "vendor_invitation": _vendor(),
+    "vendor_form": _vendor(agency="Sở Tư pháp", errors=[_error("contacts", "Thiếu")]),
+    "vendor_made": _plain(
+        "vendor/made.html",
+        agency="Sở Tư pháp",
+        client_id="a",
+        sandbox_id="a-thu",
+        secret="S",
+        sandbox_secret="T",
+        people=SimpleNamespace(numbers=("098190000001",), password="P"),
+        is_asked=True,
+    ),
+    "services_empty": _plain("services.html", services=[], typed="", may_search=False, before="", further=""),
     "refusal_full": _refusal("redirect_uri_not_registered", back=BACK, detail="redirect_uri is not registered"),
     **{f"refusal_{code}": _refusal(code) for code in REFUSAL_CODES},
     **{f"information_{name}": _information(name) for name in PAGE_NAMES},
@@ -710,7 +752,12 @@ def case_name(request: pytest.FixtureRequest) -> str:
 
 
 def test_every_template_has_a_case() -> None:
-    drawn = {case.template for case in CASES.values()} | {"layout.html", "parts.html", "admin/console.html"}
+    drawn = {case.template for case in CASES.values()} | {
+        "layout.html",
+        "parts.html",
+        "admin/console.html",
+        "service_fields.html",
+    }
     ours = {path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.html")}
     assert ours == drawn
 
@@ -752,6 +799,9 @@ def test_handles_and_forms(case_name: str) -> None:
     assert case.handles <= set(page.ids)
     forms = page.all("form")
     actions = [str(form["action"]) for form in forms]
+    if case_name == "services":  # a search of what everybody may read, whose address is passed on
+        assert [(form["action"], form["method"]) for form in forms] == [("/services", "get")]
+        return
     assert actions[:1] == ([case.posts_to] if case.posts_to else [])
     assert {form["method"] for form in forms} <= {"post"}
     hidden = [field["name"] for field in page.all("input") if field["type"] == "hidden"]
@@ -863,9 +913,11 @@ class Hostile:
             raise AttributeError(name)
         if name in {"paragraphs", "steps"}:
             return [HOSTILE]
-        if name == "links":
+        if name in {"links", "failures", "logouts"}:
             return [(HOSTILE, HOSTILE)]
-        if name in {"sections", "lines", "said", "menu"}:
+        if name == "secrets":
+            return [(HOSTILE, HOSTILE, HOSTILE)]
+        if name in {"sections", "lines", "said", "menu", "levels", "spans"}:
             return [Hostile()]
         return HOSTILE
 

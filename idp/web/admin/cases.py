@@ -21,6 +21,7 @@ from idp.web.actors import Actors
 from idp.web.admin.console import console_page
 from idp.web.console_texts import body_lines, kind_text, state_text
 from idp.web.pages import FieldError
+from idp.web.service_texts import Compared, compare
 
 blueprint = Blueprint("cases", __name__)
 CASE: Final = "cases.case"
@@ -77,12 +78,22 @@ def _prove(tx: storage.Tx, case: Case, approver: str) -> None:
     flows.proofing.take_down(tx, given.runtime(), proofing.check_of(case.body, case.asked.actor, approver))
 
 
+def _service(tx: storage.Tx, case: Case, approver: str) -> None:
+    agency = storage.agencies.find_agency(tx, case.agency_id)
+    if agency is None:
+        raise Refusal("not_found", "the unit is gone")
+    runtime, actor = given.runtime(), f"{case.asked.actor} {approver}"
+    service = flows.service_care.enact(tx, runtime, agency, case.body, actor=actor)
+    flows.key_care.ensure_for(tx, runtime, service)
+
+
 # What an approval does, by kind; it raises to undo the approval too.
 DEEDS: Final[dict[CaseKind, Callable[[storage.Tx, Case, str], None]]] = {
     CaseKind.CLOSE: _close,
     CaseKind.CORRECT: _correct,
     CaseKind.PROOF: _prove,
     CaseKind.GRANT_ROLE: _grant_role,
+    CaseKind.SERVICE: _service,
 }
 
 
@@ -100,7 +111,8 @@ def list_all() -> ResponseReturnValue:
             runtime.keyring,
             states=states,
             agency_ids=reach(tx, officer),
-            asked_by=None if officer.may(Permission.DECIDE_CASES) else officer.signed_in.subject.id,
+            asked_by=None if officer.decides else officer.signed_in.subject.id,
+            kinds=officer.decides or None,
             limit=A_PAGE + 1,
             offset=(number - 1) * A_PAGE,
         )
@@ -121,9 +133,9 @@ def case(case_id: UUID) -> ResponseReturnValue:
 
 
 @blueprint.post("/admin/cases/approve")
-@guards.needs(Permission.DECIDE_CASES)
+@guards.needs(Permission.DECIDE_CASES, Permission.DECIDE_SERVICES)
 def approve() -> ResponseReturnValue:
-    case_id, seen = _posted()
+    case_id, seen = _posted_to_decide()
 
     def decide(tx: storage.Tx) -> None:
         decided = flows.cases.approve(tx, given.runtime(), g.officer.hand, case_id, seen)
@@ -133,9 +145,9 @@ def approve() -> ResponseReturnValue:
 
 
 @blueprint.post("/admin/cases/refuse")
-@guards.needs(Permission.DECIDE_CASES)
+@guards.needs(Permission.DECIDE_CASES, Permission.DECIDE_SERVICES)
 def refuse() -> ResponseReturnValue:
-    case_id, seen = _posted()
+    case_id, seen = _posted_to_decide()
     reason = request.form.get("reason", "")
     return _decide(
         case_id,
@@ -176,7 +188,7 @@ def _visible(case_id: UUID) -> Case:
             tx, runtime, officer.signed_in.subject.id, found.subject_id, found.body
         )
     is_own = found is not None and found.asked.officer_id == officer.signed_in.subject.id
-    decides = officer.may(Permission.DECIDE_CASES)
+    decides = found is not None and found.kind in officer.decides
     if found is None or not (is_own or (decides and (units is None or found.agency_id in units))):
         raise Refusal("not_found", "there is no such case")
     if concerns_oneself:
@@ -194,6 +206,15 @@ def _posted() -> tuple[UUID, bytes]:
     case_id = UUID(said["case"])
     _visible(case_id)
     return case_id, bytes.fromhex(said["hash"])
+
+
+def _posted_to_decide() -> tuple[UUID, bytes]:
+    """The same, of a kind that this officer decides; raises Refusal('not_permitted')."""
+    case_id, seen = _posted()
+    if _visible(case_id).kind not in g.officer.decides:
+        guards.note_refused(g.officer, f"case {case_id}: not of a kind to decide")
+        raise Refusal("not_permitted", "cases of this kind are decided by others")
+    return case_id, seen
 
 
 def _decide(case_id: UUID, decide: Callable[[storage.Tx], object], done: str) -> ResponseReturnValue:
@@ -233,16 +254,27 @@ def _case_page(shown: Case, *, fault: FieldError | None = None, done: str = "") 
             person=None,
             named=named,
             lines=body_lines(shown, agencies, of_role),
+            compared=_compared(shown),
             decided_by=actors.name(shown.decided_as) if shown.decided_as else "",
             decided_at=_moment(shown.decided_at) if shown.decided_at else "",
             reason=shown.reason,
             fingerprint=shown.body_hash.hex()[:16],
-            may_decide=waits and not is_own and officer.may(Permission.DECIDE_CASES),
+            may_decide=waits and not is_own and shown.kind in officer.decides,
             may_withdraw=waits and is_own,
             errors=[fault] if fault else [],
             done=done,
         ),
     )
+
+
+def _compared(shown: Case) -> list[Compared]:
+    """What is asked of a service beside what is in force."""
+    if shown.kind is not CaseKind.SERVICE or "service" not in shown.body:
+        return []
+    with storage.once() as tx:
+        known = storage.relying_services.find_service(tx, UUID(shown.body["service"]))
+    has_force = known is not None and known.state != "pending" and shown.state is CaseState.WAITING
+    return compare(shown.body, known if has_force else None)
 
 
 def _name_of(tx: storage.Tx, shown: Case) -> str:

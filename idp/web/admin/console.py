@@ -22,6 +22,13 @@ ROOMS: Final = (
     (Permission.FIND_PEOPLE, "/admin/people", "person", N_("People"), N_("Find an account, lock it, help its owner")),
     (Permission.CAPTURE_PROOFING, "/counter", "building", N_("Counter"), N_("Check a person who stands before you")),
     (Permission.ENTER, "/admin/cases", "tick", N_("Cases"), N_("What waits for a second officer")),
+    (
+        Permission.MANAGE_SERVICES,
+        "/admin/services",
+        "building",
+        N_("Services"),
+        N_("Sandbox, production, secrets, how they do"),
+    ),
     (Permission.MANAGE_OFFICERS, "/admin/officers", "shield", N_("Officers"), N_("Who works where, until when")),
     (
         Permission.READ_AUDIT,
@@ -49,7 +56,8 @@ class Entry:
 def home() -> ResponseReturnValue:
     officer: given.Officer = g.officer
     with storage.once() as tx:
-        waiting = storage.cases.count_waiting(tx, None) if officer.may(Permission.DECIDE_CASES) else None
+        kinds = officer.decides
+        waiting = storage.cases.count_waiting(tx, None, kinds) if kinds else None
     return console_page("admin/home.html", waiting=waiting)
 
 

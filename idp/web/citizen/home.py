@@ -4,16 +4,21 @@ from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 from uuid import UUID
 
-from flask import Blueprint
+from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
 from idp import storage
+from idp.domain import names
 from idp.domain.agencies import Agency
 from idp.domain.relying_services import RelyingService
 from idp.web import given, language
 from idp.web.pages import page, person_of
+from idp.web.service_texts import Lowest, asked_text, level_texts
 
 blueprint = Blueprint("home", __name__)
+# How many services the first page leads to, and how many the register shows at once.
+AT_HOME = 12
+A_PAGE = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,8 @@ class Listed:
     agency: str
     basis: str
     domain: str
+    asks: str = ""
+    levels: tuple[Lowest, ...] = ()
 
 
 @blueprint.get("/")
@@ -33,28 +40,53 @@ def home() -> ResponseReturnValue:
     """Where am I, who am I, where can I go."""
     signed_in = given.signed_in()
     person = person_of(signed_in.profile) if signed_in else None
-    return page("home.html", person=person, services=[each for each in _listed() if each.url])
+    found = [each for each in _listed() if _own_page_of(each)]
+    return page("home.html", person=person, services=_entries(found[:AT_HOME]))
 
 
 @blueprint.get("/services")
 def services() -> ResponseReturnValue:
     """Every service that signs people in here, why, and on what basis (Decree 42/2022 Art 12)."""
-    return page("services.html", services=_listed())
+    typed = request.args.get("q", "").strip()[:80]
+    wanted = set(names.fold_words(typed))
+    code = language.current()
+    found = [each for each in _listed() if wanted <= names.search_prefixes(each.name(code))]
+    number = min(max(1, request.args.get("page", 1, type=int)), 10_000)
+    first = (number - 1) * A_PAGE
+    return page(
+        "services.html",
+        services=_entries(found[first : first + A_PAGE]),
+        typed=typed,
+        may_search=bool(typed) or len(found) > A_PAGE,
+        before=_address(typed, number - 1) if number > 1 else "",
+        further=_address(typed, number + 1) if len(found) > first + A_PAGE else "",
+    )
 
 
-def _listed() -> list[Listed]:
-    """The services that sign people in here, those aside that anybody could have put on the list."""
-    with storage.once() as tx:
-        found = storage.relying_services.list_services(tx)
-        agencies = {each.id: each for each in storage.agencies.list_agencies(tx)}
+def _address(typed: str, number: int) -> str:
+    return f"/services?{urlencode({'q': typed, 'page': number} if typed else {'page': number})}"
+
+
+def _listed() -> list[RelyingService]:
+    """The services that sign people in here, by name, those aside that anybody could have put on the list."""
     code, settings = language.current(), given.runtime().settings
     # Where nobody but test suites comes, what they registered is on it.
     is_open = settings.registration.open and settings.services.strict
-    return [
-        _entry(each, agencies, code)
-        for each in found
-        if each.is_active and each.may_use_grant("authorization_code") and not (is_open and _is_anybodys(each))
+    found = [
+        each
+        for each in given.server().registry.list_all()
+        if each.is_active
+        and not each.is_sandbox
+        and each.may_use_grant("authorization_code")
+        and not (is_open and _is_anybodys(each))
     ]
+    return sorted(found, key=lambda each: names.fold_words(each.name(code)))
+
+
+def _entries(found: list[RelyingService]) -> list[Listed]:
+    with storage.once() as tx:
+        agencies = {each.id: each for each in storage.agencies.list_agencies(tx)}
+    return [_entry(each, agencies, language.current()) for each in found]
 
 
 def _entry(service: RelyingService, agencies: dict[UUID, Agency], code: str) -> Listed:
@@ -67,6 +99,8 @@ def _entry(service: RelyingService, agencies: dict[UUID, Agency], code: str) -> 
         agency=agency.name(code) if agency else "",
         basis=service.legal_basis or "",
         domain=_domain_of(service, own_page),
+        asks=asked_text(service),
+        levels=level_texts(service),
     )
 
 

@@ -15,6 +15,7 @@ from idp.domain import claims, next_step
 from idp.domain import consent as consent_rules
 from idp.domain.claims import Release
 from idp.domain.consent import Consent
+from idp.domain.identifiers import TEST_PREFIXES
 from idp.domain.refusals import Refusal
 from idp.domain.relying_services import RelyingService
 from idp.protocol.answers import Answer, Pairs
@@ -118,15 +119,22 @@ def look(asked: AuthorizationRequest, parked: Parked, signed_in: SignedIn | None
         consent=consent,
         required_level=asked.required_level,
         account_level=signed_in.subject.account_level if signed_in else 0,
-        required_account_level=asked.required_account_level,
+        # The State proves nothing of who is made up.
+        required_account_level=0 if service.is_sandbox else asked.required_account_level,
         is_asked_each_time=service.cannot_be_told_apart_at(asked.redirect_uri),
         answered_here=signed_in is not None and bool(parked.shown) and parked.session == signed_in.session.id.hex,
         wished_level=asked.wished_level,
         has_second_factor=signed_in is not None and _has_second_factor(asked, signed_in),
         step_declined=parked.went_without == forms.SECOND_STEP,
         level_told=parked.went_without == forms.LEVEL,
+        is_no_test_person=service.is_sandbox and signed_in is not None and not _is_test_person(signed_in),
     )
     return facts, release
+
+
+def _is_test_person(signed_in: SignedIn) -> bool:
+    number = signed_in.profile.claims.get("personal_id_number")
+    return isinstance(number, str) and number.startswith(TEST_PREFIXES)
 
 
 def _has_second_factor(asked: AuthorizationRequest, signed_in: SignedIn) -> bool:

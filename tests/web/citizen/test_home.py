@@ -155,7 +155,7 @@ def test_the_register_shows_the_address_by_which_people_know_a_service_or_none(
     a_service(sqlite_app, **members)
     text = sqlite_app.test_client().get("/services").text.replace("<wbr>", "")
     assert "Dịch vụ thử" in text
-    assert ("Địa chỉ" in text) is bool(address)
+    assert ("<dt>Địa chỉ</dt>" in text) is bool(address)
     assert f">{address}</dd>" in text or not address
     assert "></dd>" not in text, "no line is empty"
 
@@ -198,3 +198,18 @@ def test_the_sign_in_address_leads_home(sqlite_app: Flask) -> None:
     assert page_of(follow(client, client.get("/sign-in"))) == "sign_in"
     sign_in(client, a_citizen(sqlite_app))
     assert client.get("/").status_code == 200
+
+
+def test_the_register_pages_and_is_searched_without_accents(app: Flask) -> None:
+    for number in range(35):
+        a_service(app, client_id=f"dv-{number}", client_name=f"Dịch vụ số {number:02d}")
+    a_service(app, client_id="ho-tich", client_name="Đăng ký hộ tịch")
+    client = app.test_client()
+    first = client.get("/services").text
+    assert first.count("<h2") == 30 and "Đăng ký hộ tịch" in first, "by name, and Đ is no letter at the end"
+    further = client.get("/services?page=2").text
+    assert further.count("<h2") == 6
+    found = client.get("/services?q=ho+tich").text
+    assert found.count("<h2") == 1 and "Đăng ký hộ tịch" in found
+    assert client.get("/services?q=khong+co&page=x").text.count("<h2") == 0
+    assert client.get("/services?page=999999999999").status_code == 200
