@@ -81,6 +81,9 @@ class Event(StrEnum):
     CASE_REFUSED = "case.refused"
     CASE_WITHDRAWN = "case.withdrawn"
     CASE_EXPIRED = "case.expired"
+    RECALL_STARTED = "recall.started"
+    PROOF_RECALLED = "proof.recalled"
+    RECALL_DONE = "recall.done"
     HISTORY_DROPPED = "history.dropped"
 
 

@@ -38,6 +38,7 @@ CODES: Final = frozenset(
         "own_case",
         "case_changed",
         "case_expired",
+        "document_expired",
         # the command line
         "invalid_file",
         "already_exists",

@@ -2,6 +2,7 @@
 
 from idp.flows import (
     account_care,
+    capture,
     cases,
     consent,
     contacts,
@@ -16,6 +17,7 @@ from idp.flows import (
     own_data,
     people,
     proofing,
+    recall,
     recovery,
     registration,
     rights,
@@ -27,6 +29,7 @@ from idp.flows import (
 
 __all__ = [
     "account_care",
+    "capture",
     "cases",
     "consent",
     "contacts",
@@ -41,6 +44,7 @@ __all__ = [
     "own_data",
     "people",
     "proofing",
+    "recall",
     "recovery",
     "registration",
     "rights",

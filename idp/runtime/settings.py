@@ -186,6 +186,11 @@ class Province:
 
 
 @dataclass(frozen=True, slots=True)
+class Proofing:
+    trust_store: str
+
+
+@dataclass(frozen=True, slots=True)
 class Logging:
     level: str
 
@@ -213,6 +218,7 @@ class Settings:
     worker: Worker
     retention: Retention
     province: Province
+    proofing: Proofing
     logging: Logging
 
     @property

@@ -1,5 +1,6 @@
 """The audit and the releases: rows are only ever added; each carries the hash a later proof stands on."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,32 +17,33 @@ from idp.storage.tables import Moment, audit, releases
 
 def insert_entry(tx: Tx, entry: Entry, key: DataKey | None = None) -> None:
     """Write one line. Details need `key`: the data key of the person concerned, or the house's where nobody is."""
+    tx.execute(insert(audit).values(_values(entry, key)))
+
+
+def insert_entries(tx: Tx, entries: Sequence[Entry], keys: Mapping[UUID, DataKey] | None = None) -> None:
+    """Write many lines; `keys` are those of the persons concerned, for details."""
+    found = keys or {}
+    rows = [_values(entry, found.get(entry.subject_id) if entry.subject_id else None) for entry in entries]
+    if rows:
+        tx.execute(insert(audit), rows)
+
+
+def _values(entry: Entry, key: DataKey | None) -> dict[str, object]:
     if entry.details and key is None:
         raise ValueError("details are sealed, and need a key")
     sealed = key.seal("audit.details_sealed", entry.id, entry.details) if key and entry.details else None
-    tx.execute(
-        insert(audit).values(
-            id=entry.id,
-            at=entry.at,
-            event=entry.event,
-            subject_id=entry.subject_id,
-            service_id=entry.service_id,
-            session_id=entry.session_id,
-            actor=entry.actor,
-            details_sealed=sealed,
-            leaf_hash=leaf_hash(
-                "audit",
-                entry.id,
-                entry.at.isoformat(),
-                entry.event,
-                entry.subject_id,
-                entry.service_id,
-                entry.session_id,
-                entry.actor,
-                sealed,
-            ),
-        )
-    )
+    said = (entry.event, entry.subject_id, entry.service_id, entry.session_id, entry.actor)
+    return {
+        "id": entry.id,
+        "at": entry.at,
+        "event": entry.event,
+        "subject_id": entry.subject_id,
+        "service_id": entry.service_id,
+        "session_id": entry.session_id,
+        "actor": entry.actor,
+        "details_sealed": sealed,
+        "leaf_hash": leaf_hash("audit", entry.id, entry.at.isoformat(), *said, sealed),
+    }
 
 
 def release_values(

@@ -63,11 +63,15 @@ def list_cases(
     states: list[CaseState],
     agency_ids: list[UUID] | None,
     asked_by: UUID | None = None,
+    kind: CaseKind | None = None,
     limit: int,
     offset: int = 0,
 ) -> list[Case]:
-    """Cases of these units (None: of all), asked by one officer or by anybody, those due first."""
+    """Cases of these units (None: of all), asked by one officer or by anybody, of one kind or of any, those due
+    first."""
     statement = select(cases).where(cases.c.state.in_(states))
+    if kind is not None:
+        statement = statement.where(cases.c.kind == kind)
     if asked_by is not None:
         statement = statement.where(cases.c.asked_by == asked_by)
     if agency_ids is not None:

@@ -94,6 +94,17 @@ def is_own_record(tx: Tx, officer_id: UUID, person_id: UUID) -> bool:
     return tx.scalar(of_person.limit(1)) is not None
 
 
+def is_own_number(tx: Tx, keyring: Keyring, officer_id: UUID, number: str) -> bool:
+    """Whether this is the officer's own personal number."""
+    kind = IdentifierKind.PERSONAL_NUMBER
+    own = select(identifiers.c.id).where(
+        identifiers.c.subject_id == officer_id,
+        identifiers.c.kind == kind,
+        identifiers.c.value_index.in_(keyring.indexes(f"identifier/{kind}", number)),
+    )
+    return tx.scalar(own.limit(1)) is not None
+
+
 def insert_assignment(tx: Tx, assignment: Assignment, now: datetime) -> None:
     tx.execute(
         insert(assignments).values(

@@ -1,6 +1,6 @@
 """What leaves the house: rows written with the change they tell of, taken by a worker, delivered at least once."""
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -70,23 +70,43 @@ def insert_parcel(
     session_id: UUID | None = None,
 ) -> UUID:
     """Queue a delivery in the transaction of the change it tells of."""
-    id_ = chance.new_id(now)
-    sealed = keyring.house_key().seal("outbox.body_sealed", id_, orjson.dumps(body).decode())
-    tx.execute(
-        insert(outbox).values(
-            id=id_,
-            kind=kind,
-            service_id=service_id,
-            subject_id=subject_id,
-            session_id=session_id,
-            body_sealed=sealed,
-            state="queued",
-            tries=0,
-            created_at=now,
-            next_try_at=now,
-        )
-    )
+    whose = {"service_id": service_id, "subject_id": subject_id, "session_id": session_id}
+    values = parcel_values(keyring, kind, body, now=now, **whose)
+    insert_parcels(tx, [values])
+    id_: UUID = values["id"]
     return id_
+
+
+def insert_parcels(tx: Tx, parcels: Sequence[Mapping[str, object]]) -> None:
+    """Queue deliveries that `parcel_values` packed."""
+    if parcels:
+        tx.execute(insert(outbox), parcels)
+
+
+def parcel_values(
+    keyring: Keyring,
+    kind: str,
+    body: dict[str, Any],
+    *,
+    now: datetime,
+    service_id: UUID | None = None,
+    subject_id: UUID | None = None,
+    session_id: UUID | None = None,
+) -> dict[str, Any]:
+    """The row of a delivery, its body sealed."""
+    id_ = chance.new_id(now)
+    return {
+        "id": id_,
+        "kind": kind,
+        "service_id": service_id,
+        "subject_id": subject_id,
+        "session_id": session_id,
+        "body_sealed": keyring.house_key().seal("outbox.body_sealed", id_, orjson.dumps(body).decode()),
+        "state": "queued",
+        "tries": 0,
+        "created_at": now,
+        "next_try_at": now,
+    }
 
 
 def insert_message(
