@@ -64,11 +64,12 @@ def list_cases(
     agency_ids: list[UUID] | None,
     asked_by: UUID | None = None,
     kind: CaseKind | None = None,
+    newest_first: bool = False,
     limit: int,
     offset: int = 0,
 ) -> list[Case]:
-    """Cases of these units (None: of all), asked by one officer or by anybody, of one kind or of any, those due
-    first."""
+    """Cases of these units (None: of all), asked by one officer or by anybody, of one kind or of any; those due first,
+    or the newest."""
     statement = select(cases).where(cases.c.state.in_(states))
     if kind is not None:
         statement = statement.where(cases.c.kind == kind)
@@ -76,7 +77,8 @@ def list_cases(
         statement = statement.where(cases.c.asked_by == asked_by)
     if agency_ids is not None:
         statement = statement.where(cases.c.agency_id.in_(agency_ids))
-    rows = tx.execute(statement.order_by(cases.c.due_by, cases.c.id).limit(limit).offset(offset))
+    order = (cases.c.id.desc(),) if newest_first else (cases.c.due_by, cases.c.id)
+    rows = tx.execute(statement.order_by(*order).limit(limit).offset(offset))
     return [_case(keyring, row) for row in rows]
 
 

@@ -6,9 +6,10 @@ from typing import Final
 from flask_babel import gettext
 
 from idp.domain.agencies import Agency
-from idp.domain.cases import Case
+from idp.domain.cases import Case, CaseKind
 from idp.storage.officers import Officer
 from idp.web import language
+from idp.web.chip_texts import step_lines
 from idp.web.release_texts import shown_date
 from idp.web.texts import N_
 
@@ -50,6 +51,24 @@ _BODY: Final = {
     "number": N_("Personal ID number"),
     "contact": N_("Phone or e-mail that the person confirmed"),
     "document": N_("Document"),
+    "kind": N_("Document"),
+    "document_number": N_("Number of the document"),
+    "issued": N_("Issued on"),
+    "expires": N_("Good until"),
+    "contact_proof": N_("How it was confirmed"),
+    "compared": N_("Face compared with the document, in person"),
+    "signer": N_("Fingerprint of the signer’s certificate"),
+    "recall_source": N_("Checks"),
+    "recall_officer": N_("By the officer"),
+    "recall_from": N_("From"),
+    "recall_until": N_("To"),
+    "persons": N_("People, when it was asked"),
+    "reason": N_("Why, and by which document"),
+}
+_DOCUMENTS: Final = {"id_card": N_("ID card"), "passport": N_("Passport")}
+_CONTACT_PROOFS: Final = {
+    "code": N_("by a code that was sent there"),
+    "in_person": N_("by the person’s word at the counter"),
 }
 _BECAUSE: Final = {
     "died": N_("the person died"),
@@ -100,19 +119,46 @@ def kind_text(kind: str) -> str:
     return str(gettext(_KINDS[kind]))
 
 
+def document_kinds() -> list[tuple[str, str]]:
+    """The papers that people are checked with."""
+    return [(kind, str(gettext(name))) for kind, name in _DOCUMENTS.items()]
+
+
+def recall_sources() -> list[tuple[str, str]]:
+    """Whose checks may be taken back."""
+    return [(source, source_text(source)) for source in ("counter", "national_id")]
+
+
+def proof_lines(body: Mapping[str, str]) -> list[tuple[str, str]]:
+    """What was taken down at a counter, in words; the chip's steps stand apart."""
+    return _lines(body, {})
+
+
 def body_lines(case: Case, agencies: Mapping[str, Agency], officer: Officer | None) -> list[tuple[str, str]]:
     """What a case would do: each thing with its value, in words."""
     shown: dict[str, Callable[[str], str]] = {
-        "because": lambda value: gettext(_BECAUSE[value]),
-        "birthdate": shown_date,
         "role": role_text,
         "agency": lambda value: agencies[value].name(language.current()) if value in agencies else value,
         "officer": lambda _: f"{officer.name} ({officer.staff_code})" if officer else "",
-        "until": shown_date,
+    }
+    steps = step_lines(case.body) if case.kind is CaseKind.PROOF and case.body else []
+    return [*_lines(case.body, shown), *steps]
+
+
+def _lines(body: Mapping[str, str], more: Mapping[str, Callable[[str], str]]) -> list[tuple[str, str]]:
+    shown: dict[str, Callable[[str], str]] = {
+        "because": lambda value: gettext(_BECAUSE[value]),
+        **dict.fromkeys(("birthdate", "until", "issued", "recall_from", "recall_until"), shown_date),
+        "expires": lambda value: shown_date(value) if value else gettext("no end"),
+        "kind": lambda value: gettext(_DOCUMENTS[value]),
+        "contact_proof": lambda value: gettext(_CONTACT_PROOFS[value]),
+        "compared": lambda _: gettext("yes"),
+        "recall_source": source_text,
+        **more,
     }
     return [
         (str(gettext(_BODY[name])), str(shown[name](value)) if name in shown else value)
-        for name, value in case.body.items()
+        for name, value in body.items()
         if name in _BODY
     ]
 

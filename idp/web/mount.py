@@ -11,7 +11,7 @@ from idp.protocol.registry import Registry
 from idp.protocol.token import build_server
 from idp.runtime.runtime import Runtime
 from idp.web import cors, errors, guards, headers, lane, language, pages, watching
-from idp.web.admin import cases, console, officers, people
+from idp.web.admin import cases, console, officers, people, recall
 from idp.web.assets import Assets
 from idp.web.citizen import (
     account,
@@ -28,7 +28,7 @@ from idp.web.citizen import (
 )
 from idp.web.crowd import Crowd
 from idp.web.guards import Guard
-from idp.web.officer import staff
+from idp.web.officer import counter, staff
 from idp.web.oidc import (
     authorize,
     check_session,
@@ -83,6 +83,8 @@ DOORS: tuple[tuple[Blueprint, Guard], ...] = (
     (people.blueprint, guards.officer),
     (cases.blueprint, guards.officer),
     (officers.blueprint, guards.officer),
+    (counter.blueprint, guards.officer),
+    (recall.blueprint, guards.officer),
     (logos.blueprint, guards.anyone),
     (health.blueprint, guards.services),
     (static.blueprint, guards.anyone),

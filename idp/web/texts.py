@@ -299,14 +299,6 @@ _PAGES = {
         ),
         (_TO_HELP, _TO_HOME),
     ),
-    "counter": InformationPage(
-        N_("For officers at the counter"),
-        (
-            N_("The counter tools are not open yet. Officers keep to the present procedure of their Centre."),
-            N_("If you are here for yourself, go to the home page."),
-        ),
-        (_TO_HOME, _TO_HELP),
-    ),
     "help": InformationPage(
         N_("Help"),
         (N_("A person can help you: by phone, or at any commune Public Administration Service Centre."),),

@@ -20,7 +20,7 @@ from tests.journeys.visitor import Person, Visitor
 
 pytestmark = [pytest.mark.journey, pytest.mark.postgres]
 LANGUAGES = ("vi", "en")
-INFORMATION = "help privacy accessibility status business counter admin".split()
+INFORMATION = "help privacy accessibility status business admin".split()
 NARROW = ViewportSize(width=320, height=640)
 
 

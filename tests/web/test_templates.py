@@ -342,7 +342,7 @@ REFUSAL_CODES = (
     "service_suspended busy not_found "
     "method_not_allowed server_error unavailable logout_malformed cookies_off"
 ).split()
-PAGE_NAMES = "help privacy accessibility status business counter admin".split()
+PAGE_NAMES = "help privacy accessibility status business admin".split()
 
 CASES: dict[str, Case] = {
     "sign_in": _sign_in(),

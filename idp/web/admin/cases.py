@@ -15,6 +15,7 @@ from idp.domain.accounts import Closing
 from idp.domain.cases import Case, CaseKind, CaseState
 from idp.domain.officers import Permission, Role
 from idp.domain.refusals import Refusal
+from idp.flows.recall import Approved
 from idp.web import forms, given, guards
 from idp.web.actors import Actors
 from idp.web.admin.console import console_page
@@ -72,11 +73,25 @@ def _grant_role(tx: storage.Tx, case: Case, approver: str) -> None:
     )
 
 
+def _prove(tx: storage.Tx, case: Case, approver: str) -> None:
+    runtime, approver_id = given.runtime(), g.officer.signed_in.subject.id
+    check = flows.capture.approved(tx, runtime, case, approver_id=approver_id, approver=approver)
+    flows.proofing.take_down(tx, runtime, check)
+
+
+def _recall(tx: storage.Tx, case: Case, approver: str) -> None:
+    if case.body.get("recall_officer") == g.officer.staff_code:
+        raise Refusal("own_case", "nobody decides on one's own checks")
+    flows.recall.start(tx, given.runtime(), Approved(case.body, case.asked.actor, approver))
+
+
 # What an approval does, by kind; it raises to undo the approval too.
 DEEDS: Final[dict[CaseKind, Callable[[storage.Tx, Case, str], None]]] = {
     CaseKind.CLOSE: _close,
     CaseKind.CORRECT: _correct,
     CaseKind.GRANT_ROLE: _grant_role,
+    CaseKind.PROOF: _prove,
+    CaseKind.RECALL: _recall,
 }
 
 

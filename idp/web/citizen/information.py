@@ -16,7 +16,6 @@ NAMES: Final = (
     "accessibility",
     "status",
     "business",
-    "counter",
 )
 
 
