@@ -59,22 +59,12 @@ class LedgerLine:
 
 
 def insert_parcel(
-    tx: Tx,
-    keyring: Keyring,
-    kind: str,
-    body: dict[str, Any],
-    *,
-    now: datetime,
-    service_id: UUID | None = None,
-    subject_id: UUID | None = None,
-    session_id: UUID | None = None,
+    tx: Tx, keyring: Keyring, kind: str, body: dict[str, Any], *, now: datetime, **whose: UUID | None
 ) -> UUID:
-    """Queue a delivery in the transaction of the change it tells of."""
-    whose = {"service_id": service_id, "subject_id": subject_id, "session_id": session_id}
+    """Queue a delivery in the transaction of the change it tells of; `whose` as in `parcel_values`."""
     values = parcel_values(keyring, kind, body, now=now, **whose)
     insert_parcels(tx, [values])
-    id_: UUID = values["id"]
-    return id_
+    return UUID(int=values["id"].int)
 
 
 def insert_parcels(tx: Tx, parcels: Sequence[Mapping[str, object]]) -> None:
