@@ -162,6 +162,7 @@ class Ours:
             IDP_ISSUER=ISSUER,
             IDP_DATABASE_URL=database_url,
             IDP_KEYS_MASTER_KEY_FILE=str(key),
+            IDP_LOG_HEADS_FILE=str(self._folder / "heads.txt"),
             IDP_METRICS_FOLDER=str(metrics),
             IDP_PROXY_HOPS="1",
             IDP_SERVER_PROCESSES="1",

@@ -142,6 +142,9 @@ def welcome(plan: Plan) -> Panel:
         ("  4. Tải lại nơi kia: cũng đã đăng xuất · reload the other: signed out too", ""),
         ("\nTự tạo tài khoản · make your own account", "bold"),
         (f"  {plan.issuer}/register → mã hiện ở đây · codes appear here", ""),
+        ("\nCán bộ · officers", "bold"),
+        (f"  {plan.issuer}/admin  quan.tri, can.bo, duyet … · mật khẩu như trên · same password", ""),
+        ("  Mã của ứng dụng · the app's six digits:  .venv/bin/flask --app wsgi demo code can.bo", ""),
         (f"\nNhật ký · logs  {plan.directory}/*.log", ""),
         ("Ctrl-C để dừng tất cả · ends everything", ""),
     ]

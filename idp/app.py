@@ -13,6 +13,7 @@ from idp.runtime.foreign_documents import ForeignDocuments
 from idp.runtime.foreign_keys import ForeignKeys
 from idp.runtime.gate import Gate
 from idp.runtime.hash_slots import HashSlots
+from idp.runtime.heads_file import HeadsFile
 from idp.runtime.keyring import Keyring, StoredKeys
 from idp.runtime.messages import Messages
 from idp.runtime.metrics import Metrics
@@ -75,6 +76,7 @@ def _runtime(app: Flask, settings: Settings, clock: Clock, outbound: Outbound | 
         breached=Breached(settings.passwords.breach_file, ROOT),
         messages=Messages(settings.messages, door, ROOT),
         metrics=Metrics(settings.metrics.folder, ROOT),
+        heads_file=HeadsFile(settings.log.heads_file, ROOT),
         gate=gate,
         hash_slots=HashSlots(settings.passwords.hash_slots, settings.passwords.hash_queue, gate),
     )

@@ -1,5 +1,6 @@
 """Officers for the tests: made as an administrator makes them, enrolled as they enrol, signed in as they sign in."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -113,8 +114,10 @@ def verify(client: FlaskClient, step: TestResponse, code: str) -> TestResponse:
 
 
 def post(client: FlaskClient, page: TestResponse, path: str, **form: Any) -> TestResponse:
-    """Post a form of a page that was shown."""
-    return client.post(path, data={"parked": parked_in(page), **form})
+    """Post a form of a page that was shown: with what is sealed into the form of this address, or into the last one."""
+    forms = re.findall(r"<form[^>]*?action=\"([^\"]+)\".*?name=\"parked\" value=\"([^\"]*)\"", page.text, re.DOTALL)
+    sealed = next((parked for action, parked in forms if action == path), forms[-1][1] if forms else "")
+    return client.post(path, data={"parked": sealed, **form})
 
 
 def _secret_in(page: TestResponse) -> str:

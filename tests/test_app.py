@@ -25,6 +25,7 @@ def production(database_url: str, key_file: Path) -> Settings:
             "IDP_ISSUER": "https://dinh-danh.example",
             "IDP_DATABASE_URL": database_url,
             "IDP_KEYS_MASTER_KEY_FILE": str(key_file),
+            "IDP_LOG_HEADS_FILE": str(key_file.with_name("heads.txt")),
         }
     )
 
@@ -94,6 +95,7 @@ def test_production_refuses_what_is_only_for_trying_out(key_file: Path, change: 
         "IDP_ISSUER": "https://dinh-danh.example",
         "IDP_DATABASE_URL": "postgresql+psycopg://nobody@127.0.0.1:1/none",
         "IDP_KEYS_MASTER_KEY_FILE": str(key_file),
+        "IDP_LOG_HEADS_FILE": str(key_file.with_name("heads.txt")),
     }
     assert load_settings(good).is_production
     with pytest.raises(WrongSetting):

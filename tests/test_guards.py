@@ -1,14 +1,18 @@
 """Every door has a guard: each address belongs to a blueprint that stands in DOORS beside one of GUARDS."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
 from flask import Blueprint, Flask
 from werkzeug.routing import Rule
 
+from idp.domain.officers import OF_THE_PROVINCE, PERMISSIONS, Permission, Role
 from idp.web import guards
 from idp.web.mount import DOORS
 from tests.builders import a_citizen, follow, lend_keys, page_of, sign_in
+from tests.doubles import FixedClock
+from tests.staff import a_unit, an_officer, enter
 
 GUARD_OF = {blueprint.name: guard for blueprint, guard in DOORS}
 
@@ -56,7 +60,7 @@ def test_every_door_stands_once_on_the_list() -> None:
 
 def test_what_is_a_persons_own_is_on_the_list(sqlite_app: Flask) -> None:
     assert {rule.rule for rule in rules_of(sqlite_app, guards.signed_in_person)} == {
-        *("/account", "/account/withdraw", "/account/activity", "/account/activity/end"),
+        *("/account", "/account/withdraw", "/account/activity", "/account/activity/end", "/account/activity/proof"),
         *("/account/data", "/account/download"),
         *(f"/account/contacts{deed}" for deed in ("", "/code", "/remove")),
         *("/account/rights", "/account/rights/withdraw"),
@@ -66,6 +70,57 @@ def test_what_is_a_persons_own_is_on_the_list(sqlite_app: Flask) -> None:
             for deed in ("passkey", "totp", "totp/confirm", "codes", "remove", "password", "close")
         ),
     }
+
+
+def test_every_view_of_the_consoles_says_what_it_needs(sqlite_app: Flask) -> None:
+    views = [sqlite_app.view_functions[rule.endpoint] for rule in rules_of(sqlite_app, guards.officer)]
+    assert len(views) > 15
+    assert all(isinstance(getattr(view, "permission", None), Permission) for view in views)
+
+
+def test_a_view_that_says_nothing_is_shut(sqlite_app: Flask, clock: FixedClock) -> None:
+    browser = enter(sqlite_app, an_officer(sqlite_app, Role.SYSTEM_ADMINISTRATOR, "quan.tri"), clock)
+    view = sqlite_app.view_functions["admin.home"]
+    needed = view.permission  # type: ignore[attr-defined]
+    try:
+        del view.permission  # type: ignore[attr-defined]
+        assert browser.get("/admin").status_code == 403
+    finally:
+        view.permission = needed  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("role", Role)
+def test_a_role_opens_what_it_holds_and_nothing_else(sqlite_app: Flask, clock: FixedClock, role: Role) -> None:
+    """Each address of the consoles, with each role, at the root and at a unit below it."""
+    a_unit(sqlite_app)
+    a_unit(sqlite_app, "H05.14", "Sở Tư pháp", parent="H05")
+    for agency in ("H05", "H05.14"):
+        code = f"{role.replace('_', '-')[:12]}.{len(agency)}"
+        browser = enter(sqlite_app, an_officer(sqlite_app, role, code, agency=agency), clock)
+        for rule in rules_of(sqlite_app, guards.officer):
+            needed: Permission = sqlite_app.view_functions[rule.endpoint].permission  # type: ignore[attr-defined]
+            is_open = needed in PERMISSIONS[role] and (agency == "H05" or needed not in OF_THE_PROVINCE)
+            for method in sorted((rule.methods or set()) - {"OPTIONS", "HEAD"}):
+                answer = browser.open(filled(rule), method=method)
+                assert (answer.status_code == 403) is not is_open, f"{role} at {agency}: {method} {rule.rule}"
+
+
+def filled(rule: Rule) -> str:
+    """The address of a rule, for a thing that is not there."""
+    return re.sub(r"<[^>]*>", "00000000-0000-0000-0000-000000000000", rule.rule)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_page_of_the_consoles_sends_a_stranger_and_a_citizen_to_their_own_sign_in(
+    sqlite_app: Flask, method: str
+) -> None:
+    citizen = sqlite_app.test_client()
+    sign_in(citizen, a_citizen(sqlite_app))
+    for rule in rules_of(sqlite_app, guards.officer):
+        if method in (rule.methods or set()):
+            for browser in (sqlite_app.test_client(), citizen):
+                answer = browser.open(filled(rule), method=method)
+                assert (answer.status_code, answer.location.split("?")[0]) == (303, "/admin/sign-in"), rule.rule
 
 
 def test_a_machine_endpoint_sets_no_cookie_and_answers_no_page(sqlite_app: Flask) -> None:

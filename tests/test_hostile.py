@@ -95,7 +95,14 @@ def test_each_endpoint_is_attacked_from_a_request_that_is_good(household: Househ
     """A route without a good request would be attacked from its refusals alone."""
     valid = ValidRequests(household.provider.app, household)
     # Nothing is there, or only for some, or is signed by nobody.
-    strange = {"logos.logo", "static_files.favicon", "sign_in.submit_passkey", "other_screen.go_on", "rights.withdraw"}
+    strange = {
+        "logos.logo",
+        "static_files.favicon",
+        "sign_in.submit_passkey",
+        "staff.submit_passkey",
+        "other_screen.go_on",
+        "rights.withdraw",
+    }
     for endpoint, make in valid:
         household.keep_up()
         draft = make()

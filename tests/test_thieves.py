@@ -232,3 +232,24 @@ def test_the_right_password_of_a_locked_account_is_told_the_way_out_and_a_wrong_
         told[password] = browser.post("/sign-in", data=typed)
     assert [each.status_code for each in told.values()] == [403, 401]
     assert "đang bị khóa" in told[citizen.password].text
+
+
+def test_a_second_step_that_an_old_password_opened_leads_nowhere_once_it_was_changed(
+    app: Flask, clock: FixedClock
+) -> None:
+    """A thief with the password and one good code waits on the page while the owner shuts the door."""
+    citizen = a_person(app, "proved")
+    runtime, thief = runtime_of(app), app.test_client()
+    page = follow(thief, thief.get("/sign-in"))
+    typed = {"parked": parked_in(page), "identifier": citizen.number, "password": citizen.password}
+    page = follow(thief, thief.post("/sign-in", data=typed))
+    with app.app_context(), storage.begin() as tx:
+        code = flows.proofing.issue_code(tx, runtime, citizen.id, officer="o")
+    clock.advance(seconds=5)
+    hashed = "another"
+    with app.app_context(), storage.begin() as tx:
+        storage.credentials.replace_password(tx, citizen.id, hashed, runtime.clock.now())
+    form = {"parked": parked_in(page), "way": "counter_code", "code": code}
+    answered = thief.post("/second-step", data=form)
+    assert answered.location.startswith("/sign-in?")
+    assert thief.get("/account").status_code == 303

@@ -10,6 +10,7 @@ from typing import Final
 from flask import Flask
 
 from idp import flows, storage
+from idp.cli.sealing import Sealing
 from idp.runtime import chance, log
 from idp.runtime.runtime import Runtime
 from idp.web import wording
@@ -27,6 +28,7 @@ class TimedJobs:
         self._asked_at: datetime | None = None
         self._tidied_at: datetime | None = None
         self._overdue = 0
+        self._sealing = Sealing(runtime)
 
     def go_on(self, stop: Event) -> None:
         """Do what is due until `stop` is set, then give the lease back. Whatever goes wrong is tried again."""
@@ -55,7 +57,8 @@ class TimedJobs:
             with storage.begin() as tx:
                 is_more = bool(self._reopen(tx)) or is_more
             is_more = self._take_checks_back() or is_more
-            return self._tidy() or is_more
+            is_more = self._tidy() or is_more
+            return self._sealing.go_on() or is_more
 
     def _reopen(self, tx: storage.Tx) -> int:
         return flows.account_care.reopen_run_out(tx, self._runtime, wording.opened_again(), limit=AT_ONCE)
@@ -90,7 +93,15 @@ class TimedJobs:
         if self._tidied_at is not None and now - self._tidied_at < TIDY_EVERY:
             return False
         is_more = False
-        for job in (self._let_rows_go, self._let_months_go, self._make_months, self._care_for_keys, self._watch_clocks):
+        jobs = (
+            self._let_rows_go,
+            self._let_months_go,
+            self._make_months,
+            self._care_for_keys,
+            self._end_cases,
+            self._watch_clocks,
+        )
+        for job in (*jobs, self._sealing.look_back):
             try:
                 is_more = job() or is_more
             except storage.Unavailable:
@@ -131,6 +142,11 @@ class TimedJobs:
         with storage.begin() as tx:
             flows.key_care.withdraw_old(tx, self._runtime)
         return False
+
+    def _end_cases(self) -> bool:
+        """What no second officer decided in time."""
+        with storage.begin() as tx:
+            return flows.cases.expire(tx, self._runtime, limit=AT_ONCE) == AT_ONCE
 
     def _watch_clocks(self) -> bool:
         """Warn when the number of requests about personal data that are late by law is another one."""

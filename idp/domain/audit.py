@@ -3,10 +3,13 @@
 The hash is taken over the bytes as stored, sealed values included, so that erasing a person's key breaks no proof.
 """
 
+from base64 import b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import sha256
+from typing import Final
 from uuid import UUID
 
 
@@ -84,7 +87,11 @@ class Event(StrEnum):
     RECALL_STARTED = "recall.started"
     PROOF_RECALLED = "proof.recalled"
     RECALL_DONE = "recall.done"
+    AUDIT_READ = "audit.read"
+    AUDIT_EXPORTED = "audit.exported"
     HISTORY_DROPPED = "history.dropped"
+    LOG_READ = "log.read"
+    LOG_EXPORTED = "log.exported"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +108,51 @@ class Entry:
     details: str = ""
 
 
+class Kind(StrEnum):
+    """What is written down: a line of the audit, or what a service received."""
+
+    AUDIT = "audit"
+    RELEASE = "release"
+
+
+# What the leaf hash of each kind is taken over, in this order, after the kind's own name.
+PARTS: Final[Mapping[Kind, tuple[str, ...]]] = {
+    Kind.AUDIT: ("id", "at", "event", "subject_id", "service_id", "session_id", "actor", "details_sealed"),
+    Kind.RELEASE: (
+        *("id", "at", "subject_id", "service_id", "grant_id", "name_bits"),
+        *("basis_kind", "basis_id", "legal_basis", "personal_number_basis"),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEntry:
+    """A line of the audit or a release as it is stored; what was sealed in it stays so."""
+
+    kind: Kind
+    id: UUID
+    values: Mapping[str, object]
+    stored_hash: bytes
+
+    @property
+    def is_as_written(self) -> bool:
+        """Whether its own hash still goes with it; whether the log has that hash is another question."""
+        return self.leaf_hash() == self.stored_hash
+
+    def leaf_hash(self) -> bytes:
+        """Computed from what is stored, not read."""
+        return hash_of(self.kind, self.values)
+
+    def told(self) -> dict[str, str | None]:
+        """Each value as it goes into the hash: a text, for sealed bytes their base64, None for nothing."""
+        return {name: _told(_hashed(self.values[name])) for name in PARTS[self.kind]}
+
+
+def hash_of(kind: Kind, values: Mapping[str, object]) -> bytes:
+    """The leaf hash of what is about to be stored."""
+    return leaf_hash(kind, *(_hashed(values[name]) for name in PARTS[kind]))
+
+
 def leaf_hash(*parts: object) -> bytes:
     """SHA-256 over the parts of a stored entry, each with its length, so that no two entries read alike."""
     hashed = sha256(b"idp leaf 1")
@@ -108,3 +160,13 @@ def leaf_hash(*parts: object) -> bytes:
         raw = part if isinstance(part, bytes) else str("" if part is None else part).encode()
         hashed.update(len(raw).to_bytes(4, "big") + raw)
     return hashed.digest()
+
+
+def _hashed(value: object) -> object:
+    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
+
+
+def _told(value: object) -> str | None:
+    if value is None:
+        return None
+    return b64encode(value).decode() if isinstance(value, bytes) else str(value)

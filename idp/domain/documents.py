@@ -1,41 +1,22 @@
-"""Papers of the State as an officer at a counter sees them: kind, number, days; the card's square code; machine lines.
+"""What the chip of a card or passport says in its data groups, read to be compared and forgotten.
 
-ICAO Doc 9303-5 (TD1) and 9303-4 (TD3) for the machine-readable lines, as they stand in DG1 of the chip. The square
-code (QR) on the card is signed by nobody: it fills a form in, and proves nothing.
+ICAO Doc 9303-5 (TD1) and 9303-4 (TD3) for the machine-readable lines, as they stand in DG1.
 """
 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 from typing import Final
 
 from idp.domain import names
-from idp.domain.refusals import Refusal
+from idp.domain.proofing import Document, Paper
 
 # Cards of people past the last renewal carry no end, or this year.
 NO_END_YEAR: Final = 2099
-_PASSPORT: Final = re.compile(r"[A-Z0-9]{6,9}")
 _WEIGHTS: Final = (7, 3, 1)
-_LONGEST_QR: Final = 600
 # Of DG13 only what is compared; it also holds religion, ethnicity and parents, which are nobody's business here.
 _DG13: Final = {1: "number", 2: "name", 3: "birthdate"}
-
-
-class DocumentKind(StrEnum):
-    ID_CARD = "id_card"
-    PASSPORT = "passport"
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """A paper that is good today; `expires` is None where it has no end."""
-
-    kind: DocumentKind
-    number: str
-    issued: date
-    expires: date | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,68 +28,6 @@ class MachineLines:
     born: str
     expires: str
     name: str
-
-
-def check_document(said: Mapping[str, str], personal_number: str, today: date) -> Document:
-    """The paper as typed: `kind`, `document_number`, `issued`, `expires` (dd/mm/yyyy, of a card empty for no end).
-
-    Raises Refusal('invalid_identifier', 'document_expired') with the field.
-    """
-    try:
-        kind = DocumentKind(said.get("kind", ""))
-    except ValueError:
-        raise _refused("kind", "choose the kind of paper") from None
-    number = said.get("document_number", "").strip().upper().replace(" ", "")
-    is_right = number == personal_number if kind is DocumentKind.ID_CARD else bool(_PASSPORT.fullmatch(number))
-    if not is_right:
-        raise _refused("document_number", "a card bears the personal number, a passport 6 to 9 letters and digits")
-    issued = read_day(said.get("issued", ""), "issued")
-    if issued > today:
-        raise _refused("issued", "it was issued in the future")
-    text = said.get("expires", "").strip()
-    if not text and kind is not DocumentKind.ID_CARD:
-        raise _refused("expires", "a passport has an end")
-    expires = read_day(text, "expires") if text else None
-    if expires is not None and expires < issued:
-        raise _refused("expires", "it ends before it begins")
-    check_unexpired(expires, today)
-    return Document(kind, number, issued, expires)
-
-
-def check_unexpired(expires: date | None, today: date) -> None:
-    """Raises Refusal('document_expired') for a paper that proves nothing any more."""
-    if expires is not None and expires < today:
-        raise Refusal("document_expired", "the paper is out of date", field="expires")
-
-
-def read_day(text: str, field: str) -> date:
-    """A whole day, dd/mm/yyyy or ISO 8601; raises Refusal('invalid_identifier')."""
-    typed = text.strip()
-    try:
-        if len(typed) == 10 and typed[2] in "/.-":
-            return date(int(typed[6:]), int(typed[3:5]), int(typed[:2]))
-        return date.fromisoformat(typed)
-    except ValueError:
-        raise _refused(field, "write a day as dd/mm/yyyy") from None
-
-
-def read_square_code(text: str) -> dict[str, str]:
-    """What a card's square code fills in: number | old number | name | ddmmyyyy | sex | address | ddmmyyyy, and more.
-
-    Old number, sex and address are not taken. Raises Refusal('invalid_identifier').
-    """
-    parts = text.strip().split("|")
-    if len(text) > _LONGEST_QR or len(parts) < 7 or not re.fullmatch(r"\d{12}", parts[0]):
-        raise _refused("square_code", "that is no card's code")
-    born, issued = (_written(part) for part in (parts[3], parts[6]))
-    return {
-        "number": parts[0],
-        "name": names.clean_name(parts[2]),
-        "birthdate": born,
-        "kind": DocumentKind.ID_CARD.value,
-        "document_number": parts[0],
-        "issued": issued,
-    }
 
 
 def read_machine_lines(dg1: bytes) -> MachineLines:
@@ -129,9 +48,7 @@ def read_dg13(dg13: bytes) -> dict[str, str]:
     return found
 
 
-def differences(
-    lines: MachineLines, dg13: Mapping[str, str], declared: Mapping[str, str], document: Document
-) -> list[str]:
+def differences(lines: MachineLines, dg13: Mapping[str, str], declared: Mapping[str, str], paper: Paper) -> list[str]:
     """In what the chip differs from what was typed: some of `number`, `name`, `birthdate`, `document`, `expires`.
 
     `declared` has `number`, `name` and `birthdate` (ISO, of any precision).
@@ -149,9 +66,9 @@ def differences(
     typed = born[2:4] + (born[5:7] or "00") + (born[8:10] or "00")
     if in_lines[: 2 if len(born) == 4 else 6] != typed[: 2 if len(born) == 4 else 6]:
         wrong.append("birthdate")
-    if document.kind is DocumentKind.PASSPORT and lines.document_number != document.number:
+    if paper.kind is Document.PASSPORT and lines.document_number != paper.number:
         wrong.append("document")
-    if not _is_same_end(lines.expires, document.expires):
+    if not _is_same_end(lines.expires, paper.expires):
         wrong.append("expires")
     return wrong
 
@@ -246,12 +163,3 @@ def _byte(data: bytes, at: int) -> int:
     if at >= len(data):
         raise ValueError("no_lines")
     return data[at]
-
-
-def _written(digits: str) -> str:
-    """ddmmyyyy as people write it; '' for anything else."""
-    return f"{digits[:2]}/{digits[2:4]}/{digits[4:]}" if re.fullmatch(r"\d{8}", digits) else ""
-
-
-def _refused(field: str, detail: str) -> Refusal:
-    return Refusal("invalid_identifier", detail, field=field)

@@ -2,6 +2,7 @@
 
 from idp.flows import (
     account_care,
+    auditing,
     capture,
     cases,
     consent,
@@ -11,6 +12,8 @@ from idp.flows import (
     factors,
     housekeeping,
     key_care,
+    log_check,
+    log_export,
     officers,
     one_time_codes,
     other_screen,
@@ -21,6 +24,7 @@ from idp.flows import (
     recovery,
     registration,
     rights,
+    sealing,
     second_factor,
     service_registry,
     sign_in,
@@ -29,6 +33,7 @@ from idp.flows import (
 
 __all__ = [
     "account_care",
+    "auditing",
     "capture",
     "cases",
     "consent",
@@ -38,6 +43,8 @@ __all__ = [
     "factors",
     "housekeeping",
     "key_care",
+    "log_check",
+    "log_export",
     "officers",
     "one_time_codes",
     "other_screen",
@@ -48,6 +55,7 @@ __all__ = [
     "recovery",
     "registration",
     "rights",
+    "sealing",
     "second_factor",
     "service_registry",
     "sign_in",

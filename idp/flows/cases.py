@@ -29,7 +29,7 @@ def ask(
     subject_id: UUID | None = None,
 ) -> Case:
     """Put a question to a second officer; raises Refusal('own_case') for one's own record."""
-    if subject_id is not None and storage.officers.is_own_record(tx, hand.officer_id, subject_id):
+    if concerns(tx, runtime, hand.officer_id, subject_id, body):
         raise Refusal("own_case", "nobody asks for a deed on one's own record")
     now = runtime.clock.now()
     case = Case(
@@ -92,6 +92,16 @@ def find(tx: storage.Tx, runtime: Runtime, case_id: UUID, *, held: bool = False)
     return case
 
 
+def concerns(
+    tx: storage.Tx, runtime: Runtime, officer_id: UUID, subject_id: UUID | None, body: Mapping[str, str]
+) -> bool:
+    """Whether a case is about the officer's own record, by the person it names or by the number that it carries."""
+    if subject_id is not None and storage.officers.find_own_record(tx, officer_id, subject_id) is not None:
+        return True
+    number = body.get("number")
+    return number is not None and storage.officers.find_own_number(tx, runtime.keyring, officer_id, number) is not None
+
+
 def _decide(
     tx: storage.Tx,
     runtime: Runtime,
@@ -103,7 +113,7 @@ def _decide(
     reason: str,
 ) -> Case:
     case, now = find(tx, runtime, case_id, held=True), runtime.clock.now()
-    is_own = case.subject_id is not None and storage.officers.is_own_record(tx, hand.officer_id, case.subject_id)
+    is_own = concerns(tx, runtime, hand.officer_id, case.subject_id, case.body)
     cases.check_decision(case, hand, seen, now, concerns_oneself=is_own)
     if not storage.cases.save_decision(tx, case.id, state, hand, reason, now):
         raise Refusal("wrong_state", "the case has ended")

@@ -22,6 +22,8 @@ from idp.runtime.signing import SigningKey
 CACHES_FOR: Final = timedelta(hours=24)
 # A key may sign once every process publishes it: they read keys every few seconds, and a key is made before its commit.
 KNOWN_AFTER: Final = timedelta(seconds=15)
+# What heads of the log are signed with: a module holds it too, and every library verifies it.
+LOG_ALG: Final = "ES256"
 
 
 class KeysMissing(storage.Unavailable):
@@ -108,10 +110,40 @@ def rotate(tx: storage.Tx, runtime: Runtime, actor: str) -> list[str]:
     done = []
     for alg in (*signing.ALGORITHMS, *encryption.OWN_KINDS):
         done += _rotate(tx, keyring, alg, now)
+    done += _rotate_log_key(tx, keyring, now)
     storage.data_keys.insert_data_key(tx, keyring, None, now)
     for line in done:
         _note(tx, stored, Event.KEY_STATE_CHANGED, line, actor, now)
     return done
+
+
+def ensure_log_key(tx: storage.Tx, runtime: Runtime) -> None:
+    """Make the key that signs heads of the log, where there is none; the worker sees to it before it seals."""
+    now, keyring = runtime.clock.now(), runtime.keyring
+    stored = ensure_keys(tx, keyring, now)
+    if not storage.keys.list_log_keys(tx):
+        kid = _make_log_key(tx, keyring, now)
+        if kid:
+            _note(tx, stored, Event.KEY_MADE, f"{LOG_ALG} log {kid}", "the worker", now)
+    keyring.forget()
+
+
+def _rotate_log_key(tx: storage.Tx, keyring: Keyring, now: datetime) -> list[str]:
+    """The log's key needs no next one: who checks a head asks for its key then. The former is published for ever."""
+    done = []
+    for kid in storage.keys.list_log_keys(tx):
+        storage.keys.set_state(tx, kid, "retired", now)
+        done += [f"{LOG_ALG} log {kid} retired", f"{LOG_ALG} log {_make_log_key(tx, keyring, now)} current"]
+    return done
+
+
+def _make_log_key(tx: storage.Tx, keyring: Keyring, now: datetime) -> str:
+    """Its kid; '' when another process made one at the same moment."""
+    kid, private = keyring.new_key(LOG_ALG)
+    is_first = storage.keys.insert_key(
+        tx, keyring, kid=kid, purpose=storage.keys.LOG, alg=LOG_ALG, state="current", private=private, now=now
+    )
+    return kid if is_first else ""
 
 
 def _rotate(tx: storage.Tx, keyring: Keyring, alg: str, now: datetime) -> list[str]:

@@ -18,7 +18,7 @@ from idp.domain.identifiers import SignInKind
 from idp.domain.levels import AccountLevel, ProofSource
 from idp.domain.officers import BREAK_GLASS, BREAK_GLASS_FOR, ENROLMENT_FOR, Assignment, Role, check_staff_code
 from idp.domain.refusals import Refusal
-from idp.domain.sessions import EndReason
+from idp.domain.sessions import EndReason, Session
 from idp.runtime import chance, log, totp
 from idp.runtime.data_keys import DataKey
 from idp.runtime.runtime import Runtime
@@ -172,12 +172,12 @@ def break_glass(tx: storage.Tx, runtime: Runtime, officer: Officer, agency: Agen
     return given
 
 
-def choose(tx: storage.Tx, runtime: Runtime, signed_in: SignedIn, assignment_id: UUID) -> bool:
+def choose(tx: storage.Tx, runtime: Runtime, session: Session, assignment_id: UUID) -> bool:
     """Work under one of one's assignments from now on; False for one that is another's or not in force."""
     assignment = storage.officers.find_assignment(tx, assignment_id, runtime.today)
-    if assignment is None or assignment.subject_id != signed_in.subject.id:
+    if assignment is None or assignment.subject_id != session.subject_id:
         return False
-    storage.officers.save_choice(tx, signed_in.session.id, assignment.id)
+    storage.officers.save_choice(tx, session.id, assignment.id)
     return True
 
 

@@ -2,6 +2,8 @@
 
 The hash is computed between two transactions, so that no connection waits for it. An unknown name runs the same
 statements, rows and hash as a known one. A wrong password is counted and kept; it is returned, not raised.
+
+Long because the three steps, and what a session begins with, are only right together.
 """
 
 from dataclasses import dataclass, replace

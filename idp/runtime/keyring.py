@@ -30,6 +30,7 @@ from idp.runtime.clock import Clock
 from idp.runtime.data_keys import DataKey, Unsealable
 from idp.runtime.encryption import DecryptionKey
 from idp.runtime.hsm import Token
+from idp.runtime.log_keys import LogKeys
 from idp.runtime.settings import WrongSetting
 from idp.runtime.signing import SigningKey, read_unverified_header
 
@@ -41,13 +42,14 @@ _VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class StoredKeys:
-    """What the database holds of keys: signing keys, the pairwise key, the house's data keys (newest first), and those
-    that others encrypt to."""
+    """What the database holds of keys: signing keys, the pairwise key, the house's data keys (newest first), those that
+    others encrypt to, and those that sign heads of the log and nothing else."""
 
     signing: tuple[SigningKey, ...]
     pairwise: bytes
     house: tuple[DataKey, ...]
     decryption: tuple[DecryptionKey, ...] = ()
+    log: tuple[SigningKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ class Keyring:
         self._stored: StoredKeys | None = None
         self._stored_at = 0.0
         self._purpose_key = lru_cache(maxsize=256)(self._derive)
+        self.log = LogKeys(lambda: self._fresh().log, self.forget, token)
 
     # -- sealing by purpose -------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from idp.runtime.foreign_documents import ForeignDocuments
 from idp.runtime.foreign_keys import ForeignKeys
 from idp.runtime.gate import Gate
 from idp.runtime.hash_slots import HashSlots
+from idp.runtime.heads_file import HeadsFile
 from idp.runtime.keyring import Keyring
 from idp.runtime.messages import Messages
 from idp.runtime.metrics import Metrics
@@ -32,6 +33,7 @@ class Runtime:
     breached: Breached
     messages: Messages
     metrics: Metrics
+    heads_file: HeadsFile
 
     @property
     def today(self) -> date:

@@ -164,6 +164,11 @@ class Retention:
 
 
 @dataclass(frozen=True, slots=True)
+class Log:
+    heads_file: str
+
+
+@dataclass(frozen=True, slots=True)
 class Province:
     name_vi: str
     name_en: str
@@ -217,6 +222,7 @@ class Settings:
     proxy: Proxy
     worker: Worker
     retention: Retention
+    log: Log
     province: Province
     proofing: Proofing
     logging: Logging
@@ -435,8 +441,7 @@ def _check_production(settings: Settings) -> None:
         raise WrongSetting("In production the setting issuer must be an https address.")
     if not settings.database.url.startswith(POSTGRESQL):
         raise WrongSetting("In production the setting database.url must name a PostgreSQL database, which is durable.")
-    if not settings.keys.master_key_file:
-        raise WrongSetting("In production the setting keys.master_key_file must name the file with the master key.")
+    _check_files_of_production(settings)
     if settings.registration.open:
         raise WrongSetting("In production the setting registration.open must be false.")
     if not settings.services.strict:
@@ -449,6 +454,13 @@ def _check_production(settings: Settings) -> None:
         raise WrongSetting("In production passwords.memory_kib must be at least 19456 and passwords.passes at least 2.")
     for channel in ("sms", "mail"):
         _refuse_development_gateway(channel, getattr(settings.messages, channel))
+
+
+def _check_files_of_production(settings: Settings) -> None:
+    if not settings.keys.master_key_file:
+        raise WrongSetting("In production the setting keys.master_key_file must name the file with the master key.")
+    if not settings.log.heads_file:
+        raise WrongSetting("In production the setting log.heads_file must name the file that tree heads are added to.")
 
 
 def _refuse_development_gateway(channel: str, name: str) -> None:

@@ -22,6 +22,11 @@ def address_of(secret: str, *, name: str, issuer: str) -> str:
     return str(pyotp.TOTP(secret).provisioning_uri(name=name, issuer_name=issuer))
 
 
+def code_at(secret: str, now: datetime) -> str:
+    """What an app with this secret shows."""
+    return str(pyotp.TOTP(secret).generate_otp(int(now.timestamp()) // STEP))
+
+
 def step_of(secret: str, code: str, now: datetime) -> int | None:
     """The time step that a code is of, around `now`; None for a wrong one."""
     at = int(now.timestamp()) // STEP

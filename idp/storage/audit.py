@@ -6,12 +6,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, insert, select
+from sqlalchemy import Boolean, Select, bindparam, func, insert, literal_column, select
 
 from idp.domain import claims
-from idp.domain.audit import Entry, Event, leaf_hash
+from idp.domain.audit import Entry, Event, Kind, hash_of
 from idp.runtime.data_keys import DataKey, Unsealable
+from idp.runtime.keyring import Keyring
+from idp.storage import tables
 from idp.storage.database import Tx
+from idp.storage.partitions import lowest_id
 from idp.storage.tables import Moment, audit, releases
 
 
@@ -32,8 +35,7 @@ def _values(entry: Entry, key: DataKey | None) -> dict[str, object]:
     if entry.details and key is None:
         raise ValueError("details are sealed, and need a key")
     sealed = key.seal("audit.details_sealed", entry.id, entry.details) if key and entry.details else None
-    said = (entry.event, entry.subject_id, entry.service_id, entry.session_id, entry.actor)
-    return {
+    values: dict[str, object] = {
         "id": entry.id,
         "at": entry.at,
         "event": entry.event,
@@ -42,8 +44,8 @@ def _values(entry: Entry, key: DataKey | None) -> dict[str, object]:
         "session_id": entry.session_id,
         "actor": entry.actor,
         "details_sealed": sealed,
-        "leaf_hash": leaf_hash("audit", entry.id, entry.at.isoformat(), *said, sealed),
     }
+    return {**values, "leaf_hash": hash_of(Kind.AUDIT, values)}
 
 
 def release_values(
@@ -60,9 +62,7 @@ def release_values(
     personal_number_basis: str | None,
 ) -> dict[str, object]:
     """The columns of one release: which service may read which facts of whom, from when, on what basis."""
-    told = (at.isoformat(), subject_id, service_id, grant_id, name_bits)
-    basis = (basis_kind, basis_id, legal_basis, personal_number_basis)
-    return {
+    values: dict[str, object] = {
         "id": id,
         "at": at,
         "subject_id": subject_id,
@@ -73,8 +73,8 @@ def release_values(
         "basis_id": basis_id,
         "legal_basis": legal_basis,
         "personal_number_basis": personal_number_basis,
-        "leaf_hash": leaf_hash("release", id, *told, *basis),
     }
+    return {**values, "leaf_hash": hash_of(Kind.RELEASE, values)}
 
 
 def list_receivers(tx: Tx, subject_id: UUID) -> list[tuple[UUID, datetime]]:
@@ -91,6 +91,7 @@ def list_receivers(tx: Tx, subject_id: UUID) -> list[tuple[UUID, datetime]]:
 class Receipt:
     """What one service received at one sign-in, and why: by consent, or on a named law."""
 
+    id: UUID
     service_id: UUID
     at: datetime
     names: frozenset[str]
@@ -101,7 +102,7 @@ def list_receipts(tx: Tx, subject_id: UUID, *, limit: int) -> list[Receipt]:
     """Who received facts of a person, the newest first."""
     statement = select(releases).where(releases.c.subject_id == subject_id).order_by(releases.c.id.desc()).limit(limit)
     return [
-        Receipt(row.service_id, row.at, claims.from_bits(row.name_bits), row.legal_basis)
+        Receipt(row.id, row.service_id, row.at, claims.from_bits(row.name_bits), row.legal_basis)
         for row in tx.execute(statement)
     ]
 
@@ -116,6 +117,49 @@ def list_entries(tx: Tx, key: DataKey, subject_id: UUID, *, limit: int) -> list[
     """The newest entries about a person, what is sealed in them opened."""
     statement = select(audit).where(audit.c.subject_id == subject_id).order_by(audit.c.id.desc()).limit(limit)
     return _entries(tx, key, statement)
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What an auditor looks for: from one moment to before another, and what else is known of it."""
+
+    since: datetime
+    before: datetime
+    event: Event | None = None
+    actor: str = ""
+    subject_id: UUID | None = None
+
+
+def list_found(tx: Tx, house: DataKey, search: Search, *, limit: int, below: UUID | None = None) -> list[Entry]:
+    """Entries of anybody, the newest first, from below an id on; of details only what the house seals for itself."""
+    where = [audit.c.id >= lowest_id(search.since), audit.c.id < (below or lowest_id(search.before))]
+    if search.event is not None:
+        # Written out, here and below: a plan that is made once for all kinds would read what is rare by the days.
+        where.append(audit.c.event == bindparam("event", search.event.value, literal_execute=True))
+    if search.actor:
+        where += [audit.c.actor == search.actor, literal_column(tables.BY_OFFICERS, Boolean)]
+    if search.subject_id is not None:
+        where.append(audit.c.subject_id == search.subject_id)
+    return _entries(tx, house, select(audit).where(*where).order_by(audit.c.id.desc()).limit(limit))
+
+
+def list_hashes(tx: Tx, entries: Sequence[Entry]) -> list[tuple[Entry, bytes]]:
+    """Entries with the hash that each stands on in the log."""
+    statement = select(audit.c.id, audit.c.leaf_hash).where(audit.c.id.in_([each.id for each in entries]))
+    found = {row.id: row.leaf_hash for row in tx.execute(statement)}
+    return [(each, found[each.id]) for each in entries]
+
+
+def list_house_entries(tx: Tx, keyring: Keyring, event: Event) -> list[Entry]:
+    """All entries of an event that concerns nobody, what the house sealed in them opened; '' where it cannot be."""
+    found = []
+    for row in tx.execute(select(audit).where(audit.c.event == event, audit.c.subject_id.is_(None))):
+        try:
+            details = _open(keyring.house_key_of(row.details_sealed), row.id, row.details_sealed)
+        except Unsealable:
+            details = ""
+        found.append(Entry(row.id, row.at, Event(row.event), actor=row.actor, details=details))
+    return found
 
 
 def _entries(tx: Tx, key: DataKey, statement: Select[Any]) -> list[Entry]:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from idp.runtime import chance
@@ -47,6 +47,12 @@ def replace_password(tx: Tx, subject_id: UUID, secret_hash: str, now: datetime) 
     )
     tx.execute(update(credentials).where(*in_force).values(ended_at=now))
     insert_password(tx, subject_id, secret_hash, now)
+
+
+def count_passwords_since(tx: Tx, subject_id: UUID, since: datetime) -> int:
+    """How many passwords were chosen after this moment: one typed before it is worth nothing then."""
+    where = (credentials.c.subject_id == subject_id, credentials.c.kind == "password", credentials.c.created_at > since)
+    return int(tx.scalar(select(func.count()).select_from(credentials).where(*where)) or 0)
 
 
 def end_all(tx: Tx, subject_id: UUID, now: datetime) -> None:

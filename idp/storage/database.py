@@ -19,7 +19,16 @@ from idp.runtime.settings import ROOT, Database
 
 Tx = Connection
 SILENT_FOR: Final = 15  # seconds
+# A transaction that stands still for so long is ended by the server: a process hangs, or is gone without a word. The
+# sealer of the log counts on it (flows/sealing.py).
+IDLE_IN_TRANSACTION_FOR: Final = 2 * SILENT_FOR
 _PLANNING: Final = ("plan_cache_mode=force_generic_plan", "join_collapse_limit=1", "enable_seqscan=off", "jit=off")
+_IDLE: Final = f"idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_FOR}s"
+
+_KNOWN_FAULTS: Final = {
+    "ReadOnlySqlTransaction": "the database is read-only",
+    "IdleInTransactionSessionTimeout": "the transaction stood still for too long",
+}
 
 db = SQLAlchemy(
     metadata=MetaData(
@@ -65,7 +74,7 @@ def engine_config(settings: Database) -> dict[str, Any]:
             # Everything here is asked for by key, over an index: one plan serves all values, one that was made when a
             # table was small too. PostgreSQL itself would plan statements over partitions anew at each execution, for
             # ten times what they then cost (record 0023). Tables are joined in the order in which a statement has them.
-            "options": " ".join(f"-c {setting}" for setting in _PLANNING),
+            "options": " ".join(f"-c {setting}" for setting in (*_PLANNING, _IDLE)),
         }
         # Hot statements run alone; a connection that is in autocommit already needs no word before or after them.
         options |= {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
@@ -114,9 +123,10 @@ def _answering() -> Iterator[None]:
     except (OperationalError, InterfaceError, PoolTimeout) as error:
         raise Unavailable(type(error).__name__) from error
     except InternalError as error:
-        if type(error.orig).__name__ != "ReadOnlySqlTransaction":
+        known = _KNOWN_FAULTS.get(type(error.orig).__name__)
+        if known is None:
             raise
-        raise Unavailable("the database is read-only") from error
+        raise Unavailable(known) from error
     except ProgrammingError as error:
         if type(error.orig).__name__ != "UndefinedTable":
             raise

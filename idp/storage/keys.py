@@ -1,4 +1,4 @@
-"""Signing keys and the pairwise key, their private parts sealed under the master key."""
+"""Keys of tokens and of the log, and the pairwise key, their private parts sealed under the master key."""
 
 from datetime import datetime
 
@@ -16,11 +16,14 @@ from idp.storage.tables import keys, subjects
 SIGNING = "signing"
 DECRYPTION = "decryption"
 PAIRWISE = "pairwise"
+LOG = "log"
+# What services are told of. The key of the log has the same algorithm as one of these, and is none of them.
+_PUBLISHED = (SIGNING, DECRYPTION)
 
 
 def find_stored_keys(tx: Tx, keyring: Keyring) -> StoredKeys | None:
     """All keys as the keyring uses them, or None when some are still to be made."""
-    signing, decryption, pairwise = [], [], b""
+    signing, decryption, log, pairwise = [], [], [], b""
     for row in tx.execute(select(keys).order_by(keys.c.created_at, keys.c.kid)):
         private = keyring.open("wrap", row.private_sealed, _context(row.kid))
         if row.purpose == PAIRWISE:
@@ -29,11 +32,13 @@ def find_stored_keys(tx: Tx, keyring: Keyring) -> StoredKeys | None:
             signing.append(SigningKey(kid=row.kid, alg=row.alg, state=row.state, private=private))
         elif row.state != "gone" and row.purpose == DECRYPTION:
             decryption.append(DecryptionKey(kid=row.kid, alg=row.alg, state=row.state, private=private))
+        elif row.purpose == LOG:
+            log.append(SigningKey(kid=row.kid, alg=row.alg, state=row.state, private=private))
     house = data_keys.list_house_keys(tx, keyring)
     current = {key.alg for key in signing if key.state == "current"}
     if not pairwise or not house or not current >= {"ES256", "RS256"}:
         return None
-    return StoredKeys(signing=tuple(signing), pairwise=pairwise, house=house, decryption=tuple(decryption))
+    return StoredKeys(tuple(signing), pairwise, house, tuple(decryption), tuple(log))
 
 
 def are_opened_by(tx: Tx, keyring: Keyring) -> bool:
@@ -53,8 +58,13 @@ def lock_keys(tx: Tx) -> None:
 
 def list_keys(tx: Tx, alg: str, state: str) -> list[str]:
     """The kids of the key pairs for `alg` in `state`, oldest first; no algorithm both signs and encrypts."""
-    where = (keys.c.purpose != PAIRWISE, keys.c.alg == alg, keys.c.state == state)
+    where = (keys.c.purpose.in_(_PUBLISHED), keys.c.alg == alg, keys.c.state == state)
     return list(tx.scalars(select(keys.c.kid).where(*where).order_by(keys.c.created_at)))
+
+
+def list_log_keys(tx: Tx) -> list[str]:
+    """The kid of the key that signs heads of the log now; at most one."""
+    return list(tx.scalars(select(keys.c.kid).where(keys.c.purpose == LOG, keys.c.state == "current")))
 
 
 def have_people(tx: Tx) -> bool:
@@ -97,7 +107,7 @@ def find_newest_next(tx: Tx) -> datetime | None:
 
 
 def list_retired_before(tx: Tx, moment: datetime) -> list[str]:
-    where = (keys.c.purpose != PAIRWISE, keys.c.state == "retired", keys.c.retired_at < moment)
+    where = (keys.c.purpose.in_(_PUBLISHED), keys.c.state == "retired", keys.c.retired_at < moment)
     return list(tx.scalars(select(keys.c.kid).where(*where)))
 
 

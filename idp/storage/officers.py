@@ -81,8 +81,8 @@ def insert_own_number(tx: Tx, keyring: Keyring, key: DataKey, subject: Subject, 
     )
 
 
-def is_own_record(tx: Tx, officer_id: UUID, person_id: UUID) -> bool:
-    """Whether a person's record has the number of the officer, declared or proved."""
+def find_own_record(tx: Tx, officer_id: UUID, person_id: UUID) -> UUID | None:
+    """The identifier by which a person's record is the officer's own, proved or not; None where it is another's."""
     own = select(identifiers.c.value_index).where(
         identifiers.c.subject_id == officer_id, identifiers.c.kind == IdentifierKind.PERSONAL_NUMBER
     )
@@ -91,18 +91,19 @@ def is_own_record(tx: Tx, officer_id: UUID, person_id: UUID) -> bool:
         identifiers.c.kind == IdentifierKind.PERSONAL_NUMBER,
         identifiers.c.value_index.in_(own),
     )
-    return tx.scalar(of_person.limit(1)) is not None
+    found: UUID | None = tx.scalar(of_person.limit(1))
+    return found
 
 
-def is_own_number(tx: Tx, keyring: Keyring, officer_id: UUID, number: str) -> bool:
-    """Whether this is the officer's own personal number."""
-    kind = IdentifierKind.PERSONAL_NUMBER
-    own = select(identifiers.c.id).where(
+def find_own_number(tx: Tx, keyring: Keyring, officer_id: UUID, number: str) -> UUID | None:
+    """The identifier by which a personal number is the officer's own; None where it is another's."""
+    where = (
         identifiers.c.subject_id == officer_id,
-        identifiers.c.kind == kind,
-        identifiers.c.value_index.in_(keyring.indexes(f"identifier/{kind}", number)),
+        identifiers.c.kind == IdentifierKind.PERSONAL_NUMBER,
+        identifiers.c.value_index.in_(keyring.indexes(f"identifier/{IdentifierKind.PERSONAL_NUMBER}", number)),
     )
-    return tx.scalar(own.limit(1)) is not None
+    found: UUID | None = tx.scalar(select(identifiers.c.id).where(*where).limit(1))
+    return found
 
 
 def insert_assignment(tx: Tx, assignment: Assignment, now: datetime) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from uuid import UUID
 
-from sqlalchemy import literal, select
+from sqlalchemy import select
 
 from idp.domain.accounts import SubjectKind
 from idp.runtime.keyring import Keyring
@@ -13,14 +13,20 @@ from idp.storage.tables import contacts, data_keys, identifiers, name_words, pro
 
 
 def list_subjects_by_name(tx: Tx, keyring: Keyring, words: Iterable[str], *, limit: int = 50) -> list[UUID]:
-    """Subjects whose name has all these folded words (or beginnings of words)."""
-    statement = select(subjects.c.id).where(subjects.c.kind == SubjectKind.PERSON)
-    for word in words:
-        found = select(literal(1)).where(
-            name_words.c.subject_id == subjects.c.id, name_words.c.word_index.in_(keyring.indexes("name", word))
-        )
-        statement = statement.where(found.exists())
-    return list(tx.scalars(statement.order_by(subjects.c.id).limit(limit)))
+    """People whose name has all these folded words (or beginnings of words), in the order in which they came.
+
+    Each word is read from its index in that order, and only as far as the limit asks.
+    """
+    wanted = sorted(set(words))
+    if not wanted:
+        return []
+    tables = [name_words.alias(f"word_{place}") for place in range(len(wanted))]
+    statement = select(tables[0].c.subject_id)
+    for table in tables[1:]:
+        statement = statement.join(table, table.c.subject_id == tables[0].c.subject_id)
+    for table, word in zip(tables, wanted, strict=True):
+        statement = statement.where(table.c.word_index.in_(keyring.indexes("name", word)))
+    return list(tx.scalars(statement.distinct().order_by(tables[0].c.subject_id).limit(limit)))
 
 
 def list_subjects_by_value(tx: Tx, keyring: Keyring, *, kind: str, value: str, limit: int) -> list[UUID]:

@@ -7,6 +7,7 @@ from flask_babel import gettext
 
 from idp.domain.agencies import Agency
 from idp.domain.cases import Case, CaseKind
+from idp.domain.proofing import NO_END
 from idp.storage.officers import Officer
 from idp.web import language
 from idp.web.chip_texts import step_lines
@@ -51,12 +52,7 @@ _BODY: Final = {
     "number": N_("Personal ID number"),
     "contact": N_("Phone or e-mail that the person confirmed"),
     "document": N_("Document"),
-    "kind": N_("Document"),
-    "document_number": N_("Number of the document"),
-    "issued": N_("Issued on"),
-    "expires": N_("Good until"),
     "contact_proof": N_("How it was confirmed"),
-    "compared": N_("Face compared with the document, in person"),
     "signer": N_("Fingerprint of the signer’s certificate"),
     "recall_source": N_("Checks"),
     "recall_officer": N_("By the officer"),
@@ -65,7 +61,6 @@ _BODY: Final = {
     "persons": N_("People, when it was asked"),
     "reason": N_("Why, and by which document"),
 }
-_DOCUMENTS: Final = {"id_card": N_("ID card"), "passport": N_("Passport")}
 _CONTACT_PROOFS: Final = {
     "code": N_("by a code that was sent there"),
     "in_person": N_("by the person’s word at the counter"),
@@ -82,6 +77,7 @@ _ACCOUNT_STATES: Final = {
     "locked": N_("locked"),
     "closed": N_("closed"),
 }
+_DOCUMENTS: Final = {"id_card": N_("ID card"), "passport": N_("Passport")}
 _SOURCES: Final = {
     "self": N_("nobody has checked who it is"),
     "counter": N_("checked at a service counter"),
@@ -104,6 +100,28 @@ def closings() -> list[tuple[str, str]]:
     return [(because, str(gettext(text))) for because, text in _BECAUSE.items() if because != "dissolved"]
 
 
+def document_text(seen: str) -> str:
+    """The paper that a counter saw, as it stands in a case; other documents as they were named."""
+    kind, *rest = seen.split(" ")
+    if kind not in _DOCUMENTS or len(rest) != 3:
+        return seen
+    number, issued, expires = rest
+    return str(
+        gettext(
+            "%(paper)s %(number)s, issued %(issued)s, good until %(expires)s",
+            paper=gettext(_DOCUMENTS[kind]),
+            number=number,
+            issued=shown_date(issued),
+            expires=gettext("no end") if expires == NO_END else shown_date(expires),
+        )
+    )
+
+
+def documents() -> list[tuple[str, str]]:
+    """The papers that a counter takes."""
+    return [(kind, str(gettext(name))) for kind, name in _DOCUMENTS.items()]
+
+
 def role_text(role: str) -> str:
     """What an officer is at a unit."""
     return str(gettext(_ROLES[role]))
@@ -117,11 +135,6 @@ def roles() -> list[tuple[str, str]]:
 def kind_text(kind: str) -> str:
     """What a case is about."""
     return str(gettext(_KINDS[kind]))
-
-
-def document_kinds() -> list[tuple[str, str]]:
-    """The papers that people are checked with."""
-    return [(kind, str(gettext(name))) for kind, name in _DOCUMENTS.items()]
 
 
 def recall_sources() -> list[tuple[str, str]]:
@@ -148,11 +161,9 @@ def body_lines(case: Case, agencies: Mapping[str, Agency], officer: Officer | No
 def _lines(body: Mapping[str, str], more: Mapping[str, Callable[[str], str]]) -> list[tuple[str, str]]:
     shown: dict[str, Callable[[str], str]] = {
         "because": lambda value: gettext(_BECAUSE[value]),
-        **dict.fromkeys(("birthdate", "until", "issued", "recall_from", "recall_until"), shown_date),
-        "expires": lambda value: shown_date(value) if value else gettext("no end"),
-        "kind": lambda value: gettext(_DOCUMENTS[value]),
+        **dict.fromkeys(("birthdate", "until", "recall_from", "recall_until"), shown_date),
+        "document": document_text,
         "contact_proof": lambda value: gettext(_CONTACT_PROOFS[value]),
-        "compared": lambda _: gettext("yes"),
         "recall_source": source_text,
         **more,
     }

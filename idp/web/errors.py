@@ -37,6 +37,8 @@ MACHINES: Final = frozenset(
         "/oauth2/revoke",
         "/oauth2/jwks",
         "/oauth2/register",
+        "/log/heads",
+        "/log/keys",
         "/.well-known/openid-configuration",
         "/.well-known/oauth-authorization-server",
     }

@@ -11,7 +11,7 @@ from idp.protocol.registry import Registry
 from idp.protocol.token import build_server
 from idp.runtime.runtime import Runtime
 from idp.web import cors, errors, guards, headers, lane, language, pages, watching
-from idp.web.admin import cases, console, officers, people, recall
+from idp.web.admin import cases, console, history, officers, people, recall
 from idp.web.assets import Assets
 from idp.web.citizen import (
     account,
@@ -28,7 +28,7 @@ from idp.web.citizen import (
 )
 from idp.web.crowd import Crowd
 from idp.web.guards import Guard
-from idp.web.officer import counter, staff
+from idp.web.officer import counter, own_factors, staff
 from idp.web.oidc import (
     authorize,
     check_session,
@@ -41,7 +41,7 @@ from idp.web.oidc import (
     userinfo,
 )
 from idp.web.sign_in import account_level, choose_account, consent, other_screen, phone, second_step, sign_in, sign_out
-from idp.web.site import counter_mode, health, logos, static
+from idp.web.site import counter_mode, health, logos, static, tree_heads
 from idp.web.site import language as language_view
 
 if TYPE_CHECKING:
@@ -80,13 +80,16 @@ DOORS: tuple[tuple[Blueprint, Guard], ...] = (
     (counter_mode.blueprint, guards.anyone),
     (staff.blueprint, guards.anyone),
     (console.blueprint, guards.officer),
+    (counter.blueprint, guards.officer),
+    (own_factors.blueprint, guards.officer),
     (people.blueprint, guards.officer),
     (cases.blueprint, guards.officer),
     (officers.blueprint, guards.officer),
-    (counter.blueprint, guards.officer),
     (recall.blueprint, guards.officer),
+    (history.blueprint, guards.officer),
     (logos.blueprint, guards.anyone),
     (health.blueprint, guards.services),
+    (tree_heads.blueprint, guards.services),
     (static.blueprint, guards.anyone),
 )
 LARGEST_BODY = 65_536

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
-from flask import Response, g, make_response, render_template, request, url_for
+from flask import Response, current_app, g, make_response, render_template, request, url_for
 from flask_babel import gettext
 from werkzeug.exceptions import HTTPException
 
@@ -141,5 +141,14 @@ def _this_page() -> str:
         given = request.form if request.method == "POST" else request.args
     except HTTPException:  # the body is too large or ends too early, and the page that says so is on its way
         return request.path
-    kept = {name: given[name] for name in _COMES_AGAIN if name in given}
-    return f"{request.path}?{urlencode(kept)}" if kept else request.path
+    place = _shown_at(request.path)
+    kept = {name: given[name] for name in _COMES_AGAIN if name in given} if place == request.path else {}
+    return f"{place}?{urlencode(kept)}" if kept else place
+
+
+def _shown_at(path: str) -> str:
+    """An address that shows a page: this one, or where it is merely posted to the nearest above it."""
+    addresses = current_app.url_map.bind("")
+    while path != "/" and not addresses.test(path, "GET"):
+        path = path.rpartition("/")[0] or "/"
+    return path

@@ -428,6 +428,8 @@ _EVENTS = {
     "officer.unassigned": N_("A role was taken from an officer"),
     "officer.break_glass": N_("A role was taken without approval, in an emergency"),
     "officer.access_refused": N_("Something was refused to an officer"),
+    "audit.read": N_("An auditor searched the history"),
+    "audit.exported": N_("An auditor took a part of the history away"),
     "people.searched": N_("An officer searched for people"),
     "case.asked": N_("An officer asked for a second officer’s approval"),
     "case.approved": N_("A second officer approved"),

@@ -12,6 +12,8 @@ branch_labels = None
 depends_on = None
 
 MOMENT = sa.DateTime(timezone=True)
+# What people do by themselves all day is looked for by person or kind, not by who did it.
+BY_OFFICERS = sa.text("event NOT LIKE 'sign_in.%' AND event NOT LIKE 'session.%'")
 WAITING = sa.text("state = 'waiting'")
 
 
@@ -59,11 +61,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_cases"),
     )
     op.create_index("ix_cases_subject_id", "cases", ["subject_id"])
+    op.create_index("ix_cases_asked_by", "cases", ["asked_by", "id"])
     op.create_index("ix_cases_waiting", "cases", ["due_by", "id"], postgresql_where=WAITING, sqlite_where=WAITING)
     op.add_column("sessions", sa.Column("assignment_id", sa.Uuid(), nullable=True))
+    op.create_index("ix_name_words_word", "name_words", ["word_index", "subject_id"])
+    op.drop_index("ix_name_words_word_index", table_name="name_words")
+    op.create_index("ix_audit_event", "audit", ["event", "id"])
+    op.create_index("ix_audit_actor", "audit", ["actor", "id"], postgresql_where=BY_OFFICERS, sqlite_where=BY_OFFICERS)
 
 
 def downgrade() -> None:
+    op.create_index("ix_name_words_word_index", "name_words", ["word_index"])
+    op.drop_index("ix_name_words_word", table_name="name_words")
+    op.drop_index("ix_audit_actor", table_name="audit")
+    op.drop_index("ix_audit_event", table_name="audit")
     op.drop_column("sessions", "assignment_id")
     op.drop_table("cases")
     op.drop_table("assignments")

@@ -2,26 +2,43 @@
 
 from dataclasses import replace
 
+import pytest
 from click.testing import CliRunner
 from flask import Flask
 
 from idp.cli import demo
 from idp.domain.claims import SCOPE_CLAIMS
-from tests.builders import NUMBERS, Citizen, a_service, obtain_tokens, sign_in, userinfo
+from tests.builders import NUMBERS, Citizen, a_service, follow, obtain_tokens, parked_in, sign_in, userinfo
 from tests.cli.conftest import Type
+from tests.doubles import FixedClock
 from tests.rows import count_rows
 
 
 def test_it_makes_two_people_who_sign_in_and_can_be_run_again(sqlite_app: Flask, type_in: Type) -> None:
-    assert type_in("demo", "seed").output == "".join(f"made {number}\n" for number in NUMBERS)
+    made = (*NUMBERS, *demo.OFFICERS)
+    assert type_in("demo", "seed").output == "".join(f"made {name}\n" for name in made)
     with sqlite_app.app_context():
         before = count_rows()
     again = type_in("demo", "seed")
-    assert (again.exit_code, again.output) == (0, "".join(f"{number} is there already\n" for number in NUMBERS))
+    assert (again.exit_code, again.output) == (0, "".join(f"{name} is there already\n" for name in made))
     with sqlite_app.app_context():
         assert count_rows() == before
     for number in NUMBERS:
         sign_in(sqlite_app.test_client(), Citizen(id=None, number=number))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("staff_code", demo.OFFICERS)
+def test_its_officers_sign_in_with_the_code_that_the_command_shows(
+    sqlite_app: Flask, type_in: Type, clock: FixedClock, staff_code: str
+) -> None:
+    type_in("demo", "seed")
+    clock.advance(seconds=31)
+    shown = type_in("demo", "code", staff_code).output.strip()
+    client = sqlite_app.test_client()
+    form = {"parked": parked_in(client.get("/admin/sign-in")), "identifier": staff_code, "password": demo.PASSWORD}
+    step = follow(client, client.post("/admin/sign-in", data=form))
+    client.post("/admin/second-step", data={"parked": parked_in(step), "way": "totp", "code": shown})
+    assert client.get("/admin").status_code == 200
 
 
 STANDARD = {"profile", "email", "address", "phone"}

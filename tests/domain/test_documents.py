@@ -1,67 +1,12 @@
-"""Papers as an officer sees them: kinds, days, the square code, the machine-readable lines."""
+"""What a chip says in its data groups: the machine-readable lines, and the Vietnamese data as far as compared."""
 
 from datetime import date
 
 import pytest
 
 from idp.domain import documents
-from idp.domain.documents import Document, DocumentKind
-from idp.domain.refusals import Refusal
+from idp.domain.proofing import Document, Paper
 from tests import chips
-
-TODAY = date(2026, 11, 27)
-CARD = {"kind": "id_card", "document_number": chips.NUMBER, "issued": "12/03/2024", "expires": "12/03/2034"}
-PASSPORT = {**CARD, "kind": "passport", "document_number": "c1234567"}
-
-
-def test_a_card_and_a_passport() -> None:
-    card = documents.check_document(CARD, chips.NUMBER, TODAY)
-    assert card == Document(DocumentKind.ID_CARD, chips.NUMBER, chips.ISSUED, chips.EXPIRES)
-    assert documents.check_document(PASSPORT, chips.NUMBER, TODAY).number == "C1234567"
-    assert documents.check_document({**CARD, "expires": ""}, chips.NUMBER, TODAY).expires is None
-
-
-@pytest.mark.parametrize(
-    ("changed", "field"),
-    [
-        ({"kind": "driving licence"}, "kind"),
-        ({"document_number": "003199000014"}, "document_number"),
-        ({"kind": "passport", "document_number": "12"}, "document_number"),
-        ({"issued": "31/02/2024"}, "issued"),
-        ({"issued": "28/11/2026"}, "issued"),
-        ({"expires": "11/03/2024"}, "expires"),
-        ({"kind": "passport", "document_number": "C1234567", "expires": ""}, "expires"),
-    ],
-)
-def test_what_is_no_paper_names_its_field(changed: dict[str, str], field: str) -> None:
-    with pytest.raises(Refusal) as refused:
-        documents.check_document({**CARD, **changed}, chips.NUMBER, TODAY)
-    assert (refused.value.code, refused.value.field) == ("invalid_identifier", field)
-
-
-def test_a_paper_is_good_on_its_last_day_and_no_longer() -> None:
-    said = {**CARD, "expires": "27/11/2026"}
-    documents.check_document(said, chips.NUMBER, TODAY)
-    with pytest.raises(Refusal, match="document_expired"):
-        documents.check_document(said, chips.NUMBER, date(2026, 11, 28))
-
-
-def test_the_square_code_fills_in_and_nothing_of_it_but_that() -> None:
-    code = f"{chips.NUMBER}|123456789|{chips.NAME}|02011999|Nữ|Thôn 1, xã Mẫu|12032024|cha|mẹ"
-    assert documents.read_square_code(code) == {
-        "number": chips.NUMBER,
-        "name": chips.NAME,
-        "birthdate": "02/01/1999",
-        "kind": "id_card",
-        "document_number": chips.NUMBER,
-        "issued": "12/03/2024",
-    }
-
-
-@pytest.mark.parametrize("code", ["", "|", "003199000013|a|b", "x" * 700, "12|a|b|c|d|e|f", "a|b|c|d|e|f|g"])
-def test_what_is_no_square_code(code: str) -> None:
-    with pytest.raises(Refusal):
-        documents.read_square_code(code)
 
 
 def test_icao9303_td1_lines_of_a_card() -> None:
@@ -110,6 +55,6 @@ def test_the_vietnamese_data_give_no_more_than_is_compared() -> None:
 )
 def test_the_chip_against_what_was_typed(declared: dict[str, str], expires: date | None, wrong: list[str]) -> None:
     typed = {"number": chips.NUMBER, "name": chips.NAME, "birthdate": "1999-01-02", **declared}
-    document = Document(DocumentKind.ID_CARD, chips.NUMBER, chips.ISSUED, expires)
+    paper = Paper(Document.ID_CARD, chips.NUMBER, chips.ISSUED, expires)
     lines = documents.read_machine_lines(chips.dg1())
-    assert documents.differences(lines, documents.read_dg13(chips.dg13()), typed, document) == wrong
+    assert documents.differences(lines, documents.read_dg13(chips.dg13()), typed, paper) == wrong

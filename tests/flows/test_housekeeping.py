@@ -160,6 +160,7 @@ def test_months_of_tokens_are_kept_by_the_longest_lifetime_and_history_by_its_se
         "releases": history,
         "authentications": history,
         "audit": history,
+        "log_leaves": history,
     }
     assert since(IDP_TOKENS_OFFLINE_GRANT_FOR="60")["grants"] == now - timedelta(hours=12)
     shortest = {"IDP_TOKENS_OFFLINE_GRANT_FOR": "5", "IDP_TOKENS_GRANT_FOR": "5", "IDP_TOKENS_CODE_FOR": "7"}
@@ -218,6 +219,7 @@ def test_a_month_of_history_goes_after_years_and_the_audit_says_so(
             "releases": 1,
             "authentications": 1,
             "audit": before.total() - before["session.expired"] - before["history.dropped"],
+            "log_leaves": 0,
         }
         assert "releases" not in count_rows()
         key = runtime.keyring.house_key()

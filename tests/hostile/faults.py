@@ -57,7 +57,7 @@ def _fault_of_headers(response: TestResponse) -> str | None:
         return "a page that may be kept"
     for cookie in response.headers.getlist("Set-Cookie"):
         # Scripts of the framed page read one of them, which leads nobody to a session.
-        ours = r"idp_(session|page|device|language|text)=[\w-]*;.*HttpOnly;.*SameSite=Lax"
+        ours = r"idp_(session|staff|page|device|language|text)=[\w-]*;.*HttpOnly;.*SameSite=Lax"
         if not re.fullmatch(rf"{ours}|idp_browser_state=[\w-]*;.*SameSite=Lax", cookie):
             return f"a cookie that is not as ours are: {cookie[:200]}"
     return None

@@ -17,7 +17,7 @@ HEADERS = (
     "Accept Accept-Encoding Accept-Language Host X-Forwarded-Host X-Forwarded-For X-Forwarded-Proto Origin Referer "
     "User-Agent X-HTTP-Method-Override If-None-Match Range Access-Control-Request-Method Authorization Cookie"
 ).split()
-COOKIES = ("idp_session", "idp_page", "idp_device", "idp_language", "idp_text", "x")
+COOKIES = ("idp_session", "idp_staff", "idp_page", "idp_device", "idp_language", "idp_text", "x")
 # What stands where a length should, and what the length might have been.
 LENGTHS = ("", "-1", "abc", "0", "1", "99999999", "9" * 30, "1,2", "0x10", "1e3", "+5", " 5", "٣")
 

@@ -99,7 +99,7 @@ class ValidRequests:
     def _plain(self, rule: Rule) -> Maker:
         path = rule.rule
         for name in rule.arguments:
-            path = path.replace(f"<{name}>", FILLED.get(name, "x"))
+            path = path.replace(f"<{name}>", FILLED.get(name, "x")).replace(f"<uuid:{name}>", str(UUID(int=0)))
         method = "GET" if "GET" in (rule.methods or set()) else sorted(rule.methods or {"GET"})[0]
         return lambda: Draft(method, path, cookies=self._its.cookies())
 

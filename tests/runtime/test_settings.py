@@ -17,6 +17,7 @@ SAFE = {
     "IDP_ISSUER": "https://id.example",
     "IDP_DATABASE_URL": "postgresql+psycopg://idp@db.example/idp",
     "IDP_KEYS_MASTER_KEY_FILE": "/run/credentials/idp/master-key",
+    "IDP_LOG_HEADS_FILE": "/srv/tree-heads/heads.txt",
 }
 KEY = "A" * 43
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from idp.web.language import local_path
-from tests.builders import a_citizen, a_service, ask, follow, parked_in
+from tests.builders import a_citizen, a_service, ask, follow, parked_in, sign_in
 from tests.web.policy import cookies_of
 
 
@@ -29,6 +29,15 @@ def test_vietnamese_comes_first_and_english_is_one_tap_away(client: FlaskClient)
     [link] = [part.split('"')[0] for part in home.text.split('href="') if part.startswith("/language/en")]
     assert spoken(follow(client, client.get(link.replace("&amp;", "&")))) == "en"
     assert spoken(client.get("/help")) == "en", "the choice is kept"
+
+
+def test_after_a_page_that_is_merely_posted_to_the_language_leads_to_one_that_is_shown(
+    sqlite_app: Flask, client: FlaskClient
+) -> None:
+    sign_in(client, a_citizen(sqlite_app))
+    answer = client.post("/account/activity/end")
+    [link] = [part.split('"')[0] for part in answer.text.split('href="') if part.startswith("/language/en")]
+    assert client.get(link.replace("&amp;", "&")).location == "/account/activity"
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from markupsafe import Markup
 
 from idp.domain.factors import Way
 from idp.web import rights_texts, texts
+from tests.web import console_pages
 
 WEB = Path(texts.__file__).parent
 TEMPLATES = WEB / "templates"
@@ -172,7 +173,10 @@ PLACES = [
     )
     for number, here in ((1, True), (2, False))
 ]
-HISTORY = [SimpleNamespace(what="Đăng nhập", when="08:00 26/11/2026", where="192.0.2.1", by="cán bộ A")]
+HISTORY = [
+    SimpleNamespace(what="Đăng nhập", when="08:00 26/11/2026", where="192.0.2.1", by="cán bộ A", proof=proof)
+    for proof in ("/account/activity/proof?entry=1", "")
+]
 
 
 def _contacts(**changed: object) -> Case:
@@ -342,7 +346,7 @@ REFUSAL_CODES = (
     "service_suspended busy not_found "
     "method_not_allowed server_error unavailable logout_malformed cookies_off"
 ).split()
-PAGE_NAMES = "help privacy accessibility status business admin".split()
+PAGE_NAMES = "help privacy accessibility status business".split()
 
 CASES: dict[str, Case] = {
     "sign_in": _sign_in(),
@@ -603,6 +607,7 @@ CASES: dict[str, Case] = {
     "refusal_full": _refusal("redirect_uri_not_registered", back=BACK, detail="redirect_uri is not registered"),
     **{f"refusal_{code}": _refusal(code) for code in REFUSAL_CODES},
     **{f"information_{name}": _information(name) for name in PAGE_NAMES},
+    **{name: _plain(template, to, ids, **said) for name, (template, to, ids, said) in console_pages.PAGES.items()},
 }
 
 
@@ -705,7 +710,7 @@ def case_name(request: pytest.FixtureRequest) -> str:
 
 
 def test_every_template_has_a_case() -> None:
-    drawn = {case.template for case in CASES.values()} | {"layout.html", "parts.html"}
+    drawn = {case.template for case in CASES.values()} | {"layout.html", "parts.html", "admin/console.html"}
     ours = {path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.html")}
     assert ours == drawn
 
@@ -860,7 +865,7 @@ class Hostile:
             return [HOSTILE]
         if name == "links":
             return [(HOSTILE, HOSTILE)]
-        if name in {"sections", "lines", "said"}:
+        if name in {"sections", "lines", "said", "menu"}:
             return [Hostile()]
         return HOSTILE
 

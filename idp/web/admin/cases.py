@@ -74,9 +74,8 @@ def _grant_role(tx: storage.Tx, case: Case, approver: str) -> None:
 
 
 def _prove(tx: storage.Tx, case: Case, approver: str) -> None:
-    runtime, approver_id = given.runtime(), g.officer.signed_in.subject.id
-    check = flows.capture.approved(tx, runtime, case, approver_id=approver_id, approver=approver)
-    flows.proofing.take_down(tx, runtime, check)
+    runtime = given.runtime()
+    flows.proofing.take_down(tx, runtime, flows.capture.approved(runtime, case, approver))
 
 
 def _recall(tx: storage.Tx, case: Case, approver: str) -> None:
@@ -118,8 +117,8 @@ def list_all() -> ResponseReturnValue:
         "admin/cases.html",
         rows=[_row(each, actors) for each in found[:A_PAGE]],
         is_open=is_open,
-        number=number,
-        has_more=len(found) > A_PAGE,
+        before=_address(is_open, number - 1) if number > 1 else "",
+        further=_address(is_open, number + 1) if len(found) > A_PAGE else "",
     )
 
 
@@ -164,6 +163,10 @@ def withdraw() -> ResponseReturnValue:
     )
 
 
+def _address(is_open: bool, number: int) -> str:
+    return f"/admin/cases?page={number}" if is_open else f"/admin/cases?ended=1&page={number}"
+
+
 def reach(tx: storage.Tx, officer: given.Officer) -> list[UUID] | None:
     """The units that an officer's assignment reaches; None for all of them, from the root."""
     if officer.unit.parent_id is None:
@@ -177,10 +180,16 @@ def _visible(case_id: UUID) -> Case:
     with storage.once() as tx:
         found = storage.cases.find_case(tx, runtime.keyring, case_id)
         units = reach(tx, officer)
+        concerns_oneself = found is not None and flows.cases.concerns(
+            tx, runtime, officer.signed_in.subject.id, found.subject_id, found.body
+        )
     is_own = found is not None and found.asked.officer_id == officer.signed_in.subject.id
     decides = officer.may(Permission.DECIDE_CASES)
     if found is None or not (is_own or (decides and (units is None or found.agency_id in units))):
         raise Refusal("not_found", "there is no such case")
+    if concerns_oneself:
+        guards.note_refused(officer, f"case {case_id}: own_case")
+        raise Refusal("own_case", "the case is about this officer's own record")
     return found
 
 

@@ -20,10 +20,17 @@ HOME: Final = "admin.home"
 ROOMS: Final = (
     (Permission.ENTER, "/admin", "list", N_("Overview"), ""),
     (Permission.FIND_PEOPLE, "/admin/people", "person", N_("People"), N_("Find an account, lock it, help its owner")),
+    (Permission.CAPTURE_PROOFING, "/counter", "building", N_("Counter"), N_("Check a person who stands before you")),
     (Permission.ENTER, "/admin/cases", "tick", N_("Cases"), N_("What waits for a second officer")),
-    (Permission.CAPTURE_PROOFING, "/counter", "person", N_("Counter"), N_("Check a person with an ID card")),
     (Permission.RECALL_PROOFING, "/admin/recall", "warning", N_("Recall"), N_("Take back checks that were wrong")),
     (Permission.MANAGE_OFFICERS, "/admin/officers", "shield", N_("Officers"), N_("Who works where, until when")),
+    (
+        Permission.READ_AUDIT,
+        "/admin/history",
+        "info",
+        N_("History"),
+        N_("What was done, and by whom"),
+    ),
 )
 
 

@@ -4,6 +4,7 @@ What is typed travels in the body alone, never in an address. A record's forms c
 opened, sealed for this session, so that no other record can be named.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -167,7 +168,7 @@ def print_code() -> ResponseReturnValue:
 def _is_own(person: Subject) -> bool:
     """Whether the record is the officer's own."""
     with storage.once() as tx:
-        return storage.officers.is_own_record(tx, g.officer.signed_in.subject.id, person.id)
+        return storage.officers.find_own_record(tx, g.officer.signed_in.subject.id, person.id) is not None
 
 
 def _session_id() -> UUID:
@@ -235,11 +236,11 @@ def _ask(person: Subject, purpose: str, kind: CaseKind, body: dict[str, str]) ->
     return _record(person.id, purpose, done=gettext("Asked. A second officer decides under Cases."))
 
 
-def _do(person: Subject, purpose: str, deed: object, done: str) -> ResponseReturnValue:
+def _do(person: Subject, purpose: str, deed: Callable[[storage.Tx], object], done: str) -> ResponseReturnValue:
     """Do it, or say on the record's page why not."""
     try:
         with storage.begin() as tx:
-            deed(tx)  # type: ignore[operator]
+            deed(tx)
     except Refusal as refusal:
         texts = {
             "wrong_state": gettext("That cannot be done as the account stands now. Look at it again."),
@@ -264,7 +265,11 @@ def _record(subject_id: UUID, purpose: str, *, fault: FieldError | None = None, 
             "admin/person.html",
             status=400 if fault else 200,
             parked=forms.seal(bound),
-            shown=shown,
+            name=shown.name,
+            number=shown.number,
+            contacts=", ".join(shown.contacts),
+            level=int(person.account_level),
+            state=str(shown.subject.state),
             born=shown_date(shown.birthdate),
             source=source_text(shown.subject.proof_source),
             lock=_lock_text(shown),
@@ -304,6 +309,10 @@ def _line(entry: Entry, actors: Actors) -> Line:
     return Line(event_text(entry.event), more, when, actors.name(entry.actor))
 
 
+def _found(each: flows.people.Found) -> dict[str, str]:
+    return {"id": each.id.hex, "name": each.name, "number": each.number, "born": each.born, "state": str(each.state)}
+
+
 def _search_page(
     parked: Parked,
     typed: str = "",
@@ -318,7 +327,7 @@ def _search_page(
         parked=forms.seal(parked),
         typed=typed,
         purpose=purpose,
-        found=found,
+        found=None if found is None else [_found(each) for each in found],
         state_names=account_states(),
         is_cut=found is not None and len(found) >= flows.people.MOST_FOUND,
         errors=errors or [],

@@ -1,10 +1,12 @@
 """Where I am signed in, who looked at my data or received it, and what was done with my identity."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from flask import Blueprint, g, request
+import orjson
+from flask import Blueprint, Response, g, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import format_datetime, gettext
 
@@ -12,6 +14,7 @@ from idp import flows, storage
 from idp.domain.audit import Entry, Event
 from idp.domain.claims import CLAIM_NAMES
 from idp.domain.factors import Way
+from idp.domain.refusals import Refusal
 from idp.storage.audit import Receipt
 from idp.storage.sessions import Seen
 from idp.web import forms, given, language
@@ -47,6 +50,7 @@ class Line:
     when: str
     where: str
     by: str
+    proof: str = ""
 
 
 @blueprint.get("/account/activity")
@@ -71,6 +75,21 @@ def end() -> ResponseReturnValue:
     return forms.here(_park(), lambda bound: _page(bound, done))
 
 
+@blueprint.get("/account/activity/proof")
+def proof() -> ResponseReturnValue:
+    """An entry of one's own as it is stored, with the proof that it is in the log; nobody looked at anybody."""
+    try:
+        entry_id = UUID(request.args.get("entry", ""))
+    except ValueError:
+        raise Refusal("not_found", "no entry of this person") from None
+    with storage.once() as tx:
+        found = flows.log_export.prove_own(tx, given.runtime(), g.signed_in.subject.id, entry_id)
+    response = Response(orjson.dumps(found, option=orjson.OPT_INDENT_2), mimetype="application/json")
+    response.headers["Content-Disposition"] = f"attachment; filename=bang-chung-{entry_id.hex}.json"
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
 def _page(parked: Parked, done: str = "") -> ResponseReturnValue:
     runtime, subject, now = given.runtime(), g.signed_in.subject, given.runtime().clock.now()
     idle_for = timedelta(seconds=runtime.settings.sessions.idle_for)
@@ -81,14 +100,18 @@ def _page(parked: Parked, done: str = "") -> ResponseReturnValue:
         looks = storage.audit.list_looks(tx, key, subject.id, limit=MOST) if key else []
         receipts = storage.audit.list_receipts(tx, subject.id, limit=MOST)
         actors = Actors(tx)
+        ids = [*(each.id for each in (*entries, *looks)), *(each.id for each in receipts)]
+        sealed = storage.merkle_log.find_sealed(tx, ids)
     return page(
         "account/activity.html",
         person=person_of(g.signed_in.profile),
         parked=forms.seal(parked),
         places=[_place(each) for each in seen],
-        history=[_line(each, actors) for each in entries],
-        looks=[Line(each.details, _moment(each.at), "", actors.name(each.actor)) for each in looks],
-        received=[_received(each) for each in receipts],
+        history=[_line(each, actors, _proof(each.id, sealed)) for each in entries],
+        looks=[
+            Line(each.details, _moment(each.at), "", actors.name(each.actor), _proof(each.id, sealed)) for each in looks
+        ],
+        received=[_received(each, _proof(each.id, sealed)) for each in receipts],
         done=done,
     )
 
@@ -104,9 +127,14 @@ def _place(seen: Seen) -> Place:
     )
 
 
-def _line(entry: Entry, actors: Actors) -> Line:
+def _proof(id_: UUID, sealed: Container[UUID]) -> str:
+    """Where the proof of an entry is; '' in its first seconds, while it is in no tree yet."""
+    return url_for("activity.proof", entry=id_.hex) if id_ in sealed else ""
+
+
+def _line(entry: Entry, actors: Actors, proof: str) -> Line:
     where = " ".join(filter(None, [_service_name(entry.service_id), _detail(entry)]))
-    return Line(event_text(entry.event), _moment(entry.at), where, actors.name(entry.actor))
+    return Line(event_text(entry.event), _moment(entry.at), where, actors.name(entry.actor), proof)
 
 
 def _detail(entry: Entry) -> str:
@@ -119,11 +147,11 @@ def _detail(entry: Entry) -> str:
     return str(ways.get(entry.details, "")) if entry.event.startswith("factor.") else ""
 
 
-def _received(receipt: Receipt) -> Line:
+def _received(receipt: Receipt, proof: str) -> Line:
     """What a service received, and why: of consent the person knows, of a law its name."""
     what = ", ".join(dict.fromkeys(label(name) for name in CLAIM_NAMES if name in receipt.names))
     basis = receipt.legal_basis or str(gettext("you agreed"))
-    return Line(_service_name(receipt.service_id), _moment(receipt.at), what, basis)
+    return Line(_service_name(receipt.service_id), _moment(receipt.at), what, basis, proof)
 
 
 def _service_name(service_id: UUID | None) -> str:

@@ -22,7 +22,7 @@ from idp.flows.officers import Enrolment
 from idp.flows.second_factor import Person, Proof
 from idp.flows.sign_in import Failure, NeedsSecondFactor, SignedInNow
 from idp.runtime import passkeys, pictures, totp
-from idp.web import cookies, forms, given
+from idp.web import cookies, forms, given, language
 from idp.web.console_texts import role_text
 from idp.web.forms import Parked
 from idp.web.pages import FieldError, page
@@ -66,6 +66,27 @@ def submit() -> ResponseReturnValue:
     return forms.go(STEP, Parked(STEP, waiting, at=given.runtime().clock.now()))
 
 
+@blueprint.post("/admin/sign-in/passkey")
+def submit_passkey() -> ResponseReturnValue:
+    """A passkey alone: what one has, and what its device checked of who holds it, are two factors."""
+    parked, runtime = forms.parked_of_page(), given.runtime()
+    if parked is None or parked.door != PATH or not forms.is_ours(parked):
+        return forms.here(_park(""), lambda bound: _sign_in_page(bound, error=_old_page(), status=400))
+    answer, before = request.form.get("answer", "")[: passkeys.LARGEST + 1], given.officer()
+    proof = Proof(Way.PASSKEY, answer, challenge=forms.challenge_of(request.form.get("parked", "")))
+    with storage.begin() as tx:
+        person = flows.second_factor.find_by_passkey(tx, runtime, answer, SubjectKind.STAFF)
+        address = request.remote_addr or ""
+        methods = flows.second_factor.check(tx, runtime, person, proof, address=address) if person else None
+        if person and methods:
+            entered, device = _begin(tx, person, methods, before)
+    runtime.metrics.tried_to_sign_in("succeeded" if methods else "failed")
+    if not methods:
+        text = gettext("This passkey is not known here. Sign in with your password, or try another passkey.")
+        return _sign_in_page(parked, error=str(text), status=401)
+    return _enter(parked, entered, device)
+
+
 @blueprint.get("/admin/second-step")
 def second_step() -> ResponseReturnValue:
     parked, person = _waiting()
@@ -86,20 +107,10 @@ def verify() -> ResponseReturnValue:
     with storage.begin() as tx:
         methods = flows.second_factor.check(tx, runtime, person, proof, address=request.remote_addr or "")
         if methods:
-            browser = replace(browser_of(cookies.device_secret()), idle_for=IDLE_FOR)
-            entered = flows.sign_in.begin(
-                tx,
-                runtime,
-                person.subject,
-                person.key,
-                browser,
-                factors.amr(flows.sign_in.PASSWORD_METHODS, methods),
-                before=before.signed_in if before else None,
-                remember=False,
-            )
+            entered, device = _begin(tx, person, factors.amr(flows.sign_in.PASSWORD_METHODS, methods), before)
     if not methods:
         return _step_page(parked, person, way, gettext("That is not right, or it was used already. Please try again."))
-    return _enter(parked, entered, browser.device)
+    return _enter(parked, entered, device)
 
 
 @blueprint.get("/admin/enrol")
@@ -147,7 +158,7 @@ def choose() -> ResponseReturnValue:
             units=[
                 {
                     "id": each.id.hex,
-                    "name": each.agency.name("vi"),
+                    "name": each.agency.name(language.current()),
                     "role": role_text(each.role),
                     "until": format_date(each.valid_until, "dd/MM/yyyy") if each.valid_until else "",
                 }
@@ -167,19 +178,38 @@ def chosen() -> ResponseReturnValue:
     except ValueError:
         return redirect(url_for("staff.choose"), 303)
     with storage.begin() as tx:
-        is_mine = flows.officers.choose(tx, given.runtime(), found.signed_in, wanted)
+        is_mine = flows.officers.choose(tx, given.runtime(), found.session, wanted)
     return redirect(HOME if is_mine else url_for("staff.choose"), 303)
 
 
 @blueprint.post("/admin/sign-out")
 def sign_out() -> ResponseReturnValue:
     found = given.officer()
-    if found is not None and forms.own_page("admin.home", found.session.id) is not None:
-        with storage.begin() as tx:
-            flows.sign_out.sign_out(tx, given.runtime(), found.signed_in)
+    if found is None or forms.own_page("admin.home", found.session.id) is None:
+        return redirect(url_for("staff.sign_in"), 303)
+    with storage.begin() as tx:
+        flows.sign_out.sign_out(tx, given.runtime(), found.signed_in)
     response = redirect(url_for("staff.sign_in"), 303)
     cookies.forget(response, cookies.STAFF)  # type: ignore[arg-type]
     return response
+
+
+def _begin(
+    tx: storage.Tx, person: Person, methods: tuple[str, ...], before: given.Officer | None
+) -> tuple[SignedInNow, str]:
+    """A session at the consoles; with the secret that its browser is known by."""
+    browser = replace(browser_of(cookies.device_secret()), idle_for=IDLE_FOR)
+    entered = flows.sign_in.begin(
+        tx,
+        given.runtime(),
+        person.subject,
+        person.key,
+        browser,
+        methods,
+        before=before.signed_in if before else None,
+        remember=False,
+    )
+    return entered, browser.device
 
 
 def _try(typed: str, password: str) -> SignedInNow | NeedsSecondFactor | Failure:
@@ -214,7 +244,7 @@ def _enter(parked: Parked, entered: SignedInNow, device: str) -> ResponseReturnV
         if storage.officers.find_of_session(tx, entered.session.id, runtime.today) is None:
             mine = storage.officers.list_assignments(tx, [subject_id], runtime.today)
             if len(mine) == 1:
-                storage.officers.save_choice(tx, entered.session.id, mine[0].id)
+                flows.officers.choose(tx, runtime, entered.session, mine[0].id)
     path = dict(parked.pairs).get("path", "")
     response = redirect(path if path.startswith("/") else HOME, 303)
     cookies.write(response, cookies.STAFF, entered.secret)  # type: ignore[arg-type]
@@ -231,6 +261,8 @@ def _waiting() -> tuple[Parked | None, Person | None]:
     with storage.begin() as tx:
         subject_id = UUID(dict(parked.pairs)["subject"])
         person = flows.second_factor.find_person(tx, given.runtime(), subject_id, SubjectKind.STAFF)
+        if storage.credentials.count_passwords_since(tx, subject_id, parked.at):
+            person = None  # the password that led here is another one by now
     return parked, person
 
 
@@ -258,10 +290,13 @@ def _enrolment_fault(refusal: Refusal) -> FieldError:
 def _sign_in_page(
     parked: Parked, typed: str = "", error: str = "", *, done: str = "", status: int = 200
 ) -> ResponseReturnValue:
+    sealed = forms.seal(parked)
+    issuer = given.runtime().settings.issuer
     return page(
         "officer/sign_in.html",
         status=status,
-        parked=forms.seal(parked),
+        parked=sealed,
+        passkey_options=passkeys.options_to_sign(issuer, forms.challenge_of(sealed), only=[]),
         typed=typed,
         done=done,
         errors=[FieldError("identifier", error)] if error else [],
@@ -279,7 +314,7 @@ def _step_page(parked: Parked, person: Person, way: Way, error: str = "") -> Res
         way=way,
         others=[each for each in WAYS if each in person.factors.ways and each != way],
         options=passkeys.options_to_sign(issuer, forms.challenge_of(sealed), only=only) if way is Way.PASSKEY else "",
-        errors=[FieldError("code", error)] if error else [],
+        errors=[FieldError("verify" if way is Way.PASSKEY else "code", error)] if error else [],
     )
 
 

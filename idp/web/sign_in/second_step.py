@@ -38,7 +38,7 @@ def second_step() -> ResponseReturnValue:
     if parked is None or waiting is None:
         return redirect(url_for("home.home"), 303)
     with storage.begin() as tx:
-        person = flows.second_factor.find_person(tx, given.runtime(), UUID(waiting.subject))
+        person = _person(tx, parked, waiting)
     if person is None:
         return _restart(waiting)
     return _page(parked, waiting, person, _chosen(request.args.get("way") or waiting.way, person))
@@ -56,7 +56,7 @@ def submit() -> ResponseReturnValue:
         return _give_up(parked, waiting)
     address = request.remote_addr or ""
     with storage.begin() as tx:
-        person = flows.second_factor.find_person(tx, runtime, UUID(waiting.subject))
+        person = _person(tx, parked, waiting)
         way = _chosen(request.form.get("way", ""), person) if person else None
         if person is None or way is None:
             return _restart(waiting)
@@ -101,6 +101,14 @@ def _waiting() -> tuple[Parked | None, Waiting | None]:
     onward = forms.unseal(waiting.onward)
     language.wish(onward.language_wanted if onward else "")
     return parked, waiting
+
+
+def _person(tx: storage.Tx, parked: Parked, waiting: Waiting) -> Person | None:
+    """Whose step it is; None where the password that led here is another one by now."""
+    subject_id = UUID(waiting.subject)
+    if not waiting.session and storage.credentials.count_passwords_since(tx, subject_id, parked.at):
+        return None
+    return flows.second_factor.find_person(tx, given.runtime(), subject_id)
 
 
 def _restart(waiting: Waiting) -> ResponseReturnValue:

@@ -14,8 +14,8 @@ from tests.builders import a_citizen, lend_keys
 from tests.doubles import FixedClock
 from tests.mailbag import messages
 from tests.rows import events, rows_of
-from tests.staff import Staff, a_unit, an_officer
-from tests.web.officer.test_counter import decide, enter, send
+from tests.staff import Staff, a_unit, an_officer, post
+from tests.web.officer.test_counter_chip import decide, enter
 
 NUMBERS = ["003199000010", "003199000011", "003199000012"]
 
@@ -62,10 +62,10 @@ def test_counted_asked_approved_worked_off_and_seen(
     app: Flask, administrator: Staff, approver: Staff, clock: FixedClock
 ) -> None:
     browser, desk = enter(app, administrator, clock), enter(app, approver, clock)
-    counted = send(browser, browser.get("/admin/recall"), "/admin/recall", **scope(app))
+    counted = post(browser, browser.get("/admin/recall"), "/admin/recall", **scope(app))
     assert 'id="counted" tabindex="-1">2 ' in counted.text
     assert sources(app) == ["counter"] * 3, "counting does nothing"
-    send(browser, counted, "/admin/recall/ask")
+    post(browser, counted, "/admin/recall/ask")
     with app.app_context():
         [case] = rows_of("cases")
     seen = desk.get(f"/admin/cases/{case.id}").text
@@ -118,14 +118,14 @@ def test_what_is_wrong_is_said_at_its_field(
     app: Flask, administrator: Staff, clock: FixedClock, changed: dict[str, str], field: str
 ) -> None:
     browser = enter(app, administrator, clock)
-    page = send(browser, browser.get("/admin/recall"), "/admin/recall", **scope(app, **changed))
+    page = post(browser, browser.get("/admin/recall"), "/admin/recall", **scope(app, **changed))
     assert page.status_code == 400
     assert f'id="{field}-error"' in page.text
 
 
 def test_where_nobody_is_concerned_nothing_is_asked(app: Flask, administrator: Staff, clock: FixedClock) -> None:
     browser = enter(app, administrator, clock)
-    page = send(browser, browser.get("/admin/recall"), "/admin/recall", **scope(app, officer="khong.co"))
+    page = post(browser, browser.get("/admin/recall"), "/admin/recall", **scope(app, officer="khong.co"))
     assert 'action="/admin/recall/ask"' not in page.text
 
 
@@ -134,8 +134,8 @@ def test_the_officer_whose_checks_they_are_does_not_decide(
 ) -> None:
     browser = enter(app, administrator, clock)
     page = browser.get("/admin/recall")
-    counted = send(browser, page, "/admin/recall", **scope(app, officer="xau.a"))
-    send(browser, counted, "/admin/recall/ask")
+    counted = post(browser, page, "/admin/recall", **scope(app, officer="xau.a"))
+    post(browser, counted, "/admin/recall/ask")
     own = an_officer(app, Role.APPROVER, "xau.a")
     with app.app_context():
         [case] = rows_of("cases")

@@ -1,5 +1,6 @@
 """Where I am signed in, what was done, what I agreed to: seen, ended, withdrawn, taken away; by the person alone."""
 
+import argparse
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from idp import flows, storage
+from idp.cli.timed_jobs import TimedJobs
 from idp.domain.accounts import Ground, Lock
 from idp.domain.audit import Entry, Event
 from idp.domain.factors import Way
@@ -19,7 +21,8 @@ from idp.web import texts
 from tests.builders import Citizen, a_citizen, a_service, obtain_tokens, parked_in, refresh, sign_in, userinfo
 from tests.doubles import FixedClock
 from tests.mailbag import messages
-from tests.rows import events
+from tests.rows import events, rows_of
+from tools import verify_log
 
 PHONE_BROWSER = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Chrome/140.0 Mobile Safari/537.36"
 
@@ -234,3 +237,58 @@ def test_nobody_looks_without_saying_why(app: Flask, citizen: Citizen) -> None:
         person = flows.account_care.find_person(tx, runtime, citizen.number)
         with pytest.raises(Refusal, match="reason_missing"):
             flows.people.look(tx, runtime, person, purpose=" ", actor="an officer")
+
+
+# -- proofs ------------------------------------------------------------------------------------------------------------
+
+
+def seal_all(app: Flask) -> None:
+    jobs = TimedJobs(app, app.extensions["idp"])
+    while jobs.run():
+        pass
+
+
+def proofs_in(text: str) -> list[str]:
+    return re.findall(r'href="(/account/activity/proof\?entry=\w+)"', text)
+
+
+def test_each_own_entry_that_is_sealed_is_proved_without_anybody_else(
+    app: Flask, browser: FlaskClient, citizen: Citizen, tmp_path: Path
+) -> None:
+    obtain_tokens(browser, a_service(app))
+    assert proofs_in(browser.get("/account/activity").text) == []
+    seal_all(app)
+    addresses = proofs_in(browser.get("/account/activity").text)
+    kinds: set[str] = set()
+    with app.app_context():
+        before = events()
+        own = [row.id.hex for name in ("audit", "releases") for row in rows_of(name) if row.subject_id == citizen.id]
+    assert sorted(address.partition("=")[2] for address in addresses) == sorted(own)
+    (tmp_path / "keys.json").write_bytes(browser.get("/log/keys").data)
+    (tmp_path / "heads.txt").write_bytes(browser.get("/log/heads").data)
+    for address in addresses:
+        answer = browser.get(address)
+        assert answer.headers["Content-Disposition"].startswith("attachment")
+        assert answer.headers["Cache-Control"] == "no-store"
+        kinds.add(answer.json["kind"])
+        file = tmp_path / "proof.json"
+        file.write_bytes(answer.data)
+        arguments = argparse.Namespace(file=file, keys=tmp_path / "keys.json", heads=tmp_path / "heads.txt")
+        assert "is in the log" in verify_log.check(arguments)[0]
+    assert kinds == {"audit", "release"}
+    with app.app_context():
+        assert events() == before, "nobody looked at anybody"
+
+
+def test_nobody_takes_the_proof_of_another_persons_entry(app: Flask, browser: FlaskClient, citizen: Citizen) -> None:
+    obtain_tokens(browser, a_service(app))
+    seal_all(app)
+    stranger = app.test_client()
+    sign_in(stranger, a_citizen(app, "003085000021"))
+    addresses = proofs_in(browser.get("/account/activity").text)
+    with app.app_context():
+        nobodys = next(row.id.hex for row in rows_of("audit") if row.subject_id is None)
+    assert addresses
+    wrong = [f"/account/activity/proof{query}" for query in ("", "?entry=x", f"?entry={nobodys}", f"?entry={'0' * 32}")]
+    assert {stranger.get(address).status_code for address in [*addresses, *wrong]} == {404}
+    assert {app.test_client().get(address).status_code for address in addresses} == {303}

@@ -46,7 +46,7 @@ def test_every_address_answers_a_stranger_with_a_page_or_with_sign_in(sqlite_app
 def test_every_address_answers_who_is_signed_in(sqlite_app: Flask, path: str) -> None:
     client = sqlite_app.test_client()
     sign_in(client, a_citizen(sqlite_app))
-    page = client.get(path)
+    page = follow(client, client.get(path))
     assert page.status_code == 200
     assert "<h1" in page.text
 

@@ -1,441 +1,160 @@
-"""The counter: taken down by one officer, approved by another, at another computer; each short cut is refused."""
+"""Two officers prove who somebody is: one sees person and paper, another one approves, then a code is printed."""
 
-import io
-import re
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
-from uuid import UUID
 
-import orjson
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from idp import flows, storage
-from idp.domain.cases import CaseKind
 from idp.domain.levels import ProofSource
 from idp.domain.officers import Role
 from idp.web.given import runtime_of
-from tests import chips
-from tests.builders import a_citizen
+from tests.builders import a_citizen, follow, parked_in, sign_in
 from tests.doubles import FixedClock
-from tests.flows.test_proofing import enter_by_paper, password_opens
-from tests.mailbag import messages
 from tests.rows import events, rows_of
-from tests.staff import Staff, an_officer, post
-from tests.staff import enter as enter_console
+from tests.staff import an_officer, enter, post
+from tests.web.admin.conftest import SignedIn
+from tests.web.admin.conftest import approver as approver
+from tests.web.admin.conftest import registrar as registrar
+from tests.web.admin.conftest import signed_in as signed_in
+from tests.web.admin.test_cases import approve, only_case
 
-TYPED = {
-    "kind": "id_card",
-    "document_number": chips.NUMBER,
-    "issued": "12/03/2024",
-    "expires": "12/03/2034",
-    "number": chips.NUMBER,
-    "name": chips.NAME,
-    "birthdate": "02/01/1999",
-    "compared": "yes",
+NUMBER = "003156000127"
+SEEN = {
+    "document_type": "id_card",
+    "document_number": NUMBER,
+    "issued_on": "12/03/2024",
+    "expires_on": "12/03/2039",
+    "number": NUMBER,
+    "name": "Lê Thị Lụa",
+    "birth_date": "1956",
+    "contact": "",
+    "face": "yes",
 }
-NEW = "ba con meo trang ngu"
+CARD = f"{NUMBER}|125000127|Lê Thị Lụa|02011956|Nữ|12 Đường Mẫu, Kinh Bắc, Bắc Ninh|12032024"
 
 
-@pytest.fixture
-def registrar(app: Flask) -> Staff:
-    return an_officer(app, Role.REGISTRAR, "tiep.nhan")
+def capture(browser: FlaskClient, **typed: str) -> TestResponse:
+    return post(browser, browser.get("/counter"), "/counter/capture", **{**SEEN, **typed})
 
 
-@pytest.fixture
-def approver(app: Flask) -> Staff:
-    return an_officer(app, Role.APPROVER, "phe.duyet")
-
-
-def enter(app: Flask, staff: Staff, clock: FixedClock, client: FlaskClient | None = None) -> FlaskClient:
-    """A browser in which this officer is signed in, and reads English."""
-    browser = enter_console(app, staff, clock, client)
-    browser.set_cookie("idp_language", "en")
-    return browser
-
-
-def send(browser: FlaskClient, page: TestResponse, path: str, **form: Any) -> TestResponse:
-    """Post a form of a page: with what stands behind its sheets, not behind the button that signs out."""
-    sheets = page.text.split("<main", 1)[1]
-    found = re.search(r'name="parked" value="([^"]+)"', sheets)
-    assert found, sheets
-    return browser.post(path, data={"parked": found[1], **form})
-
-
-def capture(browser: FlaskClient, **changed: Any) -> TestResponse:
-    return send(browser, browser.get("/counter"), "/counter/capture", **{**TYPED, **changed})
-
-
-def take_down(browser: FlaskClient, **changed: Any) -> UUID:
-    """Captured and asked for; gives the case."""
-    page = capture(browser, **changed)
-    assert page.status_code == 200, page.text
-    done = send(browser, page, "/counter/ask")
-    assert "Nothing was taken down" not in done.text
-    assert done.status_code == 200, done.text
-    return UUID(bytes=max(row.id.bytes for row in rows_of_cases(browser)))
-
-
-def rows_of_cases(browser: FlaskClient) -> list[Any]:
-    with browser.application.app_context():
-        return rows_of("cases")
-
-
-def decide(browser: FlaskClient, case: UUID, how: str = "approve", **form: str) -> TestResponse:
-    return send(browser, browser.get(f"/admin/cases/{case}"), f"/admin/cases/{how}", **form)
-
-
-def upload(data: bytes, name: str = "chip.zip") -> tuple[io.BytesIO, str]:
-    return io.BytesIO(data), name
-
-
-def chip(**more: bytes) -> bytes:
-    files = {"DG1": chips.dg1(), "DG2": chips.FACE, "DG13": chips.dg13()}
-    signed = chips.sod({1: files["DG1"], 2: files["DG2"], 13: files["DG13"]})
-    return chips.archive(**{"SOD": signed, **files, **more})
-
-
-# -- from the counter to the person's hand -------------------------------------------------------------------------
-
-
-def test_two_officers_prove_a_person_who_signs_in_with_the_code(
-    app: Flask, registrar: Staff, approver: Staff, clock: FixedClock
+def test_a_person_is_proved_by_two_officers_and_leaves_with_a_code(
+    app: Flask, registrar: FlaskClient, approver: FlaskClient
 ) -> None:
-    counter, desk = enter(app, registrar, clock), enter(app, approver, clock)
-    case = take_down(counter)
+    assert capture(registrar).status_code == 200
     with app.app_context():
-        assert [row.kind for row in rows_of("subjects") if row.kind == "person"] == [], "nothing is stored yet"
-    seen = desk.get(f"/admin/cases/{case}").text
-    for shown in (chips.NUMBER, chips.NAME, "02/01/1999", "12/03/2034"):
-        assert shown in seen
-    assert decide(desk, case).status_code == 200
-    page = counter.get("/counter")
-    assert f'value="{case.hex}"' in page.text
-    paper = send(counter, page, "/counter/print-code", case=case.hex)
-    code = paper.text.split('id="paper-code">')[1].split("<")[0]
-    enter_by_paper(app, chips.NUMBER, code, NEW)
-    assert password_opens(app, chips.NUMBER, NEW)
-
-
-def test_each_fact_names_both_officers_and_the_paper(
-    app: Flask, registrar: Staff, approver: Staff, clock: FixedClock
-) -> None:
-    case = take_down(enter(app, registrar, clock))
-    decide(enter(app, approver, clock), case)
+        assert events()["person.proved"] == 0, "nobody is proved by one officer"
+    assert 'action="/counter/print-code"' not in registrar.get("/counter").text
+    page = only_case(approver)
+    for said in ("Lê Thị Lụa", NUMBER, "1956", "Thẻ căn cước", "12/03/2039"):
+        assert said in page.text, said
+    assert approve(approver, page).status_code == 200
     runtime = runtime_of(app)
     with app.app_context(), storage.begin() as tx:
-        subject_id = flows.capture.find_proved(tx, runtime, chips.NUMBER)
-        assert subject_id is not None
-        record = storage.accounts.find_record(tx, runtime.keyring, subject_id)
-        assert record is not None
-        facts = storage.accounts.list_facts(tx, record.key, subject_id)
-    assert {fact.verified_by for fact in facts} == {"tiep.nhan@H05"}
-    assert all("approved by phe.duyet@H05" in fact.evidence and chips.NUMBER in fact.evidence for fact in facts)
+        person = flows.account_care.find_person(tx, runtime, NUMBER)
+        assert person.proof_source is ProofSource.COUNTER
+        assert person.account_level == 0, "a check at our counter is no level"
+        key = storage.data_keys.find_data_key(tx, runtime.keyring, person.id)
+        assert key is not None
+        facts = storage.accounts.list_facts(tx, key, person.id)
+    assert {fact.verified_by for fact in facts} == {"registrar@H05"}
+    assert all("approver@H05" in fact.evidence for fact in facts), "every fact names both officers"
+    [case] = rows_of_app(app, "cases")
+    shown = post(registrar, registrar.get("/counter"), "/counter/print-code", case=str(case.id))
+    assert 'id="paper-code"' in shown.text
 
 
-def test_the_contact_is_proved_by_the_code_that_goes_there(
-    app: Flask, registrar: Staff, approver: Staff, clock: FixedClock
-) -> None:
-    counter = enter(app, registrar, clock)
-    page = capture(counter, contact="0912 000 013")
-    wrong = send(counter, page, "/counter/ask", code="000000")
-    assert wrong.status_code == 400
+def rows_of_app(app: Flask, table: str) -> list:  # type: ignore[type-arg]
     with app.app_context():
-        assert rows_of("cases") == []
-    right = send(counter, page, "/counter/ask", code=messages(app)[-1].code)
-    assert right.status_code == 200
-    with app.app_context():
-        [case] = rows_of("cases")
-    assert "by a code that was sent there" in counter.get(f"/admin/cases/{case.id}").text
-    decide(enter(app, approver, clock), case.id)
-    with app.app_context():
-        [contact] = rows_of("contacts")
-    assert contact.verified_at is not None
-
-
-def test_where_no_code_can_be_sent_the_officer_says_that_the_person_confirmed(
-    make_app: Any, sqlite_url: str, clock: FixedClock
-) -> None:
-    app = make_app(sqlite_url, IDP_MESSAGES_SMS="none")
-    counter = enter(app, an_officer(app, Role.REGISTRAR, "tiep.nhan"), clock)
-    page = capture(counter, contact="0912 000 013")
-    assert send(counter, page, "/counter/ask").status_code == 400
-    assert send(counter, page, "/counter/ask", in_person="yes").status_code == 200
-    with app.app_context():
-        assert len(rows_of("cases")) == 1
-
-
-def test_the_square_code_fills_in_and_nothing_more(app: Flask, registrar: Staff, clock: FixedClock) -> None:
-    counter = enter(app, registrar, clock)
-    code = f"{chips.NUMBER}||{chips.NAME}|02011999|Nữ|Thôn 1|12032024"
-    filled = send(counter, counter.get("/counter"), "/counter/prefill", square_code=code)
-    assert 'value="02/01/1999"' in filled.text and 'value="12/03/2024"' in filled.text
-    assert 'name="compared" value="yes">' in filled.text, "the tick stays the officer's"
-    assert send(counter, filled, "/counter/prefill", square_code="rác").status_code == 400
-
-
-# -- what is refused -----------------------------------------------------------------------------------------------
+        return rows_of(table)
 
 
 @pytest.mark.parametrize(
-    ("changed", "field"),
+    ("field", "typed"),
     [
-        ({"number": "123"}, "number"),
-        ({"name": "1"}, "name"),
-        ({"birthdate": "31/02/1999"}, "birthdate"),
-        ({"kind": ""}, "kind"),
-        ({"document_number": "003199000014"}, "document_number"),
-        ({"issued": ""}, "issued"),
-        ({"expires": "26/11/2025"}, "expires"),
-        ({"contact": "không có"}, "contact"),
-        ({"compared": ""}, "compared"),
+        ("document_type", ""),
+        ("document_type", "driving_licence"),
+        ("document_number", ""),
+        ("document_number", "12 34"),
+        ("document_number", "<b>"),
+        ("issued_on", "31/02/2024"),
+        ("issued_on", "12/03/2099"),
+        ("expires_on", "12/03/2020"),
+        ("expires_on", "x"),
+        ("number", "12"),
+        ("name", ""),
+        ("name", "<script>"),
+        ("birth_date", "2099"),
+        ("contact", "x@"),
+        ("face", ""),
     ],
 )
-def test_what_is_wrong_is_said_at_its_field(
-    app: Flask, registrar: Staff, clock: FixedClock, changed: dict[str, str], field: str
+def test_what_is_wrong_is_said_beside_its_field_and_asked_of_nobody(
+    app: Flask, registrar: FlaskClient, field: str, typed: str
 ) -> None:
-    page = capture(enter(app, registrar, clock), **changed)
+    page = capture(registrar, **{field: typed})
     assert page.status_code == 400
     assert f'id="{field}-error"' in page.text
+    assert 'value="Lê Thị Lụa"' in page.text or field == "name", "what was typed is kept"
+    assert rows_of_app(app, "cases") == []
 
 
-def test_a_document_that_has_run_out_proves_nobody(app: Flask, registrar: Staff, clock: FixedClock) -> None:
-    day = runtime_of(app).today - timedelta(days=1)
-    page = capture(enter(app, registrar, clock), issued="12/03/2014", expires=day.strftime("%d/%m/%Y"))
-    assert page.status_code == 400
-    assert "The document has run out" in page.text
+def test_a_paper_that_ran_out_proves_nothing(app: Flask, registrar: FlaskClient) -> None:
+    page = capture(registrar, issued_on="12/03/2009", expires_on="12/03/2024")
+    assert page.status_code == 400 and 'id="expires_on-error"' in page.text
 
 
-def test_a_document_that_runs_out_while_the_case_waits(
-    app: Flask, registrar: Staff, approver: Staff, clock: FixedClock
+def test_nobody_captures_or_decides_on_oneself(app: Flask, clock: FixedClock, registrar: FlaskClient) -> None:
+    oneself = enter(app, an_officer(app, Role.REGISTRAR, "chinh.minh", number=NUMBER), clock)
+    assert capture(oneself).status_code == 403
+    assert rows_of_app(app, "cases") == []
+    capture(registrar)
+    judge = enter(app, an_officer(app, Role.APPROVER, "tu.xu", number=NUMBER), clock)
+    [case] = rows_of_app(app, "cases")
+    assert judge.get(f"/admin/cases/{case.id}").status_code == 403
+
+
+def test_a_stronger_proof_takes_the_number_and_what_was_declared_ends(
+    app: Flask, registrar: FlaskClient, approver: FlaskClient
 ) -> None:
-    case = take_down(enter(app, registrar, clock), expires=runtime_of(app).today.strftime("%d/%m/%Y"))
-    clock.advance(seconds=timedelta(days=1).total_seconds())
-    refused = decide(enter(app, approver, clock), case)
-    assert refused.status_code == 409
-    with app.app_context():
-        assert [row.state for row in rows_of("cases")] == ["waiting"], "nothing was decided"
-        assert events()["person.proved"] == 0
-        assert events()["officer.access_refused"] == 1
+    """Who said the number first, with a password and a session, keeps neither (pre-hijacking)."""
+    thief, browser = a_citizen(app, NUMBER), app.test_client()
+    sign_in(browser, thief)
+    capture(registrar)
+    approve(approver, only_case(approver))
+    assert browser.get("/account").status_code == 303, "the session has ended"
+    page = follow(browser, browser.get("/sign-in"))
+    typed = {"parked": parked_in(page), "identifier": NUMBER, "password": thief.password}
+    assert browser.post("/sign-in", data=typed).status_code == 401, "and so has the password"
 
 
-def test_nobody_takes_oneself_down(app: Flask, registrar: Staff, clock: FixedClock) -> None:
-    page = capture(enter(app, registrar, clock), number=registrar.number, document_number=registrar.number)
-    assert page.status_code == 403
-    with app.app_context():
-        assert events()["officer.access_refused"] == 1
-
-
-def test_nobody_approves_ones_own_check(app: Flask, registrar: Staff, approver: Staff, clock: FixedClock) -> None:
-    """A person without an account yet, so that only the number tells."""
-    case = take_down(enter(app, registrar, clock), number=approver.number, document_number=approver.number)
-    assert decide(enter(app, approver, clock), case).status_code == 403
-    with app.app_context():
-        assert [row.state for row in rows_of("cases")] == ["waiting"]
-        assert events()["person.proved"] == 0
-
-
-def test_who_took_down_does_not_approve(app: Flask, registrar: Staff, clock: FixedClock) -> None:
-    runtime = runtime_of(app)
-    counter = enter(app, registrar, clock)
-    case = take_down(counter)
-    with app.app_context(), storage.begin() as tx:
-        officer = flows.officers.find(tx, runtime, registrar.staff_code)
-        for each in officer.assignments:
-            flows.officers.end_assignment(tx, runtime, each, actor="the tests")
-        unit = storage.agencies.find_by_code(tx, "H05")
-        assert unit is not None
-        flows.officers.assign(
-            tx,
-            runtime,
-            officer,
-            unit,
-            Role.APPROVER,
-            valid_from=runtime.today,
-            valid_until=None,
-            actor="the tests",
-        )
-    assert decide(enter(app, registrar, clock), case).status_code in (400, 403)
-    with app.app_context():
-        assert events()["person.proved"] == 0
-
-
-def test_the_same_computer_is_not_two_officers(
-    app: Flask, registrar: Staff, approver: Staff, clock: FixedClock
+def test_a_code_is_printed_by_who_captured_within_a_day(
+    app: Flask, registrar: FlaskClient, approver: FlaskClient, signed_in: SignedIn, clock: FixedClock
 ) -> None:
-    counter = enter(app, registrar, clock)
-    case = take_down(counter)
-    page = counter.get("/admin")
-    post(counter, page, "/admin/sign-out")
-    assert decide(enter(app, approver, clock, counter), case).status_code == 403
-    with app.app_context():
-        assert events()["person.proved"] == 0
+    capture(registrar)
+    [case] = rows_of_app(app, "cases")
+    page = registrar.get("/counter")
+    assert post(registrar, page, "/counter/print-code", case=str(case.id)).status_code == 404, "not approved yet"
+    approve(approver, only_case(approver))
+    colleague = signed_in(Role.REGISTRAR, "dong.nghiep")
+    assert post(colleague, colleague.get("/counter"), "/counter/print-code", case=str(case.id)).status_code == 404
+    for wrong in ("", "x", "0" * 32):
+        assert post(registrar, page, "/counter/print-code", case=wrong).status_code == 404
+    clock.advance(seconds=timedelta(days=1, seconds=1).total_seconds())
+    later = signed_in(Role.REGISTRAR, "hom.sau")
+    assert post(later, later.get("/counter"), "/counter/print-code", case=str(case.id)).status_code == 404
 
 
-def test_edited_evidence_is_found(app: Flask, registrar: Staff, approver: Staff, clock: FixedClock) -> None:
-    """Somebody with the database and the house's key changes whom the case is about."""
-    case, runtime = take_down(enter(app, registrar, clock)), runtime_of(app)
-    desk = enter(app, approver, clock)
-    page = desk.get(f"/admin/cases/{case}")
-    with app.app_context(), storage.begin() as tx:
-        found = storage.cases.find_case(tx, runtime.keyring, case)
-        assert found is not None
-        body = orjson.dumps({**found.body, "name": "Trần Văn Khác"}).decode()
-        sealed = runtime.keyring.house_key().seal("cases.body_sealed", case, body)
-        rows = storage.tables.cases
-        tx.execute(rows.update().where(rows.c.id == case).values(body_sealed=sealed))
-    assert send(desk, page, "/admin/cases/approve").status_code == 409
-    with app.app_context():
-        assert events()["person.proved"] == 0
+def test_the_cards_picture_code_fills_in_and_proves_nothing(app: Flask, registrar: FlaskClient) -> None:
+    page = post(registrar, registrar.get("/counter"), "/counter/fill-in", card_text=CARD)
+    for value in (NUMBER, "Lê Thị Lụa", "02/01/1956", "12/03/2024"):
+        assert f'value="{value}"' in page.text
+    assert "checked" not in page.text, "the face is compared by a person"
+    assert rows_of_app(app, "cases") == []
 
 
-def test_a_case_that_waited_too_long_proves_nobody(
-    app: Flask, registrar: Staff, approver: Staff, clock: FixedClock
-) -> None:
-    case = take_down(enter(app, registrar, clock))
-    clock.advance(seconds=timedelta(days=8).total_seconds())
-    assert decide(enter(app, approver, clock), case).status_code == 409
-    with app.app_context():
-        assert events()["person.proved"] == 0
-
-
-def test_who_was_transferred_meanwhile_approves_nothing(
-    app: Flask, registrar: Staff, approver: Staff, clock: FixedClock
-) -> None:
-    case, runtime = take_down(enter(app, registrar, clock)), runtime_of(app)
-    desk = enter(app, approver, clock)
-    page = desk.get(f"/admin/cases/{case}")
-    with app.app_context(), storage.begin() as tx:
-        officer = flows.officers.find(tx, runtime, approver.staff_code)
-        flows.officers.end_assignment(tx, runtime, officer.assignments[0], actor="the tests")
-    answer = send(desk, page, "/admin/cases/approve")
-    assert (answer.status_code, answer.location) == (303, "/admin/unit")
-    with app.app_context():
-        assert events()["person.proved"] == 0
-
-
-def test_a_code_is_printed_for_ones_own_approved_captures_alone(
-    app: Flask, registrar: Staff, approver: Staff, clock: FixedClock
-) -> None:
-    counter, other = enter(app, registrar, clock), enter(app, an_officer(app, Role.REGISTRAR, "nguoi.khac"), clock)
-    case = take_down(counter)
-    assert send(counter, counter.get("/counter"), "/counter/print-code", case=case.hex).status_code == 404
-    decide(enter(app, approver, clock), case)
-    assert send(other, other.get("/counter"), "/counter/print-code", case=case.hex).status_code == 404
-    assert send(other, counter.get("/counter"), "/counter/print-code", case=case.hex).status_code == 400
-
-
-def test_no_code_is_printed_once_the_check_was_taken_back(
-    app: Flask, registrar: Staff, approver: Staff, clock: FixedClock
-) -> None:
-    counter = enter(app, registrar, clock)
-    case = take_down(counter)
-    decide(enter(app, approver, clock), case)
-    page = counter.get("/counter")
-    with app.app_context(), storage.begin() as tx:
-        rows = storage.tables.subjects
-        tx.execute(rows.update().where(rows.c.kind == "person").values(proof_source="self"))
-    assert send(counter, page, "/counter/print-code", case=case.hex).status_code == 404
-
-
-def test_a_page_of_another_session_asks_for_nothing(app: Flask, registrar: Staff, clock: FixedClock) -> None:
-    page = capture(enter(app, registrar, clock))
-    again = enter(app, registrar, clock)
-    assert send(again, page, "/counter/ask").status_code == 400
-    with app.app_context():
-        assert rows_of("cases") == []
-
-
-def test_the_account_of_the_number_stands_on_the_case(
-    app: Flask, registrar: Staff, approver: Staff, clock: FixedClock
-) -> None:
-    citizen = a_citizen(app, chips.NUMBER, proof_source=ProofSource.COUNTER, claims={"name": "Tên Cũ"})
-    take_down(enter(app, registrar, clock))
-    with app.app_context():
-        [case] = rows_of("cases")
-    assert (case.subject_id, case.kind) == (citizen.id, CaseKind.PROOF)
-
-
-# -- the chip ------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def trusting(make_app: Any, sqlite_url: str, tmp_path: Path) -> Flask:
-    app: Flask = make_app(sqlite_url, IDP_PROOFING_TRUST_STORE=str(chips.trust_store(tmp_path, revoked=False)))
-    return app
-
-
-def test_the_approver_sees_each_verdict_and_the_hashes_are_kept(trusting: Flask, clock: FixedClock) -> None:
-    counter = enter(trusting, an_officer(trusting, Role.REGISTRAR, "tiep.nhan"), clock)
-    desk = enter(trusting, an_officer(trusting, Role.APPROVER, "phe.duyet"), clock)
-    case = take_down(counter, dump=upload(chip()))
-    seen = desk.get(f"/admin/cases/{case}").text
-    assert seen.count("<dd>passed</dd>") == 7
-    assert decide(desk, case).status_code == 200
-    runtime = runtime_of(trusting)
-    with trusting.app_context(), storage.begin() as tx:
-        subject_id = flows.capture.find_proved(tx, runtime, chips.NUMBER)
-        assert subject_id is not None
-        record = storage.accounts.find_record(tx, runtime.keyring, subject_id)
-        assert record is not None
-        evidence = storage.accounts.list_facts(tx, record.key, subject_id)[0].evidence
-    assert "signature=pass" in evidence and "dg2=" in evidence and "signer=" in evidence
-
-
-def test_what_was_not_done_is_shown_and_may_be_asked(app: Flask, registrar: Staff, clock: FixedClock) -> None:
-    page = capture(enter(app, registrar, clock), dump=upload(chip()))
-    assert page.status_code == 200
-    assert "not done: no trusted certificates are configured" in page.text
-
-
-@pytest.mark.parametrize(
-    ("changed", "words"),
-    [
-        ({"DG1": chips.dg1(number="003199000014")}, "the machine-readable lines were changed"),
-        ({"DG13": chips.dg13(name="Trần Văn Khác")}, "the Vietnamese data were changed"),
-        ({"SOD": chips.sod({1: chips.dg1(expires=chips.ISSUED)}), "DG1": chips.dg1(expires=chips.ISSUED)}, "run out"),
-        ({"SOD": b"rac"}, "the signed list cannot be read"),
-    ],
-)
-def test_a_step_that_fails_forbids_asking(
-    app: Flask, registrar: Staff, clock: FixedClock, changed: dict[str, bytes], words: str
-) -> None:
-    page = capture(enter(app, registrar, clock), dump=upload(chip(**changed)))
-    assert page.status_code == 400
-    assert words in page.text
-    assert 'action="/counter/ask"' not in page.text
-    with app.app_context():
-        assert events()["officer.access_refused"] == 1
-
-
-def test_another_persons_chip_is_not_this_persons(app: Flask, registrar: Staff, clock: FixedClock) -> None:
-    page = capture(enter(app, registrar, clock), dump=upload(chip()), name="Trần Văn Khác")
-    assert page.status_code == 400
-    assert "another name" in page.text
-
-
-@pytest.mark.parametrize(
-    "sent", [b"PK rac", chips.archive(SOD=bytes(20_000_000)), chips.archive(**{f"F{n}": b"" for n in range(30)})]
-)
-def test_archives_that_are_none_or_bombs(app: Flask, registrar: Staff, clock: FixedClock, sent: bytes) -> None:
-    page = capture(enter(app, registrar, clock), dump=upload(sent))
-    assert page.status_code == 400
-    assert "archive" in page.text or "larger" in page.text
-
-
-def test_a_huge_file_is_not_even_read(app: Flask, registrar: Staff, clock: FixedClock) -> None:
-    assert capture(enter(app, registrar, clock), sod=upload(bytes(200_000), "sod")).status_code == 413
-
-
-def test_no_picture_and_nothing_else_of_the_chip_is_stored(app: Flask, registrar: Staff, clock: FixedClock) -> None:
-    take_down(enter(app, registrar, clock), dump=upload(chip()))
-    runtime = runtime_of(app)
-    with app.app_context(), storage.begin() as tx:
-        [row] = rows_of("cases")
-        found = storage.cases.find_case(tx, runtime.keyring, row.id)
-    assert found is not None
-    said = " ".join(found.body.values())
-    assert "Không" not in said and "picture" not in said and len(said) < 1200
+@pytest.mark.parametrize("text", ["", "x", "|" * 20, f"{NUMBER}|", "<script>|b|c|d|e|f|g", "1" * 1001])
+def test_what_is_no_card_fills_in_nothing(registrar: FlaskClient, text: str) -> None:
+    assert post(registrar, registrar.get("/counter"), "/counter/fill-in", card_text=text).status_code == 400

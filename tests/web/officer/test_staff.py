@@ -1,5 +1,6 @@
 """Officers sign in with two factors, apart from everybody else; a role that is over opens nothing any more."""
 
+import re
 from datetime import timedelta
 
 import pyotp
@@ -12,8 +13,10 @@ from idp.domain.officers import Role
 from idp.web.given import runtime_of
 from tests.builders import a_citizen, a_service, ask, follow, page_of, parked_in, sign_in
 from tests.doubles import FixedClock
-from tests.rows import events
+from tests.rows import events, rows_of
+from tests.soft_authenticator import Authenticator
 from tests.staff import PASSWORD, Staff, a_unit, an_officer, enter, post, verify
+from tests.web.citizen.test_security import options_in
 
 
 @pytest.fixture
@@ -167,3 +170,69 @@ def test_a_unit_is_no_circle(app: Flask) -> None:
         root = storage.agencies.find_by_code(tx, "H05")
         assert root is not None
         assert len(storage.agencies.list_below(tx, root.id)) == 2
+
+
+# -- passkeys ----------------------------------------------------------------------------------------------------------
+
+
+def add_passkey(browser: FlaskClient, key: Authenticator):  # type: ignore[no-untyped-def]
+    page = browser.get("/admin/me")
+    return post(browser, page, "/admin/me/passkey", answer=key.make(options_in(page, "create")), name="Máy cơ quan")
+
+
+def enter_with(client: FlaskClient, key: Authenticator, path: str = "/admin/sign-in"):  # type: ignore[no-untyped-def]
+    page = follow(client, client.get(path))
+    answer = key.sign(options_in(page, "get" if path.startswith("/admin") else "autofill"))
+    return post(client, page, f"{path}/passkey", answer=answer)
+
+
+def test_webauthn_7_2_a_passkey_is_two_factors_of_an_officer(app: Flask, officer: Staff, clock: FixedClock) -> None:
+    key, browser = Authenticator(), enter(app, officer, clock)
+    assert "Máy cơ quan" in add_passkey(browser, key).text
+    client = app.test_client()
+    assert enter_with(client, key).location == "/admin"
+    assert client.get("/admin").status_code == 200
+    [session] = [row for row in rows_of_app(app, "sessions") if row.amr == "swk mfa"]
+    assert session.auth_level == 2
+
+
+def rows_of_app(app: Flask, table: str) -> list:  # type: ignore[type-arg]
+    with app.app_context():
+        return rows_of(table)
+
+
+def test_an_officers_passkey_signs_nobody_in_among_the_people_nor_a_persons_an_officer(
+    app: Flask, officer: Staff, clock: FixedClock
+) -> None:
+    staff_key, own_key = Authenticator(), Authenticator()
+    add_passkey(enter(app, officer, clock), staff_key)
+    person = app.test_client()
+    sign_in(person, a_citizen(app))
+    page = person.get("/account/security")
+    made = own_key.make(options_in(page, "create"))
+    person.post("/account/security/passkey", data={"parked": parked_in(page), "answer": made, "name": "x"})
+    assert enter_with(app.test_client(), own_key, "/sign-in").status_code == 303
+    assert enter_with(app.test_client(), staff_key, "/sign-in").status_code == 401
+    assert enter_with(app.test_client(), own_key).status_code == 401
+
+
+def test_the_last_factor_stays(app: Flask, officer: Staff, clock: FixedClock) -> None:
+    browser, key = enter(app, officer, clock), Authenticator()
+    page = browser.get("/admin/me")
+    [app_id] = re.findall(r'name="factor" value="(\w+)"', page.text)
+    assert post(browser, page, "/admin/me/remove", way="totp", factor=app_id).status_code == 400
+    page = add_passkey(browser, key)
+    assert post(browser, page, "/admin/me/remove", way="totp", factor=app_id).status_code == 200
+    client = app.test_client()
+    step = follow(client, first_step(client, officer.staff_code))
+    assert 'data-passkey="get"' in step.text, "the passkey is the second step now"
+
+
+def test_a_sign_in_that_is_not_fresh_changes_no_factor(app: Flask, officer: Staff, clock: FixedClock) -> None:
+    browser = enter(app, officer, clock)
+    page = browser.get("/admin/me")
+    clock.advance(minutes=16)
+    assert browser.get("/admin/me").location.startswith("/admin/sign-in")
+    made = Authenticator().make(options_in(page, "create"))
+    assert post(browser, page, "/admin/me/passkey", answer=made).location.startswith("/admin/sign-in")
+    assert rows_of_app(app, "passkeys") == []

@@ -1,0 +1,1 @@
+"""The consoles over a province: many accounts, services and events."""

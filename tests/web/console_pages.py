@@ -1,0 +1,311 @@
+"""The pages of the consoles and of the officers' door, as tests/web/test_templates.py draws them."""
+
+from types import SimpleNamespace
+
+from markupsafe import Markup
+
+ME = SimpleNamespace(
+    name="Nguyễn Văn Cán",
+    unit="Ủy ban nhân dân phường Kinh Bắc",
+    role="Cán bộ đăng ký",
+    until="31/12/2026",
+    break_glass=False,
+    parked="P",
+    menu=[
+        SimpleNamespace(name="Tổng quan", about="", url="/admin", icon="list", is_here=True),
+        SimpleNamespace(name="Người dân", about="Tìm tài khoản", url="/admin/people", icon="person", is_here=False),
+    ],
+)
+ALARMED = SimpleNamespace(**{**vars(ME), "break_glass": True, "until": ""})
+STATES = {"pending": "chưa nhận", "active": "đang mở", "locked": "bị khóa", "closed": "đã đóng"}
+FOUND = [{"id": "07", "name": "Lê T. L.", "number": "•••••••••127", "born": "1956", "state": "active"}]
+HISTORY = [
+    SimpleNamespace(
+        when="08:30 26/11/2026", what="Cán bộ đã xem dữ liệu", more="hồ sơ 12", by="Phường Kinh Bắc, cán bộ an"
+    ),
+    SimpleNamespace(when="08:00 26/11/2026", what="Đã đăng nhập", more="", by=""),
+]
+MAY = {"lock": True, "close": True, "correct": True}
+ROW = SimpleNamespace(
+    id="0193",
+    kind="Sửa dữ liệu của một người",
+    state="đang chờ",
+    asked_by="Phường Kinh Bắc, cán bộ an",
+    asked_at="08:30 26/11/2026",
+    due_by="28/11/2026",
+    is_late=True,
+)
+OFFICER = {
+    "officer": "01",
+    "code": "an.hd",
+    "name": "Nguyễn Văn Cán",
+    "assignment": "02",
+    "role": "Bộ phận hỗ trợ",
+    "unit": "Phường Kinh Bắc",
+    "until": "",
+}
+
+
+TYPED = SimpleNamespace(since="26/11/2026", until="26/11/2026", event="", officer="", number="", purpose="đợt 4")
+
+
+SEEN = SimpleNamespace(
+    document_type="id_card",
+    document_number="003156000127",
+    issued_on="12/03/2024",
+    expires_on="12/03/2039",
+    number="003156000127",
+    name="Lê Thị Lụa",
+    birth_date="1956",
+    contact="",
+    face="yes",
+)
+
+
+def error(field: str, text: str) -> SimpleNamespace:
+    return SimpleNamespace(field=field, text=text)
+
+
+def _person(**changed: object) -> dict[str, object]:
+    context: dict[str, object] = {
+        "me": ME,
+        "parked": "P",
+        "name": "Lê Thị Lụa",
+        "number": "003156000127",
+        "contacts": "•••••••127, l•••@nguoi-mau.example",
+        "level": 0,
+        "state": "active",
+        "born": "1956",
+        "source": "đã đối chiếu tại quầy",
+        "lock": "",
+        "history": HISTORY,
+        "grounds": [("misuse", "để ngăn lạm dụng")],
+        "reasons": [("died", "người này đã mất")],
+        "state_names": STATES,
+        "purpose": "hồ sơ 12/2026",
+        "may": MAY,
+        "errors": [],
+        "done": "Đã xong.",
+    }
+    return context | changed
+
+
+def _case(**changed: object) -> dict[str, object]:
+    context: dict[str, object] = {
+        "me": ME,
+        "parked": "P",
+        "row": ROW,
+        "named": "Lê Thị Lụa, 003156000127, 1956",
+        "lines": [("Họ tên", "Lê Thị Lúa"), ("Giấy tờ", "Giấy khai sinh số 4")],
+        "decided_by": "",
+        "decided_at": "",
+        "reason": "",
+        "fingerprint": "0f" * 8,
+        "may_decide": True,
+        "may_withdraw": False,
+        "errors": [],
+        "done": "",
+    }
+    return context | changed
+
+
+# name -> template, where its first form goes, handles, context
+PAGES: dict[str, tuple[str, str | None, frozenset[str], dict[str, object]]] = {
+    "staff_sign_in": (
+        "officer/sign_in.html",
+        "/admin/sign-in",
+        frozenset({"identifier", "password", "sign-in"}),
+        {"parked": "P", "passkey_options": "{}", "typed": "an.hd", "done": "Đã xong.", "errors": []},
+    ),
+    "staff_sign_in_wrong": (
+        "officer/sign_in.html",
+        "/admin/sign-in",
+        frozenset({"identifier"}),
+        {
+            "parked": "P",
+            "passkey_options": "{}",
+            "typed": "an.hd",
+            "done": "",
+            "errors": [error("identifier", "Không khớp")],
+        },
+    ),
+    "staff_step": (
+        "officer/second_step.html",
+        "/admin/second-step",
+        frozenset({"code", "verify"}),
+        {"parked": "P", "way": "totp", "others": ["passkey"], "options": "", "errors": []},
+    ),
+    "staff_step_passkey": (
+        "officer/second_step.html",
+        "/admin/second-step",
+        frozenset({"verify"}),
+        {
+            "parked": "P",
+            "way": "passkey",
+            "others": ["totp"],
+            "options": "{}",
+            "errors": [error("verify", "Chưa đúng")],
+        },
+    ),
+    "staff_enrol": (
+        "officer/enrol.html",
+        "/admin/enrol",
+        frozenset({"staff_code", "paper", "password", "code", "enrol"}),
+        {
+            "parked": "P",
+            "typed": "",
+            "picture": Markup('<svg aria-hidden="true" focusable="false"></svg>'),
+            "secret": "ABCD EFGH",
+            "errors": [error("staff_code", "Không khớp")],
+        },
+    ),
+    "staff_unit": (
+        "officer/unit.html",
+        "/admin/unit",
+        frozenset(),
+        {
+            "parked": "P",
+            "name": "Nguyễn Văn Cán",
+            "units": [{"id": "01", "name": "Phường Kinh Bắc", "role": "Cán bộ đăng ký", "until": "31/12/2026"}],
+        },
+    ),
+    "staff_no_unit": ("officer/unit.html", None, frozenset({"error"}), {"parked": "P", "name": "An", "units": []}),
+    "console": ("admin/home.html", "/admin/sign-out", frozenset({"sign-out"}), {"me": ME, "waiting": 3}),
+    "console_alarm": ("admin/home.html", "/admin/sign-out", frozenset(), {"me": ALARMED, "waiting": None}),
+    "people": (
+        "admin/people.html",
+        "/admin/sign-out",
+        frozenset({"query", "purpose", "find"}),
+        {
+            "me": ME,
+            "parked": "P",
+            "typed": "lua",
+            "purpose": "hồ sơ 12",
+            "found": FOUND,
+            "is_cut": True,
+            "state_names": STATES,
+            "errors": [],
+        },
+    ),
+    "people_none": (
+        "admin/people.html",
+        "/admin/sign-out",
+        frozenset({"query"}),
+        {
+            "me": ME,
+            "parked": "P",
+            "typed": "",
+            "purpose": "",
+            "found": [],
+            "is_cut": False,
+            "state_names": STATES,
+            "errors": [error("query", "Xin nhập")],
+        },
+    ),
+    "person": ("admin/person.html", "/admin/sign-out", frozenset({"lock", "close-now", "correct-now"}), _person()),
+    "person_locked": (
+        "admin/person.html",
+        "/admin/sign-out",
+        frozenset({"unlock"}),
+        _person(state="locked", lock="để ngăn lạm dụng", done="", errors=[error("reason", "Xin nêu lý do")]),
+    ),
+    "paper_code": (
+        "admin/code.html",
+        "/admin/sign-out",
+        frozenset({"paper-code"}),
+        {"me": ME, "code": "12345 67890", "purpose": "an.hd"},
+    ),
+    "cases": (
+        "admin/cases.html",
+        "/admin/sign-out",
+        frozenset(),
+        {"me": ME, "rows": [ROW], "is_open": True, "before": "/admin/cases?page=1", "further": "/admin/cases?page=3"},
+    ),
+    "cases_none": (
+        "admin/cases.html",
+        "/admin/sign-out",
+        frozenset(),
+        {"me": ME, "rows": [], "is_open": False, "before": "", "further": ""},
+    ),
+    "case": ("admin/case.html", "/admin/sign-out", frozenset({"approve", "refuse", "reason"}), _case()),
+    "case_own": (
+        "admin/case.html",
+        "/admin/sign-out",
+        frozenset({"withdraw"}),
+        _case(may_decide=False, may_withdraw=True, named=""),
+    ),
+    "case_ended": (
+        "admin/case.html",
+        "/admin/sign-out",
+        frozenset(),
+        _case(may_decide=False, decided_by="cán bộ bình", decided_at="09:00 26/11/2026", reason="thiếu"),
+    ),
+    "officer_me": (
+        "officer/me.html",
+        "/admin/sign-out",
+        frozenset({"add-passkey"}),
+        {
+            "me": ME,
+            "parked": "P",
+            "options": "{}",
+            "factors": [{"way": "totp", "id": "01", "name": "Ứng dụng xác thực", "added": "26/11/2026"}],
+            "errors": [error("name", "Chỉ còn một cách")],
+            "done": "Đã xong.",
+        },
+    ),
+    "counter": (
+        "officer/counter.html",
+        "/admin/sign-out",
+        frozenset({"fill-in", "capture-now", "face"}),
+        {
+            "me": ME,
+            "parked": "P",
+            "typed": SEEN,
+            "documents": [("id_card", "Thẻ căn cước")],
+            "captured": [SimpleNamespace(id="0193", name="Lê Thị Lụa", at="08:30", state="đã duyệt", may_print=True)],
+            "errors": [error("face", "Xin đối chiếu")],
+            "done": "Đã xong.",
+        },
+    ),
+    "counter_none": (
+        "officer/counter.html",
+        "/admin/sign-out",
+        frozenset({"capture-now"}),
+        {"me": ME, "parked": "P", "typed": SEEN, "documents": [], "captured": [], "errors": [], "done": ""},
+    ),
+    "history": (
+        "admin/history.html",
+        "/admin/sign-out",
+        frozenset({"find", "export", "further"}),
+        {
+            "me": ME,
+            "parked": "P",
+            "typed": TYPED,
+            "kinds": [("record.read", "Cán bộ đã xem")],
+            "rows": [SimpleNamespace(when="08:30", what="Cán bộ đã xem", by="", whom="0193", more="hồ sơ")],
+            "further": "0193",
+            "errors": [error("since", "Xin ghi ngày")],
+        },
+    ),
+    "history_none": (
+        "admin/history.html",
+        "/admin/sign-out",
+        frozenset({"find"}),
+        {"me": ME, "parked": "P", "typed": TYPED, "kinds": [], "rows": [], "further": "", "errors": []},
+    ),
+    "officers": (
+        "admin/officers.html",
+        "/admin/sign-out",
+        frozenset({"create", "assign"}),
+        {
+            "me": ME,
+            "parked": "P",
+            "rows": [OFFICER],
+            "roles": [("auditor", "Cán bộ kiểm tra")],
+            "typed": {"staff_code": "an.hd", "name": "", "number": ""},
+            "unit_code": "H05",
+            "errors": [error("staff_code", "Đã có")],
+            "done": "Đã xong.",
+        },
+    ),
+}
