@@ -97,7 +97,7 @@ def _add_recall(counter: AppGroup, runtime: Runtime) -> None:
     @refusals_as_sentences
     def recall(source: str, officer: str, first: str, last: str, reason: str, asked_by: str, approved_by: str) -> None:
         """Take checks of people back: count them, or, approved by a second person, begin; the worker goes on."""
-        said = {"source": source, "officer": officer, "from": first, "until": last, "reason": reason}
+        said = {"source": source, "officer": officer, "since": first, "until": last, "reason": reason}
         body = recalls.check_recall(said, runtime.today)
         if approved_by and approved_by == asked_by:
             raise Refusal("same_officer", "who asks does not approve")

@@ -67,7 +67,7 @@ def check_recall(said: Mapping[str, str], today: date) -> dict[str, str]:
     officer = said.get("officer", "").strip()
     if source not in {ProofSource.COUNTER, ProofSource.NATIONAL_ID} or len(officer) > LONGEST_OFFICER:
         raise Refusal("invalid_identifier", "name a source of proof, and an officer by the staff code", field="source")
-    first, last = _day(said.get("from", ""), "from"), _day(said.get("until", ""), "until")
+    first, last = _day(said.get("since", ""), "since"), _day(said.get("until", ""), "until")
     if first > last or first > today:
         raise Refusal("wrong_state", "the last day lies before the first, or the first has not come", field="until")
     if not reason:

@@ -47,7 +47,7 @@ def prove(runtime: Runtime, number: str, officer: str = BAD, contact: str = "") 
 
 def body(runtime: Runtime, **said: str) -> dict[str, str]:
     day = runtime.today.strftime("%d/%m/%Y")
-    given = {"source": "counter", "officer": "xau.a", "from": day, "until": day, "reason": "QĐ 12/2026", **said}
+    given = {"source": "counter", "officer": "xau.a", "since": day, "until": day, "reason": "QĐ 12/2026", **said}
     return recalls.check_recall(given, runtime.today)
 
 
@@ -164,7 +164,7 @@ def test_only_the_days_that_were_named(runtime: Runtime, clock: FixedClock) -> N
     day = runtime.today
     clock.advance(seconds=timedelta(days=1).total_seconds())
     prove(runtime, NUMBERS[2])
-    start(runtime, clock, **{"from": day.isoformat(), "until": day.isoformat()})
+    start(runtime, clock, since=day.isoformat(), until=day.isoformat())
     work_off(runtime)
     assert sources(runtime) == {NUMBERS[0]: "counter", NUMBERS[1]: "self", NUMBERS[2]: "counter"}
 

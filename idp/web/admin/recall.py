@@ -6,7 +6,7 @@ from typing import Final
 
 from flask import Blueprint, g, request
 from flask.typing import ResponseReturnValue
-from flask_babel import format_datetime, gettext
+from flask_babel import format_datetime, gettext, ngettext
 
 from idp import flows, storage
 from idp.domain import recalls
@@ -24,7 +24,7 @@ from idp.web.pages import FieldError
 blueprint = Blueprint("recall", __name__)
 FORM: Final = "recall.form"
 COUNTED: Final = "recall.counted"
-FIELDS: Final = ("source", "officer", "from", "until", "reason")
+FIELDS: Final = ("source", "officer", "since", "until", "reason")
 LISTED: Final = 20
 
 
@@ -60,10 +60,15 @@ def count() -> ResponseReturnValue:
     with storage.once() as tx:
         persons = flows.recall.count(tx, given.runtime(), body)
     pairs = (*body.items(), ("persons", str(persons)))
+    heading = ngettext("%(num)s person", "%(num)s people", persons)
     return forms.here(
         forms.of_session(COUNTED, g.officer.session.id, pairs),
         lambda bound: console_page(
-            "admin/recall_counted.html", parked=forms.seal(bound), lines=proof_lines(body), persons=persons
+            "admin/recall_counted.html",
+            parked=forms.seal(bound),
+            lines=proof_lines(body),
+            heading=heading,
+            is_any=persons > 0,
         ),
     )
 
@@ -93,7 +98,7 @@ def _home(typed: dict[str, str], *, fault: FieldError | None = None, done: str =
             "admin/recall.html",
             status=400 if fault else 200,
             parked=forms.seal(bound),
-            typed=typed,
+            typed={**dict.fromkeys(FIELDS, ""), **typed},
             sources=recall_sources(),
             rows=[_row(each, actors) for each in found],
             errors=[fault] if fault else [],
@@ -121,7 +126,7 @@ def _moment(moment: datetime) -> str:
 def _wrong(field: str) -> str:
     texts = {
         "source": gettext("Choose whose checks."),
-        "from": gettext("Write the first day like 01/03/2026."),
+        "since": gettext("Write the first day like 01/03/2026."),
         "until": gettext("Write the last day like 31/03/2026, not before the first."),
         "reason": gettext("Say why, and by which document."),
     }

@@ -44,7 +44,7 @@ def proved(app: Flask) -> Iterator[None]:
 
 def scope(app: Flask, **changed: str) -> dict[str, str]:
     day = runtime_of(app).today.strftime("%d/%m/%Y")
-    return {"source": "counter", "officer": "xau.a", "from": day, "until": day, "reason": "QĐ 12/2026", **changed}
+    return {"source": "counter", "officer": "xau.a", "since": day, "until": day, "reason": "QĐ 12/2026", **changed}
 
 
 def sources(app: Flask) -> list[str]:
@@ -108,8 +108,8 @@ def test_the_person_is_told_in_words(app: Flask, administrator: Staff, clock: Fi
     ("changed", "field"),
     [
         ({"source": "self"}, "source"),
-        ({"from": "31/02/2026"}, "from"),
-        ({"from": "01/01/2027", "until": "02/01/2027"}, "until"),
+        ({"since": "31/02/2026"}, "since"),
+        ({"since": "01/01/2027", "until": "02/01/2027"}, "until"),
         ({"until": "01/01/2026"}, "until"),
         ({"reason": " "}, "reason"),
     ],
