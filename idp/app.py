@@ -6,7 +6,7 @@ from flask_migrate import Migrate
 from idp import cli, storage, web
 from idp.flows import key_care
 from idp.protocol.registry import Registry
-from idp.runtime import hsm, keyring, log
+from idp.runtime import chip, hsm, keyring, log
 from idp.runtime.breached import Breached
 from idp.runtime.clock import Clock, SystemClock
 from idp.runtime.foreign_documents import ForeignDocuments
@@ -72,6 +72,7 @@ def _runtime(app: Flask, settings: Settings, clock: Clock, outbound: Outbound | 
         outbound=door,
         foreign_keys=ForeignKeys(door, clock, gate),
         foreign_documents=ForeignDocuments(door, gate),
+        trust=chip.read_trust(settings.proofing.trust_store, ROOT),
         breached=Breached(settings.passwords.breach_file, ROOT),
         messages=Messages(settings.messages, door, ROOT),
         metrics=Metrics(settings.metrics.folder, ROOT),

@@ -30,7 +30,7 @@ GUARDED_IMPORTS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("sqlalchemy", "flask_sqlalchemy", "alembic", "psycopg", "sqlite3"), _SQL),
     **dict.fromkeys(("passlib", "argon2", "zxcvbn"), ("idp.domain.passwords",)),
     **dict.fromkeys(("webauthn", "pyotp", "segno"), _RUNTIME),
-    **dict.fromkeys(("jwt", "joserfc", "cryptography", "secrets", "random", "uuid_utils"), _RUNTIME),
+    **dict.fromkeys(("jwt", "joserfc", "cryptography", "asn1crypto", "secrets", "random", "uuid_utils"), _RUNTIME),
     **dict.fromkeys(("requests", "httpx", "urllib3", "aiohttp", "http.client", "urllib.request"), _RUNTIME),
     **dict.fromkeys(("socket", "ssl", "smtplib"), _RUNTIME),
     **dict.fromkeys(("tests", "demo", "bench", "migrations"), ()),

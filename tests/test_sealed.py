@@ -29,6 +29,7 @@ from idp.cli.worker import Worker
 from idp.domain import identifiers, names
 from idp.domain.cases import CaseKind, Hand
 from idp.domain.officers import Role
+from idp.flows.recall import Approved
 from idp.flows.registration import NewAccount
 from idp.runtime import chance
 from idp.storage import tables
@@ -43,6 +44,13 @@ from tests.web.citizen import test_security as security
 ADDRESS, ADDRESS_6 = "198.51.100.77", "2001:db8:77::c0de"
 AGENT = "Trinh-duyet-mau/7.13 (Dien thoai cua ba Mau)"
 OFFICER_NAME, OFFICER_NUMBER = "Phạm Quyền Hạn", "098080000077"
+RECALL = {
+    "recall_source": "counter",
+    "recall_officer": "xau.a",
+    "recall_from": "2026-03-01",
+    "recall_until": "2026-03-31",
+    "reason": "QĐ 12/2026",
+}
 LOGOUT = "https://dich-vu.example/backchannel-logout"
 
 
@@ -80,6 +88,7 @@ def live(app: Flask, clock: FixedClock) -> None:
     with app.app_context():
         with storage.begin() as tx:
             flows.counter_screens.make_code(tx, runtime, "Quầy 3", actor="the tests")
+            flows.recall.start(tx, runtime, Approved(RECALL, "an.hd@H05", "duyet@H05"))
         for number, claims in PEOPLE.items():
             hashed = flows.registration.hash_new_password(runtime, PASSWORD, number)
             with storage.begin() as tx:

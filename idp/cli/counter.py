@@ -1,12 +1,14 @@
-"""`flask counter`: plays the officer at a counter until there are pages for it."""
+"""`flask counter`: the officer at a counter without pages, and taking checks back, with two names on each deed."""
 
 import click
 from flask.cli import AppGroup
 
 from idp import flows, storage
 from idp.cli.refusing import refusals_as_sentences
-from idp.domain import birth_dates, factors, identifiers, names
+from idp.domain import birth_dates, factors, identifiers, names, recalls
 from idp.domain.proofing import CounterCheck
+from idp.domain.refusals import Refusal
+from idp.flows.recall import Approved
 from idp.runtime.runtime import Runtime
 
 
@@ -68,6 +70,7 @@ def group(runtime: Runtime) -> AppGroup:
         click.echo("Pre-loaded.")
 
     _add_screen(counter, runtime)
+    _add_recall(counter, runtime)
     return counter
 
 
@@ -80,3 +83,34 @@ def _add_screen(counter: AppGroup, runtime: Runtime) -> None:
         with storage.begin() as tx:
             code = flows.counter_screens.make_code(tx, runtime, name, actor="the command line")
         click.echo(f"Open {runtime.settings.issuer}/counter-mode there and type: {factors.written(code)}")
+
+
+def _add_recall(counter: AppGroup, runtime: Runtime) -> None:
+    @counter.command("recall")
+    @click.option("--source", default="counter", show_default=True, help="Whose checks: counter, or national_id.")
+    @click.option("--officer", default="", help="Only those of this officer, by the staff code.")
+    @click.option("--from", "first", required=True, help="The first day, dd/mm/yyyy.")
+    @click.option("--until", "last", required=True, help="The last day, dd/mm/yyyy.")
+    @click.option("--reason", required=True, help="Why, and by which document.")
+    @click.option("--asked-by", required=True, help="Who asks for it, for the history.")
+    @click.option("--approved-by", default="", help="Who approved it, somebody else; without, it is only counted.")
+    @refusals_as_sentences
+    def recall(source: str, officer: str, first: str, last: str, reason: str, asked_by: str, approved_by: str) -> None:
+        """Take checks of people back: count them, or, approved by a second person, begin; the worker goes on."""
+        said = {"source": source, "officer": officer, "since": first, "until": last, "reason": reason}
+        body = recalls.check_recall(said, runtime.today)
+        if approved_by and approved_by == asked_by:
+            raise Refusal("same_officer", "who asks does not approve")
+        with storage.begin() as tx:
+            persons = flows.recall.count(tx, runtime, body)
+            begun = flows.recall.start(tx, runtime, Approved(body, asked_by, approved_by)) if approved_by else None
+        counted = f"Checks of {persons} people would be taken back."
+        click.echo(f"Began {begun.id}: {begun.persons} people." if begun else counted)
+
+    @counter.command("recalls")
+    def list_recalls() -> None:
+        """How far recalls are, the newest first."""
+        with storage.once() as tx:
+            found = storage.recalls.list_recalls(tx, limit=20)
+        for each in found:
+            click.echo(f"{each.id} {each.state} {each.done} of {each.persons}, {each.percent}%, {each.reason}")

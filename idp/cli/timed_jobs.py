@@ -63,10 +63,16 @@ class TimedJobs:
             is_more = bool(flows.housekeeping.end_run_out_sessions(tx, self._runtime))
         with storage.begin() as tx:
             is_more = bool(self._reopen(tx)) or is_more
+        is_more = self._take_checks_back() or is_more
         return self._tidy() or is_more
 
     def _reopen(self, tx: storage.Tx) -> int:
         return flows.account_care.reopen_run_out(tx, self._runtime, wording.opened_again(), limit=AT_ONCE)
+
+    def _take_checks_back(self) -> bool:
+        """One batch of a recall; what else is due has its turn between two of them."""
+        with storage.begin() as tx:
+            return flows.recall.work_off(tx, self._runtime, wording.proof_recalled())
 
     def leave(self) -> None:
         """Give the lease back, so that another worker need not wait for its end."""

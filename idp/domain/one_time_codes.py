@@ -25,6 +25,7 @@ class CodePurpose(StrEnum):
     RECOVER = "recover"
     LOCK = "lock"
     ADD_CONTACT = "add_contact"
+    COUNTER = "counter"
 
 
 class NotSent(StrEnum):

@@ -38,23 +38,38 @@ class Document(StrEnum):
 
 
 LONGEST_DOCUMENT_NUMBER: Final = 20
+# Stands where a card has no last day, as those of people past the last renewal.
+NO_END: Final = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """The paper of a capture; `expires` is None where it has no end."""
+
+    kind: Document
+    number: str
+    issued: date
+    expires: date | None
 
 
 def check_capture(said: Mapping[str, str], today: date) -> dict[str, str]:
     """What an officer typed, as a case carries it; raises Refusal with the `field` that is wrong.
 
-    `said` has document_type, document_number, issued_on, expires_on (dd/mm/yyyy), number, name, birth_date, contact
-    (may be empty) and face ('yes' where the officer compared face and picture in person).
+    `said` has document_type, document_number, issued_on, expires_on (dd/mm/yyyy; of an ID card the last may be empty),
+    number, name, birth_date, contact (may be empty) and face ('yes' where the officer compared face and picture in
+    person).
     """
     if said.get("document_type") not in set(Document):
         raise Refusal("reason_missing", "which paper was seen", field="document_type")
     number = said.get("document_number", "").strip().upper()
     if not number.isalnum() or not number.isascii() or len(number) > LONGEST_DOCUMENT_NUMBER:
         raise Refusal("invalid_identifier", "the number of the paper", field="document_number")
-    issued, expires = _day(said, "issued_on"), _day(said, "expires_on")
+    issued = _day(said, "issued_on")
+    has_end = said["document_type"] != Document.ID_CARD or bool(said.get("expires_on", "").strip())
+    expires = _day(said, "expires_on") if has_end else None
     if issued > today:
         raise Refusal("invalid_birth_date", "issued before today", field="issued_on")
-    if expires < today or expires <= issued:
+    if expires is not None and (expires < today or expires <= issued):
         raise Refusal("document_expired", "the paper has run out", field="expires_on")
     if said.get("face") != "yes":
         raise Refusal("reason_missing", "face and picture are compared in person", field="face")
@@ -68,8 +83,22 @@ def check_capture(said: Mapping[str, str], today: date) -> dict[str, str]:
             body["contact"] = identifiers.recognise_contact(said["contact"].strip())[1]
     except Refusal as refusal:
         raise Refusal(refusal.code, refusal.detail, field=_FIELDS.get(refusal.field, refusal.field)) from None
-    seen = f"{said['document_type']} {number} {issued.isoformat()} {expires.isoformat()}"
-    return body | {"document": seen}
+    end = expires.isoformat() if expires else NO_END
+    return body | {"document": f"{said['document_type']} {number} {issued.isoformat()} {end}"}
+
+
+def read_paper(document: str) -> Paper:
+    """The paper that `check_capture` wrote down."""
+    kind, number, issued, expires = document.split(" ")
+    end = None if expires == NO_END else date.fromisoformat(expires)
+    return Paper(Document(kind), number, date.fromisoformat(issued), end)
+
+
+def check_unexpired(document: str, today: date) -> None:
+    """Raises Refusal('document_expired') for a paper that ran out since it was captured."""
+    expires = read_paper(document).expires
+    if expires is not None and expires < today:
+        raise Refusal("document_expired", "the paper has run out", field="expires_on")
 
 
 def check_of(body: Mapping[str, str], officer: str, approver: str) -> CounterCheck:

@@ -3,6 +3,7 @@
 from idp.flows import (
     account_care,
     auditing,
+    capture,
     cases,
     consent,
     contacts,
@@ -19,6 +20,7 @@ from idp.flows import (
     own_data,
     people,
     proofing,
+    recall,
     recovery,
     registration,
     rights,
@@ -34,6 +36,7 @@ from idp.flows import (
 __all__ = [
     "account_care",
     "auditing",
+    "capture",
     "cases",
     "consent",
     "contacts",
@@ -50,6 +53,7 @@ __all__ = [
     "own_data",
     "people",
     "proofing",
+    "recall",
     "recovery",
     "registration",
     "rights",

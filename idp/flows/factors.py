@@ -137,7 +137,7 @@ def change_password(tx: storage.Tx, runtime: Runtime, signed_in: SignedIn, passw
     """A new password; sessions elsewhere end, since whoever knew the old one may be there, and so does a recovery that
     waits."""
     now, own = runtime.clock.now(), find_own(tx, runtime, signed_in)
-    storage.recoveries.end_of_person(tx, signed_in.subject.id, now)
+    storage.recoveries.end_of_people(tx, [signed_in.subject.id], now)
     storage.credentials.replace_password(tx, signed_in.subject.id, password_hash, now)
     storage.endings.end_other_sessions(tx, runtime.keyring, signed_in.session, now, actor="the person")
     _note(tx, runtime, signed_in, Event.PASSWORD_CHANGED, None, own, notice)

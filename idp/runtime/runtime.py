@@ -5,6 +5,7 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from idp.runtime.breached import Breached
+from idp.runtime.chip import Trust
 from idp.runtime.clock import Clock
 from idp.runtime.foreign_documents import ForeignDocuments
 from idp.runtime.foreign_keys import ForeignKeys
@@ -28,6 +29,7 @@ class Runtime:
     foreign_documents: ForeignDocuments
     gate: Gate
     hash_slots: HashSlots
+    trust: Trust
     breached: Breached
     messages: Messages
     metrics: Metrics

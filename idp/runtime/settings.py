@@ -192,6 +192,11 @@ class Province:
 
 
 @dataclass(frozen=True, slots=True)
+class Proofing:
+    trust_store: str
+
+
+@dataclass(frozen=True, slots=True)
 class Logging:
     level: str
 
@@ -220,6 +225,7 @@ class Settings:
     retention: Retention
     log: Log
     province: Province
+    proofing: Proofing
     logging: Logging
 
     @property

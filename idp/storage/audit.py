@@ -1,6 +1,6 @@
 """The audit and the releases: rows are only ever added; each carries the hash a later proof stands on."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,10 +20,22 @@ from idp.storage.tables import Moment, audit, releases
 
 def insert_entry(tx: Tx, entry: Entry, key: DataKey | None = None) -> None:
     """Write one line. Details need `key`: the data key of the person concerned, or the house's where nobody is."""
+    tx.execute(insert(audit).values(_values(entry, key)))
+
+
+def insert_entries(tx: Tx, entries: Sequence[Entry], keys: Mapping[UUID, DataKey] | None = None) -> None:
+    """Write many lines; `keys` are those of the persons concerned, for details."""
+    found = keys or {}
+    rows = [_values(entry, found.get(entry.subject_id) if entry.subject_id else None) for entry in entries]
+    if rows:
+        tx.execute(insert(audit), rows)
+
+
+def _values(entry: Entry, key: DataKey | None) -> dict[str, object]:
     if entry.details and key is None:
         raise ValueError("details are sealed, and need a key")
     sealed = key.seal("audit.details_sealed", entry.id, entry.details) if key and entry.details else None
-    values = {
+    values: dict[str, object] = {
         "id": entry.id,
         "at": entry.at,
         "event": entry.event,
@@ -33,7 +45,7 @@ def insert_entry(tx: Tx, entry: Entry, key: DataKey | None = None) -> None:
         "actor": entry.actor,
         "details_sealed": sealed,
     }
-    tx.execute(insert(audit).values(**values, leaf_hash=hash_of(Kind.AUDIT, values)))
+    return {**values, "leaf_hash": hash_of(Kind.AUDIT, values)}
 
 
 def release_values(

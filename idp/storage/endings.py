@@ -3,7 +3,7 @@
 The grants that end with their session stand under its line of the audit; every other grant that ends has its own.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -47,18 +47,12 @@ def end_session(
     """
     if not sessions.end_session(tx, session.id, reason, now):
         return []
-    entry = Entry(
-        id=chance.new_id(now),
-        at=now,
-        event=EVENTS.get(reason, Event.SESSION_ENDED),
-        subject_id=session.subject_id,
-        session_id=session.id,
-        actor=actor,
-    )
-    audit.insert_entry(tx, entry)
-    visited = grants.end_of_session(tx, session.id, reason, now, offline_too=offline_too)
-    for service_id in _with_logout_address(tx, visited):
-        _queue_logout(tx, keyring, service_id, session.id, session.subject_id, now)
+    audit.insert_entry(tx, _ending(session.id, session.subject_id, reason, now, actor))
+    visited = [
+        service_id for _, service_id in grants.end_of_sessions(tx, [session.id], reason, now, offline_too=offline_too)
+    ]
+    told = _with_logout_address(tx, visited)
+    _queue_logouts(tx, keyring, [(service_id, session.id, session.subject_id) for service_id in told], now)
     return visited
 
 
@@ -67,12 +61,22 @@ def end_person(tx: Tx, keyring: Keyring, subject_id: UUID, reason: EndReason, no
 
     What would open the account later by what was proved before ends as well: recoveries, screens that were approved.
     """
-    recoveries.end_of_person(tx, subject_id, now)
-    other_screens.end_of_person(tx, subject_id)
-    for session in sessions.list_live(tx, subject_id):
-        end_session(tx, keyring, session, reason, now, actor=actor, offline_too=True)
-    ended = grants.end_of_person(tx, subject_id, reason, now)
-    _end_grants(tx, keyring, ended, reason, now, actor)
+    end_people(tx, keyring, [subject_id], reason, now, actor=actor)
+
+
+def end_people(
+    tx: Tx, keyring: Keyring, subject_ids: Sequence[UUID], reason: EndReason, now: datetime, *, actor: str
+) -> None:
+    """The same for many people at once, in as many statements as for one."""
+    recoveries.end_of_people(tx, subject_ids, now)
+    other_screens.end_of_people(tx, subject_ids)
+    ended = sessions.end_of_people(tx, subject_ids, reason, now)
+    audit.insert_entries(tx, [_ending(session_id, of, reason, now, actor) for session_id, of in ended.items()])
+    visited = grants.end_of_sessions(tx, list(ended), reason, now, offline_too=True)
+    told = set(_with_logout_address(tx, {service_id for _, service_id in visited}))
+    news = [(service_id, session_id, ended[session_id]) for session_id, service_id in visited if service_id in told]
+    _queue_logouts(tx, keyring, news, now)
+    _end_grants(tx, keyring, grants.end_of_people(tx, subject_ids, reason, now), reason, now, actor)
 
 
 def end_other_sessions(tx: Tx, keyring: Keyring, session: Session, now: datetime, *, actor: str) -> int:
@@ -80,7 +84,7 @@ def end_other_sessions(tx: Tx, keyring: Keyring, session: Session, now: datetime
 
     A screen that waits to go on with what was lent to it does not.
     """
-    other_screens.end_of_person(tx, session.subject_id)
+    other_screens.end_of_people(tx, [session.subject_id])
     others = [each for each in sessions.list_live(tx, session.subject_id) if each.id != session.id]
     for each in others:
         end_session(tx, keyring, each, EndReason.REVOKED, now, actor=actor, offline_too=True)
@@ -122,7 +126,7 @@ def end_grant(tx: Tx, grant_id: UUID, reason: EndReason, now: datetime, *, actor
     ended = grants.end_grant(tx, grant_id, reason, now)
     if ended is None:
         return False
-    _note_grant(tx, ended, reason, now, actor)
+    audit.insert_entry(tx, _grant_ending(ended, reason, now, actor))
     return True
 
 
@@ -139,16 +143,14 @@ def end_machine_grant(
 def _end_grants(tx: Tx, keyring: Keyring, ended: Iterable[Grant], reason: EndReason, now: datetime, actor: str) -> None:
     """What follows for grants that just ended: a line each; a logout token once for each service and session."""
     ended = list(ended)
-    for grant in ended:
-        _note_grant(tx, grant, reason, now, actor)
+    audit.insert_entries(tx, [_grant_ending(grant, reason, now, actor) for grant in ended])
     told = _with_logout_address(tx, {grant.service_id for grant in ended})
     visits = {(grant.service_id, grant.session_id, grant.subject_id) for grant in ended if grant.service_id in told}
-    for service_id, session_id, subject_id in sorted(visits):
-        _queue_logout(tx, keyring, service_id, session_id, subject_id, now)
+    _queue_logouts(tx, keyring, sorted(visits), now)
 
 
-def _note_grant(tx: Tx, grant: Grant, reason: EndReason, now: datetime, actor: str) -> None:
-    entry = Entry(
+def _grant_ending(grant: Grant, reason: EndReason, now: datetime, actor: str) -> Entry:
+    return Entry(
         id=chance.new_id(now),
         at=now,
         event=GRANT_EVENTS[reason],
@@ -157,7 +159,6 @@ def _note_grant(tx: Tx, grant: Grant, reason: EndReason, now: datetime, actor: s
         session_id=grant.session_id,
         actor=actor,
     )
-    audit.insert_entry(tx, entry)
 
 
 def _note_machine_grant(tx: Tx, service_id: UUID, reason: EndReason, now: datetime, actor: str) -> None:
@@ -165,19 +166,32 @@ def _note_machine_grant(tx: Tx, service_id: UUID, reason: EndReason, now: dateti
     audit.insert_entry(tx, entry)
 
 
-def _queue_logout(
-    tx: Tx, keyring: Keyring, service_id: UUID, session_id: UUID, subject_id: UUID, now: datetime
-) -> None:
-    outbox.insert_parcel(
-        tx,
-        keyring,
-        outbox.BACKCHANNEL_LOGOUT,
-        {"session": session_id.hex, "subject": subject_id.hex},
-        now=now,
-        service_id=service_id,
+def _ending(session_id: UUID, subject_id: UUID, reason: EndReason, now: datetime, actor: str) -> Entry:
+    return Entry(
+        id=chance.new_id(now),
+        at=now,
+        event=EVENTS.get(reason, Event.SESSION_ENDED),
         subject_id=subject_id,
         session_id=session_id,
+        actor=actor,
     )
+
+
+def _queue_logouts(tx: Tx, keyring: Keyring, news: Iterable[tuple[UUID, UUID, UUID]], now: datetime) -> None:
+    """A logout token for each service, session and person."""
+    parcels = [
+        outbox.parcel_values(
+            keyring,
+            outbox.BACKCHANNEL_LOGOUT,
+            {"session": session_id.hex, "subject": subject_id.hex},
+            now=now,
+            service_id=service_id,
+            subject_id=subject_id,
+            session_id=session_id,
+        )
+        for service_id, session_id, subject_id in news
+    ]
+    outbox.insert_parcels(tx, parcels)
 
 
 def _with_logout_address(tx: Tx, service_ids: Iterable[UUID]) -> list[UUID]:

@@ -1,5 +1,6 @@
 """A person's second factors: passkeys, secrets of authenticator apps, codes printed for a day without them."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -83,8 +84,6 @@ def list_factors(tx: Tx, key: DataKey, subject_id: UUID, now: datetime) -> Facto
     found_totp = tx.execute(
         select(totp_secrets).where(*_in_force(totp_secrets, subject_id)).order_by(totp_secrets.c.id)
     )
-    proved = (contacts.c.subject_id == subject_id, contacts.c.ended_at.is_(None), contacts.c.verified_at.is_not(None))
-    found_contacts = tx.execute(select(contacts).where(*proved).order_by(contacts.c.id))
     codes = select(recovery_codes.c.kind, func.count()).where(*_unused(subject_id, now)).group_by(recovery_codes.c.kind)
     counts: dict[str, int] = {row[0]: row[1] for row in tx.execute(codes)}
     return Factors(
@@ -99,19 +98,34 @@ def list_factors(tx: Tx, key: DataKey, subject_id: UUID, now: datetime) -> Facto
             )
             for row in found_totp
         ),
-        contacts=tuple(
-            Reachable(
-                row.id,
-                row.kind,
-                key.open("contacts.value_sealed", row.id, row.value_sealed),
-                row.is_shared,
-                row.verified_at,
-            )
-            for row in found_contacts
-        ),
+        contacts=tuple(list_contacts_of(tx, {subject_id: key})[subject_id]),
         recovery_codes=counts.get(Way.RECOVERY_CODE, 0),
         counter_codes=counts.get(Way.COUNTER_CODE, 0),
     )
+
+
+def list_contacts_of(tx: Tx, keys: Mapping[UUID, DataKey]) -> dict[UUID, list[Reachable]]:
+    """The contacts that each of these people has proved, in the order they came; `keys` are their data keys."""
+    proved = (
+        contacts.c.subject_id.in_(list(keys)),
+        contacts.c.ended_at.is_(None),
+        contacts.c.verified_at.is_not(None),
+    )
+    found: dict[UUID, list[Reachable]] = {subject_id: [] for subject_id in keys}
+    for row in tx.execute(select(contacts).where(*proved).order_by(contacts.c.id)):
+        value = keys[row.subject_id].open("contacts.value_sealed", row.id, row.value_sealed)
+        found[row.subject_id].append(Reachable(row.id, row.kind, value, row.is_shared, row.verified_at))
+    return found
+
+
+def end_counter_codes(tx: Tx, subject_ids: Sequence[UUID], now: datetime) -> None:
+    """The codes on paper that officers gave these people are worth nothing any more."""
+    where = (
+        recovery_codes.c.subject_id.in_(subject_ids),
+        recovery_codes.c.kind == Way.COUNTER_CODE,
+        recovery_codes.c.used_at.is_(None),
+    )
+    tx.execute(update(recovery_codes).where(*where).values(used_at=now))
 
 
 def count_ways(tx: Tx, subject_id: UUID, now: datetime) -> int:

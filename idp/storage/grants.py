@@ -11,7 +11,7 @@ Rows are locked in one order, session before grant, so that a logout that races 
 Long because the statements of a grant's life are only right together.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -360,27 +360,28 @@ def end_grant(tx: Tx, grant_id: UUID, reason: EndReason, now: datetime) -> Grant
     return next(iter(_end(tx, reason, now, grants.c.id == grant_id)), None)
 
 
-def end_of_session(tx: Tx, session_id: UUID, reason: EndReason, now: datetime, *, offline_too: bool) -> list[UUID]:
-    """End the grants of a session; gives the services it had visited, each once.
+def end_of_sessions(
+    tx: Tx, session_ids: Sequence[UUID], reason: EndReason, now: datetime, *, offline_too: bool
+) -> list[tuple[UUID, UUID]]:
+    """End the grants of these sessions; gives each session with each service it had visited.
 
     Grants with offline_access outlive a logout (OIDC Back-Channel Logout 2.7), never a lock, closure or withdrawal.
     """
-    visited = list(tx.scalars(select(grants.c.service_id).where(grants.c.session_id == session_id).distinct()))
-    where = and_(
-        grants.c.session_id == session_id,
-        grants.c.ended_at.is_(None),
-        true() if offline_too else not_(grants.c.offline),
-    )
+    of_sessions = grants.c.session_id.in_(session_ids)
+    visited = tx.execute(select(grants.c.session_id, grants.c.service_id).where(of_sessions).distinct()).all()
+    where = and_(of_sessions, grants.c.ended_at.is_(None), true() if offline_too else not_(grants.c.offline))
     tx.execute(update(grants).where(where).values(ended_at=now, end_reason=reason))
-    return visited
+    return [(row.session_id, row.service_id) for row in visited]
 
 
-def end_of_person(
-    tx: Tx, subject_id: UUID, reason: EndReason, now: datetime, *, service_id: UUID | None = None
-) -> list[Grant]:
-    """End every grant of a person, lasting ones too, at one service or at all; gives those that lived."""
-    at_service = true() if service_id is None else grants.c.service_id == service_id
-    return _end(tx, reason, now, grants.c.subject_id == subject_id, at_service)
+def end_of_person(tx: Tx, subject_id: UUID, reason: EndReason, now: datetime, *, service_id: UUID) -> list[Grant]:
+    """End every grant of a person at one service, lasting ones too; gives those that lived."""
+    return _end(tx, reason, now, grants.c.subject_id == subject_id, grants.c.service_id == service_id)
+
+
+def end_of_people(tx: Tx, subject_ids: Sequence[UUID], reason: EndReason, now: datetime) -> list[Grant]:
+    """End every grant of these people, lasting ones too; gives those that lived."""
+    return _end(tx, reason, now, grants.c.subject_id.in_(subject_ids))
 
 
 def end_of_service(tx: Tx, service_id: UUID, reason: EndReason, now: datetime) -> list[Grant]:

@@ -1,5 +1,6 @@
 """Screens that ask a phone for a sign-in: asked once, answered once, used once, and gone within minutes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -75,9 +76,9 @@ def save_answer(
     return tx.execute(update(other_screens).where(*where).values(values)).rowcount == 1
 
 
-def end_of_person(tx: Tx, subject_id: UUID) -> None:
-    """No screen that this person's phone approved, and that has not gone on yet, goes on any more."""
-    where = (other_screens.c.subject_id == subject_id, other_screens.c.state == ScreenState.APPROVED)
+def end_of_people(tx: Tx, subject_ids: Sequence[UUID]) -> None:
+    """No screen that the phone of one of these people approved, and that has not gone on yet, goes on any more."""
+    where = (other_screens.c.subject_id.in_(subject_ids), other_screens.c.state == ScreenState.APPROVED)
     tx.execute(update(other_screens).where(*where).values(state=ScreenState.REFUSED))
 
 

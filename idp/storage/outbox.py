@@ -1,6 +1,6 @@
 """What leaves the house: rows written with the change they tell of, taken by a worker, delivered at least once."""
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -59,7 +59,21 @@ class LedgerLine:
 
 
 def insert_parcel(
-    tx: Tx,
+    tx: Tx, keyring: Keyring, kind: str, body: dict[str, Any], *, now: datetime, **whose: UUID | None
+) -> UUID:
+    """Queue a delivery in the transaction of the change it tells of; `whose` as in `parcel_values`."""
+    values = parcel_values(keyring, kind, body, now=now, **whose)
+    insert_parcels(tx, [values])
+    return UUID(int=values["id"].int)
+
+
+def insert_parcels(tx: Tx, parcels: Sequence[Mapping[str, object]]) -> None:
+    """Queue deliveries that `parcel_values` packed."""
+    if parcels:
+        tx.execute(insert(outbox), parcels)
+
+
+def parcel_values(
     keyring: Keyring,
     kind: str,
     body: dict[str, Any],
@@ -68,25 +82,21 @@ def insert_parcel(
     service_id: UUID | None = None,
     subject_id: UUID | None = None,
     session_id: UUID | None = None,
-) -> UUID:
-    """Queue a delivery in the transaction of the change it tells of."""
+) -> dict[str, Any]:
+    """The row of a delivery, its body sealed."""
     id_ = chance.new_id(now)
-    sealed = keyring.house_key().seal("outbox.body_sealed", id_, orjson.dumps(body).decode())
-    tx.execute(
-        insert(outbox).values(
-            id=id_,
-            kind=kind,
-            service_id=service_id,
-            subject_id=subject_id,
-            session_id=session_id,
-            body_sealed=sealed,
-            state="queued",
-            tries=0,
-            created_at=now,
-            next_try_at=now,
-        )
-    )
-    return id_
+    return {
+        "id": id_,
+        "kind": kind,
+        "service_id": service_id,
+        "subject_id": subject_id,
+        "session_id": session_id,
+        "body_sealed": keyring.house_key().seal("outbox.body_sealed", id_, orjson.dumps(body).decode()),
+        "state": "queued",
+        "tries": 0,
+        "created_at": now,
+        "next_try_at": now,
+    }
 
 
 def insert_message(

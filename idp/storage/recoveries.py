@@ -1,5 +1,6 @@
 """Recoveries: one open at a time for a person, ready after a while, used once or cancelled."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -58,9 +59,9 @@ def end_recovery(tx: Tx, recovery_id: UUID, state: str, now: datetime) -> bool:
     return tx.execute(update(recoveries).where(*where).values(state=state, ended_at=now)).rowcount == 1
 
 
-def end_of_person(tx: Tx, subject_id: UUID, now: datetime) -> None:
-    """Cancel what waits or is ready, whoever opened it."""
-    where = (recoveries.c.subject_id == subject_id, recoveries.c.state == OPEN)
+def end_of_people(tx: Tx, subject_ids: Sequence[UUID], now: datetime) -> None:
+    """Cancel what waits or is ready of these people, whoever opened it."""
+    where = (recoveries.c.subject_id.in_(subject_ids), recoveries.c.state == OPEN)
     tx.execute(update(recoveries).where(*where).values(state=CANCELLED, ended_at=now))
 
 

@@ -1,5 +1,6 @@
 """Sessions: found by the digest of their cookie, ended once, listed when they ran out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -98,6 +99,13 @@ def end_session(tx: Tx, session_id: UUID, reason: EndReason, now: datetime) -> b
     """End a session; waits for an exchange that holds it. False when it had ended before."""
     where = (sessions.c.id == session_id, sessions.c.ended_at.is_(None))
     return tx.execute(update(sessions).where(*where).values(ended_at=now, end_reason=reason)).rowcount == 1
+
+
+def end_of_people(tx: Tx, subject_ids: Sequence[UUID], reason: EndReason, now: datetime) -> dict[UUID, UUID]:
+    """End the sessions of these people; gives those that lived, each with whose it was."""
+    where = (sessions.c.subject_id.in_(subject_ids), sessions.c.ended_at.is_(None))
+    ended = update(sessions).where(*where).values(ended_at=now, end_reason=reason)
+    return {row.id: row.subject_id for row in tx.execute(ended.returning(sessions.c.id, sessions.c.subject_id))}
 
 
 def touch(tx: Tx, session_id: UUID, now: datetime) -> None:

@@ -195,6 +195,13 @@ facts = _table(
     _at("valid_until", nullable=True),
     _at("superseded_at", nullable=True),
     sa.Index("ix_facts_subject_id", "subject_id", "name"),
+    # To find what one officer or one source vouched for in some days, for a recall.
+    sa.Index(
+        "ix_facts_vouched",
+        "verified_at",
+        postgresql_where=sa.text("source <> 'self' AND superseded_at IS NULL"),
+        sqlite_where=sa.text("source <> 'self' AND superseded_at IS NULL"),
+    ),
 )
 profiles = _table(
     "profiles",
@@ -491,6 +498,23 @@ cases = _table(
         postgresql_where=sa.text("state = 'waiting'"),
         sqlite_where=sa.text("state = 'waiting'"),
     ),
+)
+recalls = _table(
+    "recalls",
+    _id(),
+    _text("officer", 64),
+    _text("source", 16),
+    _at("since"),
+    _at("before"),
+    _text("reason", 200),
+    _text("state", 12),
+    _number("persons"),
+    _number("done"),
+    _loose("cursor", nullable=True),
+    _text("asked_as", 64),
+    _text("approved_as", 64),
+    _at("created_at"),
+    _at("ended_at", nullable=True),
 )
 relying_services = _table(
     "relying_services",

@@ -6,9 +6,11 @@ from typing import Final
 from flask_babel import gettext
 
 from idp.domain.agencies import Agency
-from idp.domain.cases import Case
+from idp.domain.cases import Case, CaseKind
+from idp.domain.proofing import NO_END
 from idp.storage.officers import Officer
 from idp.web import language
+from idp.web.chip_texts import step_lines
 from idp.web.release_texts import shown_date
 from idp.web.texts import N_
 
@@ -50,6 +52,18 @@ _BODY: Final = {
     "number": N_("Personal ID number"),
     "contact": N_("Phone or e-mail that the person confirmed"),
     "document": N_("Document"),
+    "contact_proof": N_("How it was confirmed"),
+    "signer": N_("Fingerprint of the signer’s certificate"),
+    "recall_source": N_("Checks"),
+    "recall_officer": N_("By the officer"),
+    "recall_from": N_("From"),
+    "recall_until": N_("To"),
+    "persons": N_("People, when it was asked"),
+    "reason": N_("Why, and by which document"),
+}
+_CONTACT_PROOFS: Final = {
+    "code": N_("by a code that was sent there"),
+    "in_person": N_("by the person’s word at the counter"),
 }
 _BECAUSE: Final = {
     "died": N_("the person died"),
@@ -98,7 +112,7 @@ def document_text(seen: str) -> str:
             paper=gettext(_DOCUMENTS[kind]),
             number=number,
             issued=shown_date(issued),
-            expires=shown_date(expires),
+            expires=gettext("no end") if expires == NO_END else shown_date(expires),
         )
     )
 
@@ -123,20 +137,39 @@ def kind_text(kind: str) -> str:
     return str(gettext(_KINDS[kind]))
 
 
+def recall_sources() -> list[tuple[str, str]]:
+    """Whose checks may be taken back."""
+    return [(source, source_text(source)) for source in ("counter", "national_id")]
+
+
+def proof_lines(body: Mapping[str, str]) -> list[tuple[str, str]]:
+    """What was taken down at a counter, in words; the chip's steps stand apart."""
+    return _lines(body, {})
+
+
 def body_lines(case: Case, agencies: Mapping[str, Agency], officer: Officer | None) -> list[tuple[str, str]]:
     """What a case would do: each thing with its value, in words."""
     shown: dict[str, Callable[[str], str]] = {
-        "because": lambda value: gettext(_BECAUSE[value]),
-        "birthdate": shown_date,
         "role": role_text,
         "agency": lambda value: agencies[value].name(language.current()) if value in agencies else value,
         "officer": lambda _: f"{officer.name} ({officer.staff_code})" if officer else "",
-        "until": shown_date,
+    }
+    steps = step_lines(case.body) if case.kind is CaseKind.PROOF and case.body else []
+    return [*_lines(case.body, shown), *steps]
+
+
+def _lines(body: Mapping[str, str], more: Mapping[str, Callable[[str], str]]) -> list[tuple[str, str]]:
+    shown: dict[str, Callable[[str], str]] = {
+        "because": lambda value: gettext(_BECAUSE[value]),
+        **dict.fromkeys(("birthdate", "until", "recall_from", "recall_until"), shown_date),
         "document": document_text,
+        "contact_proof": lambda value: gettext(_CONTACT_PROOFS[value]),
+        "recall_source": source_text,
+        **more,
     }
     return [
         (str(gettext(_BODY[name])), str(shown[name](value)) if name in shown else value)
-        for name, value in case.body.items()
+        for name, value in body.items()
         if name in _BODY
     ]
 

@@ -23,6 +23,7 @@ STATUS: Final = {
     "own_case": 403,
     "case_changed": 409,
     "case_expired": 409,
+    "document_expired": 409,
     "server_error": 500,
     "busy": 503,
     "unavailable": 503,

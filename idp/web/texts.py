@@ -165,6 +165,11 @@ _REFUSALS = {
         N_("Nobody decided within seven days, so that it ended. Nothing was done."),
         (N_("Whoever asked for it can ask again."),),
     ),
+    "document_expired": RefusalText(
+        N_("The document has run out"),
+        N_("It ran out while the case waited, so that it proves nothing any more. Nothing was done."),
+        (N_("Ask the person to come with a document that is good."),),
+    ),
     "page_expired": RefusalText(
         N_("This page has expired"),
         N_(
@@ -431,6 +436,9 @@ _EVENTS = {
     "case.refused": N_("A second officer refused"),
     "case.withdrawn": N_("An officer took a question back"),
     "case.expired": N_("A question waited too long and ended"),
+    "recall.started": N_("Checks of people began to be taken back"),
+    "proof.recalled": N_("The check at a counter was taken back"),
+    "recall.done": N_("Checks of people were taken back"),
     "account.unlocked": N_("The account was opened again"),
     "person.proved": N_("Checked in person at a counter"),
     "sign_in.succeeded": N_("Signed in"),

@@ -78,6 +78,19 @@ def secret_ends(service: RelyingService, term: SecretTerm) -> Notice:
     )
 
 
+def proof_recalled() -> Notice:
+    """What contacts are told when the check of the person was taken back."""
+    hotline = given.runtime().settings.province.hotline
+    return Notice(
+        gettext("The check of your identity was taken back"),
+        gettext(
+            "The check of who you are was taken back, and you were signed out everywhere. Your account stays yours. "
+            "Come to a counter with your ID card to be checked again. Questions: call %(hotline)s.",
+            hotline=hotline,
+        ),
+    )
+
+
 def is_held_up(kind: ContactKind) -> bool:
     """Whether messages of this kind do not get through just now."""
     with storage.once() as tx:

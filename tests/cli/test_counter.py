@@ -54,3 +54,16 @@ def test_screen_prints_the_code_and_where_to_type_it(sqlite_app: Flask, type_in:
         assert events()["screen_code.made"] == 1
     refused = type_in("counter", "screen", "--name", "x" * 81)
     assert (refused.exit_code, refused.output.count("\n")) == (1, 1)
+
+
+def test_checks_are_counted_and_taken_back_with_two_names(type_in: Type, sqlite_app: Flask) -> None:
+    type_in("counter", "prove", *WHO, "--document", "thẻ căn cước", "--officer", "xau.a@H05")
+    day = sqlite_app.extensions["idp"].today.strftime("%d/%m/%Y")
+    said = ("--officer", "xau.a", "--from", day, "--until", day, "--reason", "QĐ 12", "--asked-by", "A")
+    sqlite_app.extensions["idp"].clock.advance(seconds=1)
+    assert "Checks of 1 people" in type_in("counter", "recall", *said).output
+    with sqlite_app.app_context():
+        assert rows_of("recalls") == []
+    assert type_in("counter", "recall", *said, "--approved-by", "A").exit_code != 0
+    assert "1 people" in type_in("counter", "recall", *said, "--approved-by", "B").output
+    assert "running 0 of 1, 0%" in type_in("counter", "recalls").output

@@ -324,8 +324,10 @@ def test_the_end_of_a_session_ends_its_grants_and_no_others(house: House) -> Non
     for code in (*codes, elsewhere):
         house.exchange(code)
     with storage.begin() as tx:
-        visited = storage.grants.end_of_session(tx, one.id, EndReason.SIGNED_OUT, house.clock.now(), offline_too=False)
-    assert sorted(visited) == sorted([service.id, other.id])
+        visited = storage.grants.end_of_sessions(
+            tx, [one.id], EndReason.SIGNED_OUT, house.clock.now(), offline_too=False
+        )
+    assert sorted(visited) == sorted([(one.id, service.id), (one.id, other.id)])
     assert [house.find_live(code) is not None for code in (*codes, elsewhere)] == [False, False, True, True]
 
 

@@ -49,6 +49,11 @@ OFFICER = {
 TYPED = SimpleNamespace(since="26/11/2026", until="26/11/2026", event="", officer="", number="", purpose="đợt 4")
 
 
+STEPS = [("Chữ ký trên danh sách mã băm", "đạt"), ("Chứng thư của bên ký", "chưa kiểm tra")]
+CAPTURED = {"me": ME, "parked": "P", "lines": [("Họ và tên", "Lê Thị Lụa")], "steps": STEPS, "minutes": 5}
+RECALL = SimpleNamespace(
+    what="xau.a, QĐ 12/2026", begun="08:30", by="Phường Kinh Bắc", progress="1 trên 2", percent=50, is_done=False
+)
 SEEN = SimpleNamespace(
     document_type="id_card",
     document_number="003156000127",
@@ -324,6 +329,7 @@ PAGES: dict[str, tuple[str, str | None, frozenset[str], dict[str, object]]] = {
             "typed": SEEN,
             "documents": [("id_card", "Thẻ căn cước")],
             "captured": [SimpleNamespace(id="0193", name="Lê Thị Lụa", at="08:30", state="đã duyệt", may_print=True)],
+            "steps": STEPS,
             "errors": [error("face", "Xin đối chiếu")],
             "done": "Đã xong.",
         },
@@ -332,7 +338,54 @@ PAGES: dict[str, tuple[str, str | None, frozenset[str], dict[str, object]]] = {
         "officer/counter.html",
         "/admin/sign-out",
         frozenset({"capture-now"}),
-        {"me": ME, "parked": "P", "typed": SEEN, "documents": [], "captured": [], "errors": [], "done": ""},
+        {
+            "me": ME,
+            "parked": "P",
+            "typed": SEEN,
+            "documents": [],
+            "captured": [],
+            "steps": [],
+            "errors": [],
+            "done": "",
+        },
+    ),
+    "captured_code": (
+        "officer/captured.html",
+        "/admin/sign-out",
+        frozenset({"ask", "again", "code", "verdicts"}),
+        {**CAPTURED, "is_sent": True, "errors": [error("code", "Mã sai")]},
+    ),
+    "captured_word": (
+        "officer/captured.html",
+        "/admin/sign-out",
+        frozenset({"ask", "in_person"}),
+        {**CAPTURED, "is_sent": False, "errors": [error("in_person", "Không gửi được")]},
+    ),
+    "recall": (
+        "admin/recall.html",
+        "/admin/sign-out",
+        frozenset({"count", "look-again"}),
+        {
+            "me": ME,
+            "parked": "P",
+            "typed": SimpleNamespace(source="counter", officer="xau.a", since="", until="", reason="QĐ"),
+            "sources": [("counter", "đối chiếu tại quầy")],
+            "rows": [RECALL, SimpleNamespace(**{**vars(RECALL), "is_done": True})],
+            "errors": [error("source", "Chọn nguồn")],
+            "done": "Đã xong.",
+        },
+    ),
+    "recall_counted": (
+        "admin/recall_counted.html",
+        "/admin/sign-out",
+        frozenset({"ask", "counted"}),
+        {"me": ME, "parked": "P", "lines": [("Từ ngày", "01/03/2026")], "heading": "2 người", "is_any": True},
+    ),
+    "recall_nobody": (
+        "admin/recall_counted.html",
+        "/admin/sign-out",
+        frozenset({"counted"}),
+        {"me": ME, "parked": "P", "lines": [], "heading": "0 người", "is_any": False},
     ),
     "services_console": (
         "admin/services.html",

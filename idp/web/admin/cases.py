@@ -11,11 +11,11 @@ from flask.typing import ResponseReturnValue
 from flask_babel import format_date, format_datetime, gettext
 
 from idp import flows, storage
-from idp.domain import proofing
 from idp.domain.accounts import Closing
 from idp.domain.cases import Case, CaseKind, CaseState
 from idp.domain.officers import Permission, Role
 from idp.domain.refusals import Refusal
+from idp.flows.recall import Approved
 from idp.web import forms, given, guards
 from idp.web.actors import Actors
 from idp.web.admin.console import console_page
@@ -75,7 +75,14 @@ def _grant_role(tx: storage.Tx, case: Case, approver: str) -> None:
 
 
 def _prove(tx: storage.Tx, case: Case, approver: str) -> None:
-    flows.proofing.take_down(tx, given.runtime(), proofing.check_of(case.body, case.asked.actor, approver))
+    runtime = given.runtime()
+    flows.proofing.take_down(tx, runtime, flows.capture.approved(runtime, case, approver))
+
+
+def _recall(tx: storage.Tx, case: Case, approver: str) -> None:
+    if case.body.get("recall_officer") == g.officer.staff_code:
+        raise Refusal("own_case", "nobody decides on one's own checks")
+    flows.recall.start(tx, given.runtime(), Approved(case.body, case.asked.actor, approver))
 
 
 def _service(tx: storage.Tx, case: Case, approver: str) -> None:
@@ -91,9 +98,10 @@ def _service(tx: storage.Tx, case: Case, approver: str) -> None:
 DEEDS: Final[dict[CaseKind, Callable[[storage.Tx, Case, str], None]]] = {
     CaseKind.CLOSE: _close,
     CaseKind.CORRECT: _correct,
-    CaseKind.PROOF: _prove,
     CaseKind.GRANT_ROLE: _grant_role,
     CaseKind.SERVICE: _service,
+    CaseKind.PROOF: _prove,
+    CaseKind.RECALL: _recall,
 }
 
 

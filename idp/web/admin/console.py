@@ -22,6 +22,7 @@ ROOMS: Final = (
     (Permission.FIND_PEOPLE, "/admin/people", "person", N_("People"), N_("Find an account, lock it, help its owner")),
     (Permission.CAPTURE_PROOFING, "/counter", "building", N_("Counter"), N_("Check a person who stands before you")),
     (Permission.ENTER, "/admin/cases", "tick", N_("Cases"), N_("What waits for a second officer")),
+    (Permission.RECALL_PROOFING, "/admin/recall", "warning", N_("Recall"), N_("Take back checks that were wrong")),
     (
         Permission.MANAGE_SERVICES,
         "/admin/services",
