@@ -63,7 +63,7 @@ def test_counted_asked_approved_worked_off_and_seen(
 ) -> None:
     browser, desk = enter(app, administrator, clock), enter(app, approver, clock)
     counted = post(browser, browser.get("/admin/recall"), "/admin/recall", **scope(app))
-    assert 'id="counted" tabindex="-1">2 ' in counted.text
+    assert 'id="counted" tabindex="-1">People: 2<' in counted.text
     assert sources(app) == ["counter"] * 3, "counting does nothing"
     post(browser, counted, "/admin/recall/ask")
     with app.app_context():
