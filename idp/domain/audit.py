@@ -91,8 +91,6 @@ class Event(StrEnum):
     RECALL_STARTED = "recall.started"
     PROOF_RECALLED = "proof.recalled"
     RECALL_DONE = "recall.done"
-    AUDIT_READ = "audit.read"
-    AUDIT_EXPORTED = "audit.exported"
     HISTORY_DROPPED = "history.dropped"
     LOG_READ = "log.read"
     LOG_EXPORTED = "log.exported"

@@ -36,14 +36,14 @@ def search(
 ) -> list[Entry]:
     """One page of what was found, and one entry more where there is more. Raises Refusal('reason_missing')."""
     found = _read(tx, runtime, wanted, A_PAGE + 1, below)
-    _note(tx, runtime, Event.AUDIT_READ, wanted, purpose, actor, len(found))
+    _note(tx, runtime, Event.LOG_READ, wanted, purpose, actor, len(found))
     return found
 
 
 def export(tx: storage.Tx, runtime: Runtime, wanted: Search, *, purpose: str, actor: str) -> str:
     """What was found as CSV, at most A_FILE lines, the newest first; a cell never begins a formula."""
     found = _read(tx, runtime, wanted, A_FILE, None)
-    _note(tx, runtime, Event.AUDIT_EXPORTED, wanted, purpose, actor, len(found))
+    _note(tx, runtime, Event.LOG_EXPORTED, wanted, purpose, actor, len(found))
     text = io.StringIO()
     lines = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
     lines.writerow(COLUMNS)

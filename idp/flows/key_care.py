@@ -60,7 +60,7 @@ def ensure_keys(tx: storage.Tx, keyring: Keyring, now: datetime) -> StoredKeys:
     if made is None:
         raise LookupError("the keys could not be made")
     for key in made.signing:
-        _note(tx, made, Event.KEY_MADE, f"{key.alg} {key.state} {key.kid}", "the first start", now)
+        _note(tx, made, Event.KEY_MADE, f"{key.alg} {key.state} {key.kid}", actor="the first start", now=now)
     return made
 
 

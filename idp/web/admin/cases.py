@@ -21,6 +21,7 @@ from idp.web.actors import Actors
 from idp.web.admin.console import console_page
 from idp.web.console_texts import body_lines, kind_text, state_text
 from idp.web.pages import FieldError
+from idp.web.release_texts import shown_date
 from idp.web.service_texts import Compared, compare
 
 blueprint = Blueprint("cases", __name__)
@@ -294,7 +295,7 @@ def _name_of(tx: storage.Tx, shown: Case) -> str:
         return ""
     purpose = f"{kind_text(shown.kind)} {shown.id}"
     seen = flows.people.look(tx, given.runtime(), person, purpose=purpose, actor=g.officer.actor)
-    return ", ".join(filter(None, (seen.name, seen.number, seen.birthdate)))
+    return ", ".join(filter(None, (seen.name, seen.number, shown_date(seen.birthdate))))
 
 
 def _row(shown: Case, actors: Actors) -> Row:

@@ -55,7 +55,7 @@ def test_reading_is_noted_and_the_person_reads_it(app: Flask, auditor: FlaskClie
     search(app, auditor, number=citizen.number)
     search(app, auditor)
     with app.app_context():
-        assert (events()["audit.read"], events()["record.read"]) == (2, 1)
+        assert (events()["log.read"], events()["record.read"]) == (2, 1)
     person = app.test_client()
     sign_in_fully(app, person, citizen)
     own = person.get("/account/activity").text
@@ -77,7 +77,7 @@ def test_reading_is_noted_and_the_person_reads_it(app: Flask, auditor: FlaskClie
 def test_what_is_wrong_is_said_and_nothing_is_read(app: Flask, auditor: FlaskClient, typed: dict[str, str]) -> None:
     assert search(app, auditor, **typed).status_code == 400
     with app.app_context():
-        assert events()["audit.read"] == 0
+        assert events()["log.read"] == 0
 
 
 def test_a_file_has_every_entry_once_with_its_hash_and_no_formula(
@@ -95,9 +95,9 @@ def test_a_file_has_every_entry_once_with_its_hash_and_no_formula(
     lines = list(csv.DictReader(io.StringIO(answer.get_data(as_text=True).removeprefix("\ufeff"))))
     with app.app_context():
         since = runtime.clock.now() - timedelta(hours=1)  # keys were made days before
-        kept = [row for row in rows_of("audit") if row.event != "audit.exported" and row.at >= since]
+        kept = [row for row in rows_of("audit") if row.event != "log.exported" and row.at >= since]
         stored = {str(row.id): row for row in kept}
-        assert events()["audit.exported"] == 1
+        assert events()["log.exported"] == 1
     assert {line["id"] for line in lines} == set(stored)
     assert all(line["leaf_hash"] == stored[line["id"]].leaf_hash.hex() for line in lines)
     assert not [cell for line in lines for cell in line.values() if cell[:1] in ("=", "+", "-", "@", "\t")]
