@@ -108,7 +108,8 @@ def end_bodies(tx: Tx, before: datetime) -> int:
 
 
 def _case(keyring: Keyring, row: Any) -> Case:
-    body = keyring.house_key().open("cases.body_sealed", row.id, row.body_sealed) if row.body_sealed else "{}"
+    sealed = row.body_sealed  # under the house key of its day, which may be an older one by now
+    body = keyring.house_key_of(sealed).open("cases.body_sealed", row.id, sealed) if sealed else "{}"
     return Case(
         id=row.id,
         kind=CaseKind(row.kind),
