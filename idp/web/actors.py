@@ -1,18 +1,20 @@
 """Who did something, as people read it: an officer goes by staff code and unit, the unit by its name."""
 
+from collections.abc import Sequence
+
 from flask_babel import gettext
 
-from idp import storage
+from idp.domain.agencies import Agency
 from idp.domain.officers import read_actor
 from idp.web import language
 from idp.web.texts import actor_text
 
 
 class Actors:
-    """The names of the units, read when the first officer is met."""
+    """Names them by the units there are; only where an officer acted are those needed."""
 
-    def __init__(self, tx: storage.Tx) -> None:
-        self._agencies = storage.agencies.list_agencies(tx)
+    def __init__(self, agencies: Sequence[Agency]) -> None:
+        self._agencies = agencies
 
     def name(self, actor: str) -> str:
         """'' for the person; an officer's code and unit, or what the audit says."""

@@ -18,7 +18,7 @@ from idp.domain.refusals import Refusal
 from idp.flows.recall import Approved
 from idp.web import forms, given, guards
 from idp.web.actors import Actors
-from idp.web.admin.console import console_page
+from idp.web.admin.console import console_page, own_page
 from idp.web.console_texts import body_lines, kind_text, state_text
 from idp.web.pages import FieldError
 from idp.web.release_texts import shown_date
@@ -125,7 +125,7 @@ def list_all() -> ResponseReturnValue:
             limit=A_PAGE + 1,
             offset=(number - 1) * A_PAGE,
         )
-        actors = Actors(tx)
+        actors = Actors(storage.agencies.list_agencies(tx))
     return console_page(
         "admin/cases.html",
         rows=[_row(each, actors) for each in found[:A_PAGE]],
@@ -144,23 +144,23 @@ def case(case_id: UUID) -> ResponseReturnValue:
 @blueprint.post("/admin/cases/approve")
 @guards.needs(Permission.DECIDE_CASES, Permission.DECIDE_SERVICES)
 def approve() -> ResponseReturnValue:
-    case_id, seen = _posted_to_decide()
+    shown, seen = _posted_to_decide()
 
     def decide(tx: storage.Tx) -> None:
-        decided = flows.cases.approve(tx, given.runtime(), g.officer.hand, case_id, seen)
+        decided = flows.cases.approve(tx, given.runtime(), g.officer.hand, shown.id, seen)
         DEEDS[decided.kind](tx, decided, g.officer.actor)
 
-    return _decide(case_id, decide, gettext("Approved, and done."))
+    return _decide(shown, decide, gettext("Approved, and done."))
 
 
 @blueprint.post("/admin/cases/refuse")
 @guards.needs(Permission.DECIDE_CASES, Permission.DECIDE_SERVICES)
 def refuse() -> ResponseReturnValue:
-    case_id, seen = _posted_to_decide()
+    shown, seen = _posted_to_decide()
     reason = request.form.get("reason", "")
     return _decide(
-        case_id,
-        lambda tx: flows.cases.refuse(tx, given.runtime(), g.officer.hand, case_id, seen, reason),
+        shown,
+        lambda tx: flows.cases.refuse(tx, given.runtime(), g.officer.hand, shown.id, seen, reason),
         gettext("Refused."),
     )
 
@@ -168,10 +168,10 @@ def refuse() -> ResponseReturnValue:
 @blueprint.post("/admin/cases/withdraw")
 @guards.needs(Permission.ENTER)
 def withdraw() -> ResponseReturnValue:
-    case_id, _ = _posted()
+    shown, _ = _posted()
     return _decide(
-        case_id,
-        lambda tx: flows.cases.withdraw(tx, given.runtime(), g.officer.hand, case_id),
+        shown,
+        lambda tx: flows.cases.withdraw(tx, given.runtime(), g.officer.hand, shown.id),
         gettext("Taken back."),
     )
 
@@ -206,50 +206,45 @@ def _visible(case_id: UUID) -> Case:
     return found
 
 
-def _posted() -> tuple[UUID, bytes]:
-    """Which case the posted page showed, and the hash of what it showed; raises Refusal."""
-    parked = forms.own_page(CASE, g.officer.session.id)
-    if parked is None:
-        raise Refusal("page_expired", "the case was shown elsewhere, or too long ago")
-    said = dict(parked.pairs)
-    case_id = UUID(said["case"])
-    _visible(case_id)
-    return case_id, bytes.fromhex(said["hash"])
+def _posted() -> tuple[Case, bytes]:
+    """The case of the posted page as it is now, and the hash of what the page showed; raises Refusal."""
+    said = dict(own_page(CASE).pairs)
+    return _visible(UUID(said["case"])), bytes.fromhex(said["hash"])
 
 
-def _posted_to_decide() -> tuple[UUID, bytes]:
+def _posted_to_decide() -> tuple[Case, bytes]:
     """The same, of a kind that this officer decides; raises Refusal('not_permitted')."""
-    case_id, seen = _posted()
-    if _visible(case_id).kind not in g.officer.decides:
-        guards.note_refused(g.officer, f"case {case_id}: not of a kind to decide")
+    shown, seen = _posted()
+    if shown.kind not in g.officer.decides:
+        guards.note_refused(g.officer, f"case {shown.id}: not of a kind to decide")
         raise Refusal("not_permitted", "cases of this kind are decided by others")
-    return case_id, seen
+    return shown, seen
 
 
-def _decide(case_id: UUID, decide: Callable[[storage.Tx], object], done: str) -> ResponseReturnValue:
+def _decide(shown: Case, decide: Callable[[storage.Tx], object], done: str) -> ResponseReturnValue:
     try:
         with storage.begin() as tx:
             decide(tx)
     except Refusal as refusal:
-        guards.note_refused(g.officer, f"case {case_id}: {refusal.code}")
+        guards.note_refused(g.officer, f"case {shown.id}: {refusal.code}")
         if refusal.code == "reason_missing":
-            return _case_page(_visible(case_id), fault=FieldError("reason", gettext("Say why you refuse it.")))
+            return _case_page(shown, fault=FieldError("reason", gettext("Say why you refuse it.")))
         raise
-    return _case_page(_visible(case_id), done=done)
+    return _case_page(_visible(shown.id), done=done)
 
 
 def _case_page(shown: Case, *, fault: FieldError | None = None, done: str = "") -> ResponseReturnValue:
     runtime, officer = given.runtime(), g.officer
     with storage.begin() as tx:
-        actors = Actors(tx)
         named = _name_of(tx, shown)
-        agencies = {each.id.hex: each for each in storage.agencies.list_agencies(tx)}
+        agencies = storage.agencies.list_agencies(tx)
         subject_of_role = shown.body.get("officer")
         of_role = (
             storage.officers.find_by_id(tx, runtime.keyring, UUID(subject_of_role), runtime.today)
             if subject_of_role
             else None
         )
+    actors = Actors(agencies)
     is_own = shown.asked.officer_id == officer.signed_in.subject.id
     waits = shown.state is CaseState.WAITING
     pairs = (("case", shown.id.hex), ("hash", shown.body_hash.hex()))
@@ -260,9 +255,8 @@ def _case_page(shown: Case, *, fault: FieldError | None = None, done: str = "") 
             status=400 if fault else 200,
             parked=forms.seal(bound),
             row=_row(shown, actors),
-            person=None,
             named=named,
-            lines=body_lines(shown, agencies, of_role),
+            lines=body_lines(shown, {each.id.hex: each for each in agencies}, of_role),
             compared=_compared(shown),
             decided_by=actors.name(shown.decided_as) if shown.decided_as else "",
             decided_at=_moment(shown.decided_at) if shown.decided_at else "",

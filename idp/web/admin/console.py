@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Any, Final
+from uuid import UUID
 
 from flask import Blueprint, Response, g, request
 from flask.typing import ResponseReturnValue
@@ -9,6 +10,7 @@ from flask_babel import format_date, gettext
 
 from idp import storage
 from idp.domain.officers import Permission
+from idp.domain.refusals import Refusal
 from idp.web import forms, given, guards, language
 from idp.web.console_texts import role_text
 from idp.web.pages import page
@@ -65,6 +67,22 @@ def home() -> ResponseReturnValue:
 def console_page(template: str, *, status: int = 200, **values: Any) -> Response:
     """A page of the consoles, with who looks at it."""
     return page(template, status=status, me=_me(), **values)
+
+
+def own_page(door: str) -> forms.Parked:
+    """What stands behind a post of a page of this officer's; raises Refusal('page_expired') for any other."""
+    parked = forms.own_page(door, g.officer.session.id)
+    if parked is None:
+        raise Refusal("page_expired", "the page was shown elsewhere, or too long ago")
+    return parked
+
+
+def posted_id(name: str) -> UUID:
+    """What a field of a form names by its id; raises Refusal('not_found') for what is no id, as for what is none."""
+    try:
+        return UUID(request.form.get(name, ""))
+    except ValueError:
+        raise Refusal("not_found", "there is none such") from None
 
 
 def _me() -> dict[str, Any]:

@@ -17,7 +17,7 @@ from idp.domain.refusals import Refusal
 from idp.storage.audit import Search
 from idp.web import forms, given, guards
 from idp.web.actors import Actors
-from idp.web.admin.console import console_page
+from idp.web.admin.console import console_page, own_page
 from idp.web.pages import FieldError
 from idp.web.texts import event_text
 
@@ -58,7 +58,7 @@ def find() -> ResponseReturnValue:
         found = flows.auditing.search(
             tx, given.runtime(), wanted, purpose=typed["purpose"], actor=g.officer.actor, below=below
         )
-        actors = Actors(tx)
+        actors = Actors(storage.agencies.list_agencies(tx))
     shown = found[: flows.auditing.A_PAGE]
     further = shown[-1].id.hex if len(found) > len(shown) else ""
     return _page(typed, rows=[_row(each, actors) for each in shown], further=further)
@@ -89,8 +89,7 @@ class _Wrong(Exception):
 
 
 def _typed() -> dict[str, str]:
-    if forms.own_page(DOOR, g.officer.session.id) is None:
-        raise Refusal("page_expired", "the page was shown elsewhere, or too long ago")
+    own_page(DOOR)
     return {name: request.form.get(name, "").strip()[:150] for name in _TYPED}
 
 

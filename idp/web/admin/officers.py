@@ -15,7 +15,7 @@ from idp.domain.cases import CaseKind
 from idp.domain.officers import Permission, Role
 from idp.domain.refusals import Refusal
 from idp.web import forms, given, guards, language
-from idp.web.admin.console import console_page
+from idp.web.admin.console import console_page, own_page, posted_id
 from idp.web.console_texts import role_text, roles
 from idp.web.pages import FieldError
 
@@ -33,7 +33,7 @@ def list_all() -> ResponseReturnValue:
 @guards.needs(Permission.MANAGE_OFFICERS)
 def create() -> ResponseReturnValue:
     """A new officer, who may do nothing yet; the code on paper is shown once."""
-    _own_page()
+    own_page(DOOR)
     typed = {name: request.form.get(name, "").strip()[:120] for name in ("staff_code", "name", "number")}
     try:
         with storage.begin() as tx:
@@ -50,7 +50,7 @@ def create() -> ResponseReturnValue:
 @guards.needs(Permission.MANAGE_OFFICERS)
 def assign() -> ResponseReturnValue:
     """Ask a second officer for a role for somebody who is an officer already."""
-    _own_page()
+    own_page(DOOR)
     typed = {"staff_code": request.form.get("staff_code", "").strip()[:64]}
     try:
         with storage.begin() as tx:
@@ -65,10 +65,10 @@ def assign() -> ResponseReturnValue:
 @guards.needs(Permission.MANAGE_OFFICERS)
 def end() -> ResponseReturnValue:
     """Take a role away, at once and alone: to shut is never held up."""
-    _own_page()
+    own_page(DOOR)
     runtime = given.runtime()
     with storage.begin() as tx:
-        found = storage.officers.find_assignment(tx, _posted_id("assignment"), runtime.today)
+        found = storage.officers.find_assignment(tx, posted_id("assignment"), runtime.today)
         if found is None or not _reaches(tx, found.agency.id):
             raise Refusal("not_found", "there is no such assignment in reach")
         flows.officers.end_assignment(tx, runtime, found, actor=g.officer.actor)
@@ -79,10 +79,10 @@ def end() -> ResponseReturnValue:
 @guards.needs(Permission.MANAGE_OFFICERS)
 def print_code() -> ResponseReturnValue:
     """A new code on paper for an officer in reach who lost password or phone."""
-    _own_page()
+    own_page(DOOR)
     runtime = given.runtime()
     with storage.begin() as tx:
-        officer = storage.officers.find_by_id(tx, runtime.keyring, _posted_id("officer"), runtime.today)
+        officer = storage.officers.find_by_id(tx, runtime.keyring, posted_id("officer"), runtime.today)
         in_reach = officer is not None and any(_reaches(tx, each.agency.id) for each in officer.assignments)
         if officer is None or not in_reach or officer.subject.id == g.officer.signed_in.subject.id:
             raise Refusal("not_permitted", "an officer in reach, and not oneself")
@@ -127,18 +127,6 @@ def _until() -> date | None:
 def _reaches(tx: storage.Tx, agency_id: UUID) -> bool:
     agencies: list[Agency] = storage.agencies.list_agencies(tx)
     return officers.reaches(agencies, g.officer.unit.id, agency_id)
-
-
-def _posted_id(name: str) -> UUID:
-    try:
-        return UUID(request.form.get(name, ""))
-    except ValueError:
-        raise Refusal("not_found", "there is none such") from None
-
-
-def _own_page() -> None:
-    if forms.own_page(DOOR, g.officer.session.id) is None:
-        raise Refusal("page_expired", "the page was shown elsewhere, or too long ago")
 
 
 def _fault(refusal: Refusal) -> FieldError:

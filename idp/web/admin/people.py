@@ -24,7 +24,7 @@ from idp.domain.refusals import Refusal
 from idp.flows.people import Shown
 from idp.web import forms, given, guards
 from idp.web.actors import Actors
-from idp.web.admin.console import console_page
+from idp.web.admin.console import console_page, own_page, posted_id
 from idp.web.console_texts import account_states, closings, source_text
 from idp.web.forms import Parked
 from idp.web.pages import FieldError
@@ -72,10 +72,7 @@ def find() -> ResponseReturnValue:
 def open_record() -> ResponseReturnValue:
     """Look at one person: what was typed as purpose stands in that person's own history from now on."""
     parked, purpose = forms.own_page(SEARCH, _session_id()), _purpose()
-    try:
-        subject_id = UUID(request.form.get("subject", ""))
-    except ValueError:
-        raise Refusal("not_found", "there is no such record") from None
+    subject_id = posted_id("subject")
     if parked is None or not purpose:
         return forms.here(_park(SEARCH), _search_page)
     return _record(subject_id, purpose)
@@ -186,10 +183,7 @@ def _purpose() -> str:
 
 def _person() -> tuple[Subject, str]:
     """Whose record the posted form is of, and why it was opened; raises Refusal('page_expired')."""
-    parked = forms.own_page(RECORD, _session_id())
-    if parked is None:
-        raise Refusal("page_expired", "the record was opened elsewhere, or too long ago")
-    said = dict(parked.pairs)
+    said = dict(own_page(RECORD).pairs)
     return _find(UUID(said["subject"])), said["purpose"]
 
 
@@ -257,7 +251,7 @@ def _record(subject_id: UUID, purpose: str, *, fault: FieldError | None = None, 
     person, runtime = _find(subject_id), given.runtime()
     with storage.begin() as tx:
         shown = flows.people.look(tx, runtime, person, purpose=purpose, actor=g.officer.actor)
-        actors = Actors(tx)
+        actors = Actors(storage.agencies.list_agencies(tx))
     pairs = (("subject", person.id.hex), ("purpose", purpose))
     return forms.here(
         _park(RECORD, *pairs),

@@ -16,9 +16,8 @@ from idp.domain.recalls import Recall, RecallState
 from idp.domain.refusals import Refusal
 from idp.web import forms, given, guards
 from idp.web.actors import Actors
-from idp.web.admin.console import console_page
+from idp.web.admin.console import console_page, own_page
 from idp.web.console_texts import proof_lines, recall_sources
-from idp.web.forms import Parked
 from idp.web.pages import FieldError
 
 blueprint = Blueprint("recall", __name__)
@@ -51,7 +50,7 @@ def home() -> ResponseReturnValue:
 def count() -> ResponseReturnValue:
     """The dry run: how many people it would concern now."""
     typed = {name: request.form.get(name, "").strip()[:200] for name in FIELDS}
-    if _own_page(FORM) is None:
+    if forms.own_page(FORM, g.officer.session.id) is None:
         return _home(typed)
     try:
         body = recalls.check_recall(typed, given.today())
@@ -76,22 +75,15 @@ def count() -> ResponseReturnValue:
 @blueprint.post("/admin/recall/ask")
 @guards.needs(Permission.RECALL_PROOFING)
 def ask() -> ResponseReturnValue:
-    parked = _own_page(COUNTED)
-    if parked is None:
-        raise Refusal("page_expired", "it was counted elsewhere, or too long ago")
-    officer = g.officer
+    parked, officer = own_page(COUNTED), g.officer
     with storage.begin() as tx:
         flows.cases.ask(tx, given.runtime(), officer.hand, officer.unit.id, CaseKind.RECALL, dict(parked.pairs))
     return _home({}, done=gettext("Asked. A second officer decides under Cases."))
 
 
-def _own_page(door: str) -> Parked | None:
-    return forms.own_page(door, g.officer.session.id)
-
-
 def _home(typed: dict[str, str], *, fault: FieldError | None = None, done: str = "") -> ResponseReturnValue:
     with storage.once() as tx:
-        actors, found = Actors(tx), storage.recalls.list_recalls(tx, limit=LISTED)
+        actors, found = Actors(storage.agencies.list_agencies(tx)), storage.recalls.list_recalls(tx, limit=LISTED)
     return forms.here(
         forms.of_session(FORM, g.officer.session.id),
         lambda bound: console_page(

@@ -15,7 +15,7 @@ from idp.domain.officers import Permission
 from idp.domain.refusals import Refusal
 from idp.domain.relying_services import RelyingService
 from idp.web import forms, given, guards, language, service_pages
-from idp.web.admin.console import console_page
+from idp.web.admin.console import console_page, own_page
 from idp.web.pages import FieldError
 from idp.web.service_health import environment
 from idp.web.service_texts import compare, exception_texts, missing_fields, state_text, wrong_field
@@ -43,7 +43,7 @@ def new() -> ResponseReturnValue:
 @guards.needs(Permission.MANAGE_SERVICES)
 def create() -> ResponseReturnValue:
     """A service of the own unit, or of one below by its code: its sandbox lives at once."""
-    _own_page(NEW)
+    own_page(NEW)
     typed, code = service_pages.typed(), request.form.get("agency", "").strip().upper()[:64]
     with storage.once() as tx:
         agency = storage.agencies.find_by_code(tx, code)
@@ -174,7 +174,7 @@ def test_people() -> ResponseReturnValue:
 @guards.needs(Permission.MANAGE_SERVICES)
 def invite() -> ResponseReturnValue:
     """An invitation for a vendor of the own unit, shown this once."""
-    _own_page(NEW)
+    own_page(NEW)
     runtime = given.runtime()
     with storage.begin() as tx:
         token = flows.service_care.invite_vendor(tx, runtime, g.officer.unit, actor=g.officer.actor)
@@ -223,7 +223,7 @@ def _find(service_id: UUID) -> tuple[RelyingService, Agency]:
 
 def _posted() -> tuple[RelyingService, Agency]:
     """Which service the posted page was of."""
-    said = dict(_own_page(SERVICE).pairs)
+    said = dict(own_page(SERVICE).pairs)
     return _find(UUID(said["service"]))
 
 
@@ -236,13 +236,6 @@ def _target(found: RelyingService) -> tuple[str, RelyingService]:
     if sandbox is None:
         raise Refusal("not_found", "the service has no sandbox")
     return "sandbox", sandbox
-
-
-def _own_page(door: str) -> forms.Parked:
-    parked = forms.own_page(door, g.officer.session.id)
-    if parked is None:
-        raise Refusal("page_expired", "the page was shown elsewhere, or too long ago")
-    return parked
 
 
 def _list_page(*, link: str = "", invitation: str = "") -> ResponseReturnValue:

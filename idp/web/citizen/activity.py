@@ -14,6 +14,7 @@ from idp import flows, storage
 from idp.domain.audit import Entry, Event
 from idp.domain.claims import CLAIM_NAMES
 from idp.domain.factors import Way
+from idp.domain.officers import read_actor
 from idp.domain.refusals import Refusal
 from idp.storage.audit import Receipt
 from idp.storage.sessions import Seen
@@ -99,7 +100,8 @@ def _page(parked: Parked, done: str = "") -> ResponseReturnValue:
         entries = storage.audit.list_entries(tx, key, subject.id, limit=MOST) if key else []
         looks = storage.audit.list_looks(tx, key, subject.id, limit=MOST) if key else []
         receipts = storage.audit.list_receipts(tx, subject.id, limit=MOST)
-        actors = Actors(tx)
+        by_officers = any(read_actor(each.actor) for each in (*entries, *looks))
+        actors = Actors(storage.agencies.list_agencies(tx) if by_officers else ())
         ids = [*(each.id for each in (*entries, *looks)), *(each.id for each in receipts)]
         sealed = storage.merkle_log.find_sealed(tx, ids)
     return page(

@@ -26,7 +26,7 @@ from idp.flows.one_time_codes import Target
 from idp.runtime import chip
 from idp.runtime.chip import GROUPS, SOD, Dump, Unreadable
 from idp.web import forms, given, guards, wording
-from idp.web.admin.console import console_page
+from idp.web.admin.console import console_page, own_page, posted_id
 from idp.web.chip_texts import dump_fault, failed_steps, step_lines
 from idp.web.console_texts import documents, proof_lines, state_text
 from idp.web.forms import Parked
@@ -72,7 +72,7 @@ def desk() -> ResponseReturnValue:
 @guards.needs(Permission.CAPTURE_PROOFING)
 def fill_in() -> ResponseReturnValue:
     """What the picture code on the card says, read by a scanner, put into the form: it proves nothing."""
-    _own_page()
+    own_page(DOOR)
     said = proofing.read_card_text(request.form.get("card_text", "")[:1001])
     if said:
         return _page(said)
@@ -83,7 +83,7 @@ def fill_in() -> ResponseReturnValue:
 @guards.needs(Permission.CAPTURE_PROOFING)
 def capture() -> ResponseReturnValue:
     """Check what was seen and read, and put it before a second officer, once the person has confirmed the contact."""
-    _own_page()
+    own_page(DOOR)
     said = {name: request.form.get(name, "").strip()[:254] for name in FIELDS}
     try:
         found = flows.capture.check(given.runtime(), said, _dump())
@@ -104,9 +104,7 @@ def capture() -> ResponseReturnValue:
 @guards.needs(Permission.CAPTURE_PROOFING)
 def ask() -> ResponseReturnValue:
     """The person has confirmed the contact: by the code that went there, or by word where none could."""
-    parked = forms.own_page(CAPTURED, g.officer.session.id)
-    if parked is None:
-        raise Refusal("page_expired", "it was taken down elsewhere, or too long ago")
+    parked = own_page(CAPTURED)
     body = dict(parked.pairs)
     code_id, contact = body.pop("code_id", ""), identifiers.recognise_contact(body["contact"])
     if request.form.get("again"):
@@ -123,10 +121,10 @@ def ask() -> ResponseReturnValue:
 @guards.needs(Permission.CAPTURE_PROOFING)
 def print_code() -> ResponseReturnValue:
     """The code for the paper of somebody whose capture was approved."""
-    _own_page()
+    own_page(DOOR)
     runtime = given.runtime()
     with storage.begin() as tx:
-        case = flows.cases.find(tx, runtime, _case_id())
+        case = flows.cases.find(tx, runtime, posted_id("case"))
         if not _may_print(case):
             raise Refusal("not_found", "no capture of this officer was approved just now")
         kind, number = IdentifierKind.PERSONAL_NUMBER, case.body["number"]
@@ -209,18 +207,6 @@ def _may_print(case: Case) -> bool:
     now = given.runtime().clock.now()
     is_new = case.decided_at is not None and now - case.decided_at <= PRINTED_WITHIN
     return is_mine and is_new and case.state is CaseState.APPROVED
-
-
-def _case_id() -> UUID:
-    try:
-        return UUID(request.form.get("case", ""))
-    except ValueError:
-        raise Refusal("not_found", "there is no such capture") from None
-
-
-def _own_page() -> None:
-    if forms.own_page(DOOR, g.officer.session.id) is None:
-        raise Refusal("page_expired", "the page was shown elsewhere, or too long ago")
 
 
 def _wrong(refusal: Refusal) -> str:
