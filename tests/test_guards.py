@@ -61,6 +61,7 @@ def test_every_door_stands_once_on_the_list() -> None:
 def test_what_is_a_persons_own_is_on_the_list(sqlite_app: Flask) -> None:
     assert {rule.rule for rule in rules_of(sqlite_app, guards.signed_in_person)} == {
         *("/account", "/account/withdraw", "/account/activity", "/account/activity/end", "/account/activity/proof"),
+        "/account/activity/forget",
         *("/account/data", "/account/download"),
         *(f"/account/contacts{deed}" for deed in ("", "/code", "/remove")),
         *("/account/rights", "/account/rights/withdraw"),

@@ -48,14 +48,14 @@ def unlock(app: Flask, citizen: Citizen) -> None:
         flows.account_care.unlock(tx, runtime_of(app), person, reason="seen in person", actor="the counter")
 
 
-def someone_who_declared(app: Flask) -> Citizen:
+def someone_who_declared(app: Flask, proof: str = "a code") -> Citizen:
     """Registered with a number that nobody proved, and with two contacts."""
     lend_keys(app)
     with app.app_context():
         hashed = flows.registration.hash_new_password(runtime_of(app), PASSWORD)
         declared, contact = Declared("Nguyễn Thị Mẫu", "1990-01-02", NUMBER), Contact(ContactKind.PHONE, "+84912000013")
         with storage.begin() as tx:
-            made = flows.registration.register(tx, runtime_of(app), declared, contact, hashed, proof="a code")
+            made = flows.registration.register(tx, runtime_of(app), declared, contact, hashed, proof=proof)
         now, keyring = runtime_of(app).clock.now(), runtime_of(app).keyring
         with storage.begin() as tx:
             storage.accounts.save_contact(tx, keyring, made.key, made.subject.id, kind="email", value=MAIL, now=now)

@@ -79,6 +79,11 @@ class Closing(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+# The source of a lock that the owner put on by the link in a mail: who is in the mailbox gets the account back without
+# a counter, as from an open account. One that was put on with /lock, for a phone that was stolen, opens in person.
+BY_LINK: Final = "the link in a mail"
+
+
 @dataclass(frozen=True, slots=True)
 class Lock:
     """A lock with its why: `source` names the document or register; `until` is when an automatic ground ends."""
@@ -88,6 +93,11 @@ class Lock:
     source: str = ""
     legal_basis: str = ""
     until: datetime | None = None
+
+    @property
+    def opens_by_recovery(self) -> bool:
+        """Whether getting the account back opens it again."""
+        return self.ground is Ground.OWN_WISH and self.source == BY_LINK
 
 
 def move(state: AccountState, deed: Deed) -> AccountState:
@@ -115,8 +125,10 @@ def check_lock(new: Lock, present: Lock | None, now: datetime) -> None:
 
 
 def takes_own_wish(state: AccountState, present: Lock | None) -> bool:
-    """Whether the person's own wish locks the account: it is open, or would open again by itself."""
-    return state is AccountState.ACTIVE or (present is not None and present.ground.is_automatic)
+    """Whether the person's own wish locks the account: it is open, or would open again by less."""
+    if present is None:
+        return state is AccountState.ACTIVE
+    return present.ground.is_automatic or present.opens_by_recovery
 
 
 def _gives_way(present: Lock, new: Lock) -> bool:
@@ -125,7 +137,9 @@ def _gives_way(present: Lock, new: Lock) -> bool:
     if present.ground.is_automatic:
         lasts_longer = present.until is not None and (new.until is None or new.until > present.until)
         return lasts_longer if new.ground.is_automatic else True
-    return present.ground is Ground.OWN_WISH and not (new.ground.is_automatic or new.ground is Ground.OWN_WISH)
+    if present.ground is not Ground.OWN_WISH or new.ground.is_automatic:
+        return False
+    return new.ground is not Ground.OWN_WISH or (present.opens_by_recovery and not new.opens_by_recovery)
 
 
 def reopens(lock: Lock, now: datetime) -> bool:

@@ -30,6 +30,7 @@ class Event(StrEnum):
     FACTOR_ADDED = "factor.added"
     FACTOR_REMOVED = "factor.removed"
     CONTACT_ADDED = "contact.added"
+    DEVICE_FORGOTTEN = "device.forgotten"
     CONTACT_REMOVED = "contact.removed"
     PRINTED_CODES_ISSUED = "printed_codes.issued"
     PRINTED_CODE_USED = "printed_code.used"

@@ -11,6 +11,7 @@ from idp.domain.identifiers import ContactKind
 
 DIGITS: Final = 6
 CONTACT: Final = "code to contact"
+CONTACT_TODAY: Final = "code to contact in a day"
 NETWORK: Final = "code from network"
 SMS_TODAY: Final = "sms today"
 SMS_ALARM: Final = "sms today, alarm"
@@ -39,6 +40,11 @@ class NotSent(StrEnum):
 def limits(kind: ContactKind, contact: str, network: str) -> dict[str, str]:
     """What is counted for a code within an hour, by name: the contact it goes to, the network that asks."""
     return {CONTACT: f"{kind}\0{contact}", NETWORK: network}
+
+
+def limits_of_a_day(kind: ContactKind, contact: str) -> dict[str, str]:
+    """What is counted for a code within a day: who guesses sends for one after the other (NIST SP 800-63B 3.2.2)."""
+    return {CONTACT_TODAY: f"{kind}\0{contact}"}
 
 
 def typed_digits(text: str) -> str:

@@ -5,12 +5,19 @@ has a count of its own, which strangers cannot spend; under a wide attack each u
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from ipaddress import ip_address, ip_network
 from typing import Final
+from uuid import UUID
 
 ACCOUNT_HERE: Final = "account+place"
 ACCOUNT_ANYWHERE: Final = "account"
 NETWORK: Final = "network"
+# Of a million codes three are right at a time: more wrong ones than this in a month are guesses, and the apps stand
+# still until there is another password: who types them has the one of now (NIST SP 800-63B 3.2.2).
+APP_CODES: Final = "app codes"
+APP_CODES_FOR: Final = timedelta(days=30)
+MOST_APP_CODES: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +53,12 @@ def keys(identifier: str, network: str, device: str | None) -> dict[str, str]:
         ACCOUNT_ANYWHERE: identifier,
         NETWORK: network,
     }
+
+
+def app_codes(subject_id: UUID) -> dict[str, str]:
+    """What counts the wrong codes of a person's apps over APP_CODES_FOR, whoever typed them, until a right one or a new
+    password."""
+    return {APP_CODES: str(subject_id)}
 
 
 def excess(counts: Counts, limits: Limits, *, known_device: bool) -> int:

@@ -10,6 +10,7 @@ from uuid import UUID
 from idp import storage
 from idp.domain import identifiers
 from idp.domain.accounts import (
+    BY_LINK,
     AccountState,
     Closing,
     Deed,
@@ -34,13 +35,11 @@ BY_ONESELF: Final = "asked by the person"
 
 
 def find_person(tx: storage.Tx, runtime: Runtime, personal_number: str) -> Subject:
-    """The person who signs in with this number; raises Refusal('no_such_account')."""
-    number = identifiers.check_personal_number(personal_number, today=runtime.clock.now().date()).value
-    found = storage.sign_in_names.find_subject(
-        tx, runtime.keyring, space=SubjectKind.PERSON, kind="personal_number", value=number
-    )
+    """Whose number this is; raises Refusal('invalid_identifier', 'no_such_account')."""
+    number = identifiers.check_personal_number(personal_number, today=runtime.today).value
+    found = storage.people.find_by_number(tx, runtime.keyring, number)
     if found is None:
-        raise Refusal("no_such_account", "nobody signs in with this number")
+        raise Refusal("no_such_account", "nobody has this number")
     return found
 
 
@@ -74,7 +73,7 @@ def find_by_name(tx: storage.Tx, runtime: Runtime, kind: SignInKind, name: str) 
     return found.id if found else None
 
 
-def lock_own(tx: storage.Tx, runtime: Runtime, subject_id: UUID, notice: Notice) -> bool:
+def lock_own(tx: storage.Tx, runtime: Runtime, subject_id: UUID, notice: Notice, *, source: str = "") -> bool:
     """Lock at the wish of who has just proved a contact of the account; all contacts are told.
 
     False when there is nothing to lock: it is locked already by who must open it again, or closed.
@@ -85,19 +84,20 @@ def lock_own(tx: storage.Tx, runtime: Runtime, subject_id: UUID, notice: Notice)
         return False
     if not takes_own_wish(person.state, storage.account_states.find_lock(tx, subject_id)):
         return False
-    own_wish = Lock(Ground.OWN_WISH, BY_ONESELF, legal_basis="Decree 69/2024 Art 15")
+    own_wish = Lock(Ground.OWN_WISH, BY_ONESELF, source, legal_basis="Decree 69/2024 Art 15")
     lock(tx, runtime, person, own_wish, actor="the person")
     storage.outbox.insert_notices_to_person(tx, runtime.keyring, key, subject_id, notice, runtime.clock.now())
     return True
 
 
 def lock_by_link(tx: storage.Tx, runtime: Runtime, subject_id: UUID, token: str, notice: Notice) -> bool:
-    """Lock by the link in a mail, which works once: who reads the mailbox later shuts nobody out again.
+    """Lock by the link in a mail, which works once: who reads the mailbox later shuts nobody out again. Getting the
+    account back opens it.
 
     True when the account is locked now, by this or from before.
     """
     if storage.spent_tokens.use_token(tx, "mail", token, runtime.clock.now() + mail_tokens.GOOD_FOR):
-        lock_own(tx, runtime, subject_id, notice)
+        lock_own(tx, runtime, subject_id, notice, source=BY_LINK)
     person = storage.accounts.find_subject(tx, subject_id)
     return person is not None and person.state is AccountState.LOCKED
 
@@ -119,8 +119,13 @@ def end_sessions(tx: storage.Tx, runtime: Runtime, person: Subject, *, actor: st
 
 
 def close(tx: storage.Tx, runtime: Runtime, person: Subject, closing: Closing, *, reason: str, actor: str) -> None:
-    """Close an account for good, whatever state it is in; what was open ends. Raises Refusal('wrong_state')."""
+    """Close an account for good, whatever state it is in; what was open ends. Raises Refusal('wrong_state').
+
+    Its names sign nobody in any more, and neither they nor its numbers keep out who comes back, or has them next.
+    """
     _move(tx, runtime, person, Deed.CLOSE, closing)
+    storage.sign_in_names.end_all(tx, person.id)
+    storage.accounts.end_identifiers(tx, person.id, runtime.clock.now())
     _note(tx, runtime, person, Event.ACCOUNT_CLOSED, actor, f"{closing}\n{reason}".strip())
     storage.endings.end_person(tx, runtime.keyring, person.id, EndReason.CLOSED, runtime.clock.now(), actor=actor)
 

@@ -7,9 +7,7 @@ from uuid import UUID
 
 from idp import storage
 from idp.domain import identifiers
-from idp.domain.accounts import SubjectKind
 from idp.domain.audit import Entry, Event
-from idp.domain.identifiers import SignInKind
 from idp.domain.refusals import Refusal
 from idp.runtime import chance
 from idp.runtime.runtime import Runtime
@@ -24,10 +22,9 @@ COLUMNS = ("id", "at", "event", "actor", "subject", "service", "session", "detai
 def find_person(tx: storage.Tx, runtime: Runtime, personal_number: str) -> UUID:
     """Whose history is asked for by a number; raises Refusal('invalid_identifier', 'no_such_account')."""
     number = identifiers.check_personal_number(personal_number, today=runtime.today).value
-    kind = SignInKind.PERSONAL_NUMBER
-    found = storage.sign_in_names.find_subject(tx, runtime.keyring, space=SubjectKind.PERSON, kind=kind, value=number)
+    found = storage.people.find_by_number(tx, runtime.keyring, number)
     if found is None:
-        raise Refusal("no_such_account", "nobody signs in with this number")
+        raise Refusal("no_such_account", "nobody has this number")
     return found.id
 
 

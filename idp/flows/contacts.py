@@ -23,13 +23,16 @@ from idp.storage.sessions import SignedIn
 MOST = 5
 
 
-def add(tx: storage.Tx, runtime: Runtime, signed_in: SignedIn, kind: ContactKind, value: str, notice: Notice) -> None:
-    """Keep a contact that the person has just proved; raises Refusal('too_many')."""
+def add(tx: storage.Tx, runtime: Runtime, signed_in: SignedIn, kind: ContactKind, value: str, notice: Notice) -> bool:
+    """Keep a contact that the person has just proved; False when the account was got back just lately, since a thief's
+    phone would get it back the next time. Raises Refusal('too_many')."""
     now, keyring, subject = runtime.clock.now(), runtime.keyring, signed_in.subject
     record = _record(tx, runtime, signed_in)
     key = record.key
     own = storage.factors.list_factors(tx, key, subject.id, now).contacts
     is_known = any((each.kind, each.value) == (kind, value) for each in own)
+    if not is_known and _is_cooling_down(tx, subject.id, now):
+        return False
     if len(own) >= MOST and not is_known:
         raise Refusal("too_many", "the person has the most contacts that one may have")
     storage.accounts.save_contact(tx, keyring, key, subject.id, kind=kind, value=value, now=now)
@@ -37,12 +40,13 @@ def add(tx: storage.Tx, runtime: Runtime, signed_in: SignedIn, kind: ContactKind
         storage.sign_in_names.insert_name(tx, keyring, key, subject, kind=kind, value=value, proof="code", now=now)
     _tell_services(tx, record, kind, value, now)
     _note(tx, runtime, signed_in, key, Event.CONTACT_ADDED, own, notice)
+    return True
 
 
 def remove(tx: storage.Tx, runtime: Runtime, signed_in: SignedIn, contact_id: UUID, notice: Notice) -> bool:
     """Take a contact off; False when there is none such, or the account was got back just lately."""
     now, keyring, subject = runtime.clock.now(), runtime.keyring, signed_in.subject
-    if storage.recoveries.count_used_since(tx, subject.id, now - recovery.COOL_DOWN):
+    if _is_cooling_down(tx, subject.id, now):
         return False
     record = _record(tx, runtime, signed_in)
     key = record.key
@@ -71,6 +75,11 @@ def _tell_services(tx: storage.Tx, record: Record, kind: ContactKind, value: str
         fact = proved_by_code(chance.new_id(now), subject_id, claim, value, now)
         storage.accounts.insert_fact(tx, record.key, fact)
     storage.accounts.save_profile(tx, record.key, Profile(subject_id, claims, record.profile.proof_source), now)
+
+
+def _is_cooling_down(tx: storage.Tx, subject_id: UUID, now: datetime) -> bool:
+    used = storage.recoveries.list_used_since(tx, subject_id, now - recovery.COOL_DOWN)
+    return recovery.cools_down([each.proved for each in used])
 
 
 def _record(tx: storage.Tx, runtime: Runtime, signed_in: SignedIn) -> Record:

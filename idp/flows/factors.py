@@ -8,7 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from idp import storage
-from idp.domain import factors, levels, other_screens, recovery
+from idp.domain import factors, levels, other_screens, recovery, throttles
 from idp.domain.audit import Entry, Event
 from idp.domain.factors import Way
 from idp.domain.levels import AuthLevel
@@ -40,8 +40,8 @@ def needs_stronger_sign_in(signed_in: SignedIn, own: storage.factors.Factors) ->
 
 def is_cooling_down(tx: storage.Tx, runtime: Runtime, signed_in: SignedIn) -> bool:
     """Whether the account was got back so lately that nothing is taken from it yet."""
-    since = runtime.clock.now() - recovery.COOL_DOWN
-    return storage.recoveries.count_used_since(tx, signed_in.subject.id, since) > 0
+    used = storage.recoveries.list_used_since(tx, signed_in.subject.id, runtime.clock.now() - recovery.COOL_DOWN)
+    return recovery.cools_down([each.proved for each in used])
 
 
 def is_fresh(runtime: Runtime, signed_in: SignedIn) -> bool:
@@ -139,6 +139,7 @@ def change_password(tx: storage.Tx, runtime: Runtime, signed_in: SignedIn, passw
     now, own = runtime.clock.now(), find_own(tx, runtime, signed_in)
     storage.recoveries.end_of_people(tx, [signed_in.subject.id], now)
     storage.credentials.replace_password(tx, signed_in.subject.id, password_hash, now)
+    storage.throttles.end_tries(tx, runtime.keyring, throttles.app_codes(signed_in.subject.id))
     storage.endings.end_other_sessions(tx, runtime.keyring, signed_in.session, now, actor="the person")
     _note(tx, runtime, signed_in, Event.PASSWORD_CHANGED, None, own, notice)
 

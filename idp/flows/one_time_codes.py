@@ -105,6 +105,10 @@ def _count(tx: storage.Tx, runtime: Runtime, target: Target, network: str) -> No
     )
     if counts[rules.CONTACT] > settings.per_contact or counts[rules.NETWORK] > settings.per_network:
         return NotSent.TOO_MANY
+    of_a_day, tomorrow = rules.limits_of_a_day(target.kind, target.contact), now + A_DAY
+    days = storage.throttles.use_tries(tx, runtime.keyring, of_a_day, now=now, window_ends_at=tomorrow)
+    if days[rules.CONTACT_TODAY] > settings.per_contact_per_day:
+        return NotSent.TOO_MANY
     if target.kind is not ContactKind.PHONE:
         return None
     today = storage.outbox.use_text_message(tx, runtime.keyring, now)

@@ -196,6 +196,7 @@ def _let_go_of_what_was_declared(
     storage.credentials.end_all(tx, subject.id, now)
     storage.factors.end_all(tx, subject.id, now)
     storage.accounts.end_declared(tx, runtime.keyring, subject.id, kept=check.kept_contact, now=now)
+    storage.sign_in_names.end_all(tx, subject.id)
 
 
 def _write(

@@ -3,7 +3,7 @@
 What was typed may be nobody's: then the same rows are written, and no code is ever right.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -11,19 +11,22 @@ from uuid import UUID
 from idp import storage
 from idp.domain import factors, levels, throttles
 from idp.domain import recovery as rules
-from idp.domain.accounts import Subject
+from idp.domain.accounts import Deed, Subject, move
 from idp.domain.audit import Entry, Event
 from idp.domain.factors import Way
 from idp.domain.identifiers import ContactKind
 from idp.domain.notices import Notice
 from idp.domain.recovery import Verdict
 from idp.domain.sessions import EndReason
-from idp.runtime import chance
+from idp.runtime import chance, mail_tokens
 from idp.runtime.data_keys import DataKey
 from idp.runtime.runtime import Runtime
 from idp.storage.factors import Factors
+from idp.storage.recoveries import Recovery
 
 HERE: Final = "recovery here"
+# The deed of the link in the mail that says somebody asks for the account.
+CANCEL: Final = "cancel"
 NOBODY: Final = UUID(int=0)
 WAY_OF: Final = {ContactKind.PHONE: Way.SMS, ContactKind.EMAIL: Way.EMAIL}
 
@@ -35,10 +38,15 @@ class Owner:
     subject: Subject
     key: DataKey = field(repr=False)
     factors: Factors
+    got_back: tuple[Recovery, ...] = ()
 
     @property
-    def is_proved(self) -> bool:
-        return levels.is_proved(self.subject.account_level, self.subject.proof_source)
+    def is_guarded(self) -> bool:
+        """Whether more than a password guards it: not by what was added since it was got back, maybe by a thief."""
+        made_at = [each.created_at for each in self.factors.passkeys] + [each.created_at for each in self.factors.totp]
+        first = min((each.ended_at for each in self.got_back if each.ended_at), default=None)
+        has_strong = any(first is None or moment < first for moment in made_at)
+        return has_strong or levels.is_proved(self.subject.account_level, self.subject.proof_source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +72,17 @@ Outcome = Ready | Wait | NotEnough
 
 
 def find_owner(tx: storage.Tx, runtime: Runtime, subject_id: UUID) -> Owner | None:
-    """The account, if it may be got back: one that is locked opens in person only."""
+    """The account, if it may be got back: one that is locked opens in person only, but by the link in a mail."""
     subject = storage.accounts.find_subject(tx, subject_id, held=True)
     key = storage.data_keys.find_data_key(tx, runtime.keyring, subject_id)
-    if subject is None or key is None or not subject.may_sign_in:
+    if subject is None or key is None:
         return None
-    return Owner(subject, key, storage.factors.list_factors(tx, key, subject_id, runtime.clock.now()))
+    lock = storage.account_states.find_lock(tx, subject_id)
+    if not (subject.may_sign_in or (lock is not None and lock.opens_by_recovery)):
+        return None
+    now = runtime.clock.now()
+    lately = storage.recoveries.list_used_since(tx, subject_id, now - rules.COOL_DOWN)
+    return Owner(subject, key, storage.factors.list_factors(tx, key, subject_id, now), tuple(lately))
 
 
 def count_try(tx: storage.Tx, runtime: Runtime, name: str, address: str) -> bool:
@@ -101,49 +114,66 @@ def use_paper(
 
 
 def open_recovery(tx: storage.Tx, runtime: Runtime, owner: Owner, proved: tuple[Way, ...], notice: Notice) -> Outcome:
-    """What the proof opens: at once, later, or nothing. A recovery that waits already goes on waiting.
+    """What the proof opens: at once, later, or nothing. A recovery that waits already for this proof goes on waiting.
 
-    One that was opened by other proof ends: what somebody proved and waited for must not open to who proves another
-    thing, and who proves enough now owes nothing to the days that lesser proof would have waited.
+    Those of other proof stand beside it: what somebody proved and waited for opens to nobody who proves another thing,
+    and ends by nobody's asking, but by the first that is completed. `notice` has `{token}` where its link says no.
     """
     now = runtime.clock.now()
-    verdict = rules.judge(proved, is_proved_person=owner.is_proved)
+    verdict = rules.judge(proved, is_guarded=owner.is_guarded)
     if verdict is Verdict.NOT_ENOUGH:
         return NotEnough()
-    waiting = storage.recoveries.find_open(tx, owner.subject.id, now)
-    if waiting is not None and verdict is Verdict.LATER and waiting.proved == frozenset(proved):
-        return Ready(waiting.id) if waiting.ready_at <= now else Wait(waiting.ready_at)
-    if waiting is not None:
-        storage.recoveries.end_recovery(tx, waiting.id, storage.recoveries.CANCELLED, now)
+    open_one = storage.recoveries.find_open(tx, owner.subject.id, proved, now)
+    if open_one is not None:
+        if open_one.ready_at <= now and (open_one.waited or verdict is Verdict.NOW):
+            return Ready(open_one.id)
+        if open_one.waited and verdict is Verdict.LATER:
+            return Wait(open_one.ready_at)
+        storage.recoveries.end_recovery(tx, open_one.id, storage.recoveries.CANCELLED, now)
     ready_at = now if verdict is Verdict.NOW else now + rules.PATIENCE
     recovery_id = storage.recoveries.insert_recovery(
         tx, owner.subject.id, proved, now=now, ready_at=ready_at, expires_at=ready_at + rules.OPEN_FOR
     )
     _note(tx, runtime, owner, Event.RECOVERY_OPENED, " ".join(proved))
-    storage.outbox.insert_notices(tx, runtime.keyring, owner.factors.contacts, notice, owner.subject.id, now)
+    token = mail_tokens.seal(runtime, CANCEL, recovery_id)
+    told = replace(notice, in_mail=notice.in_mail.replace("{token}", token))
+    storage.outbox.insert_notices(tx, runtime.keyring, owner.factors.contacts, told, owner.subject.id, now)
     return Ready(recovery_id) if verdict is Verdict.NOW else Wait(ready_at)
 
 
 def complete(
     tx: storage.Tx, runtime: Runtime, owner: Owner, recovery_id: UUID, password_hash: str, notice: Notice
 ) -> bool:
-    """Set the new password and end everything that was open; False when the recovery was used or cancelled before."""
+    """Set the new password and end everything that was open; False when the recovery was used or cancelled before.
+
+    What was added after a weaker recovery of the last days goes: it may be a thief's. So does the lock that the owner
+    put on by the link in a mail.
+    """
     now = runtime.clock.now()
-    if not storage.recoveries.end_recovery(tx, recovery_id, storage.recoveries.USED, now):
+    recovery = storage.recoveries.find_by_id(tx, recovery_id, now)
+    if recovery is None or not storage.recoveries.end_recovery(tx, recovery_id, storage.recoveries.USED, now):
         return False
-    storage.credentials.replace_password(tx, owner.subject.id, password_hash, now)
+    subject_id = owner.subject.id
+    storage.credentials.replace_password(tx, subject_id, password_hash, now)
+    storage.throttles.end_tries(tx, runtime.keyring, throttles.app_codes(subject_id))
+    _undo_weaker(tx, runtime, owner, recovery)
     storage.endings.end_person(
-        tx, runtime.keyring, owner.subject.id, EndReason.REVOKED, now, actor="the recovery of the account"
+        tx, runtime.keyring, subject_id, EndReason.REVOKED, now, actor="the recovery of the account"
     )
+    if not owner.subject.may_sign_in:
+        opened = move(owner.subject.state, Deed.UNLOCK)
+        storage.account_states.save_state(tx, subject_id, owner.subject.state, opened, reason="got back", now=now)
+        _note(tx, runtime, owner, Event.ACCOUNT_UNLOCKED, "", actor="the recovery of the account")
     _note(tx, runtime, owner, Event.RECOVERED, "")
     storage.outbox.insert_notices(tx, runtime.keyring, owner.factors.contacts, notice, owner.subject.id, now)
     return True
 
 
-def cancel(tx: storage.Tx, runtime: Runtime, subject_id: UUID, *, how: str) -> bool:
-    """End the recovery that waits; False when there is none."""
+def cancel(tx: storage.Tx, runtime: Runtime, recovery_id: UUID, *, how: str) -> bool:
+    """End this recovery; False when it has ended, or was never."""
     now = runtime.clock.now()
-    waiting, owner = storage.recoveries.find_open(tx, subject_id, now), find_owner(tx, runtime, subject_id)
+    waiting = storage.recoveries.find_by_id(tx, recovery_id, now)
+    owner = find_owner(tx, runtime, waiting.subject_id) if waiting else None
     if waiting is None or owner is None:
         return False
     storage.recoveries.end_recovery(tx, waiting.id, storage.recoveries.CANCELLED, now)
@@ -151,14 +181,26 @@ def cancel(tx: storage.Tx, runtime: Runtime, subject_id: UUID, *, how: str) -> b
     return True
 
 
-def _note(tx: storage.Tx, runtime: Runtime, owner: Owner, event: Event, details: str) -> None:
+def _undo_weaker(tx: storage.Tx, runtime: Runtime, owner: Owner, recovery: Recovery) -> None:
+    """End the factors that were added since the first recovery of the last days that proved less than this one."""
+    mine = rules.strength(recovery.proved)
+    weaker = [each.ended_at for each in owner.got_back if each.ended_at and rules.strength(each.proved) < mine]
+    if not weaker:
+        return
+    for way in storage.factors.end_added_since(tx, owner.subject.id, min(weaker), runtime.clock.now()):
+        _note(tx, runtime, owner, Event.FACTOR_REMOVED, way, actor="the recovery of the account")
+
+
+def _note(
+    tx: storage.Tx, runtime: Runtime, owner: Owner, event: Event, details: str, *, actor: str = "the person"
+) -> None:
     now = runtime.clock.now()
     entry = Entry(
         id=chance.new_id(now),
         at=now,
         event=event,
         subject_id=owner.subject.id,
-        actor="the person",
+        actor=actor,
         details=details,
     )
     storage.audit.insert_entry(tx, entry, owner.key)

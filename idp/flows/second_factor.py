@@ -83,7 +83,10 @@ def check(tx: storage.Tx, runtime: Runtime, person: Person, proof: Proof, *, add
         _note(tx, runtime, person, Event.SECOND_FACTOR_FAILED, f"{proof.way} {address}")
         return None
     if runtime.settings.throttle.enabled:
-        storage.throttles.end_tries(tx, runtime.keyring, _counted(person, proof.way, address))
+        ended = _counted(person, proof.way, address)
+        if proof.way is Way.TOTP:
+            ended |= throttles.app_codes(person.subject.id)
+        storage.throttles.end_tries(tx, runtime.keyring, ended)
     if proof.way in (Way.RECOVERY_CODE, Way.COUNTER_CODE):
         _note(tx, runtime, person, Event.PRINTED_CODE_USED, str(proof.way))
     return methods
@@ -167,12 +170,21 @@ def _is_throttled(tx: storage.Tx, runtime: Runtime, person: Person, way: Way, ad
         now=now,
         window_ends_at=now + timedelta(seconds=settings.window),
     )
-    return counts[HERE] > settings.tries_per_account or counts.get(ANYWHERE, 0) > settings.wide_attack_from
+    if counts[HERE] > settings.tries_per_account or counts.get(ANYWHERE, 0) > settings.wide_attack_from:
+        return True
+    if way is not Way.TOTP:
+        return False
+    ever = throttles.app_codes(person.subject.id)
+    ends_at = now + throttles.APP_CODES_FOR
+    seen = storage.throttles.use_tries(tx, runtime.keyring, ever, now=now, window_ends_at=ends_at)
+    return seen[throttles.APP_CODES] > throttles.MOST_APP_CODES
 
 
 def _counted(person: Person, way: Way, address: str) -> dict[str, str]:
     counted = {HERE: f"{person.subject.id}\0{throttles.network_of(address)}"}
-    return counted | {ANYWHERE: str(person.subject.id)} if way is Way.TOTP else counted
+    if way is Way.TOTP:
+        counted |= {ANYWHERE: str(person.subject.id)}
+    return counted
 
 
 def _note(tx: storage.Tx, runtime: Runtime, person: Person, event: Event, details: str) -> None:

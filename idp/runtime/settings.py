@@ -106,6 +106,7 @@ class Codes:
     good_for: int
     tries: int
     per_contact: int
+    per_contact_per_day: int
     per_network: int
     sms_per_day: int
 

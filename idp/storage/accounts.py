@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import orjson
@@ -28,6 +28,9 @@ from idp.storage.tables import (
     subjects,
 )
 
+# How a name to sign in with came to be: what one says of oneself, or a contact proved by a code, several may have.
+SHARED_PROOFS: Final = ("self", "code")
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -39,7 +42,16 @@ class Record:
 
 
 def find_preloaded(tx: Tx, keyring: Keyring, *, kind: str, value: str) -> Record | None:
-    """The pending account on record under this identifier, held until the transaction ends."""
+    """The pending account on record under this identifier, held until the transaction ends.
+
+    None once the identifier was proved to be somebody's: what an old portal knew of it is for an officer to merge.
+    """
+    is_proved = select(sign_in_names.c.id).where(
+        sign_in_names.c.space == SubjectKind.PERSON,
+        sign_in_names.c.kind == kind,
+        sign_in_names.c.value_index.in_(keyring.indexes(f"sign-in/{SubjectKind.PERSON}/{kind}", value)),
+        sign_in_names.c.proof.not_in(SHARED_PROOFS),
+    )
     statement = (
         select(*subject_columns(), *profile_columns())
         .select_from(identifiers)
@@ -51,6 +63,7 @@ def find_preloaded(tx: Tx, keyring: Keyring, *, kind: str, value: str) -> Record
             identifiers.c.value_index.in_(keyring.indexes(f"identifier/{kind}", value)),
             identifiers.c.ended_at.is_(None),
             subjects.c.state == AccountState.PENDING,
+            ~is_proved.exists(),
         )
         .order_by(identifiers.c.id)
         .limit(1)
@@ -80,14 +93,18 @@ def find_record(tx: Tx, keyring: Keyring, subject_id: UUID) -> Record | None:
 
 
 def end_declared(tx: Tx, keyring: Keyring, subject_id: UUID, *, kept: tuple[str, str] | None, now: datetime) -> None:
-    """End what a person merely said: identifiers, contacts but for the one kept, and the names to sign in with."""
-    of_identifiers = (identifiers.c.subject_id == subject_id, identifiers.c.ended_at.is_(None))
-    tx.execute(update(identifiers).where(*of_identifiers).values(ended_at=now))
+    """End what a person merely said: identifiers, and contacts but for the one kept."""
+    end_identifiers(tx, subject_id, now)
     of_contacts = [contacts.c.subject_id == subject_id, contacts.c.ended_at.is_(None)]
     if kept is not None:
         of_contacts.append(contacts.c.value_index.not_in(keyring.indexes(f"contact/{kept[0]}", kept[1])))
     tx.execute(update(contacts).where(*of_contacts).values(ended_at=now))
-    tx.execute(delete(sign_in_names).where(sign_in_names.c.subject_id == subject_id))
+
+
+def end_identifiers(tx: Tx, subject_id: UUID, now: datetime) -> None:
+    """No number or paper is this person's any more; they stay on record."""
+    where = (identifiers.c.subject_id == subject_id, identifiers.c.ended_at.is_(None))
+    tx.execute(update(identifiers).where(*where).values(ended_at=now))
 
 
 def end_identifier(tx: Tx, keyring: Keyring, subject_id: UUID, *, kind: str, value: str, now: datetime) -> None:

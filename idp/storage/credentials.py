@@ -1,15 +1,17 @@
 """What a person proves oneself with: password hashes, and the browsers known as one's devices."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Select, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from idp.runtime import chance
 from idp.runtime.data_keys import DataKey
 from idp.storage.database import Tx
-from idp.storage.tables import credentials, devices
+from idp.storage.tables import credentials, devices, sessions
 
 
 def insert_password(tx: Tx, subject_id: UUID, secret_hash: str, now: datetime) -> None:
@@ -68,6 +70,50 @@ def find_device(tx: Tx, subject_id: UUID, token_digest: bytes) -> UUID | None:
     where = (devices.c.subject_id == subject_id, devices.c.token_digest == token_digest, devices.c.ended_at.is_(None))
     found: UUID | None = tx.scalar(select(devices.c.id).where(*where))
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A browser that is known; `agent` is what it said it is."""
+
+    id: UUID
+    agent: str
+    first_seen_at: datetime
+    seen_at: datetime
+
+
+def list_devices(tx: Tx, key: DataKey, subject_id: UUID, since: datetime) -> list[Device]:
+    """The browsers that are known to a person, and were seen since then; the last seen first."""
+    where = (devices.c.subject_id == subject_id, devices.c.ended_at.is_(None), devices.c.seen_at > since)
+    statement = select(devices).where(*where).order_by(devices.c.seen_at.desc(), devices.c.id)
+    return [
+        Device(row.id, key.open("devices.agent_sealed", row.id, row.agent_sealed), row.first_seen_at, row.seen_at)
+        for row in tx.execute(statement)
+    ]
+
+
+def end_device(tx: Tx, subject_id: UUID, device_id: UUID, now: datetime) -> bool:
+    """Forget a browser; False when the person has none such."""
+    where = (devices.c.id == device_id, devices.c.subject_id == subject_id, devices.c.ended_at.is_(None))
+    return tx.execute(update(devices).where(*where).values(ended_at=now)).rowcount == 1
+
+
+def end_devices(tx: Tx, subject_ids: Sequence[UUID], now: datetime) -> None:
+    """Forget every browser of these people."""
+    where = (devices.c.subject_id.in_(subject_ids), devices.c.ended_at.is_(None))
+    tx.execute(update(devices).where(*where).values(ended_at=now))
+
+
+def end_devices_of_sessions(tx: Tx, subject_id: UUID, now: datetime, *, of: UUID | None = None, but: UUID) -> None:
+    """Forget the browser of session `of`, or of all sessions there were; not the one in which session `but` is."""
+    where = [devices.c.subject_id == subject_id, devices.c.ended_at.is_(None), devices.c.id.not_in(_device_of(but))]
+    if of is not None:
+        where.append(devices.c.id.in_(_device_of(of)))
+    tx.execute(update(devices).where(*where).values(ended_at=now))
+
+
+def _device_of(session_id: UUID) -> Select[tuple[UUID]]:
+    return select(sessions.c.device_id).where(sessions.c.id == session_id, sessions.c.device_id.is_not(None))
 
 
 def save_device(tx: Tx, key: DataKey, subject_id: UUID, token_digest: bytes, agent: str, now: datetime) -> UUID:

@@ -15,7 +15,7 @@ from idp.domain.grants import Grant
 from idp.domain.sessions import EndReason, Session
 from idp.runtime import chance
 from idp.runtime.keyring import Keyring
-from idp.storage import audit, grants, machine_grants, other_screens, outbox, recoveries, sessions
+from idp.storage import audit, credentials, grants, machine_grants, other_screens, outbox, recoveries, sessions
 from idp.storage.database import Tx
 from idp.storage.relying_services import REMOVED
 from idp.storage.tables import relying_services
@@ -59,7 +59,8 @@ def end_session(
 def end_person(tx: Tx, keyring: Keyring, subject_id: UUID, reason: EndReason, now: datetime, *, actor: str) -> None:
     """End every session and every grant of a person, those that outlived their session too.
 
-    What would open the account later by what was proved before ends as well: recoveries, screens that were approved.
+    What would open the account later by what was proved before ends as well: recoveries, screens that were approved,
+    browsers in which the password alone was enough.
     """
     end_people(tx, keyring, [subject_id], reason, now, actor=actor)
 
@@ -70,6 +71,7 @@ def end_people(
     """The same for many people at once, in as many statements as for one."""
     recoveries.end_of_people(tx, subject_ids, now)
     other_screens.end_of_people(tx, subject_ids)
+    credentials.end_devices(tx, subject_ids, now)
     ended = sessions.end_of_people(tx, subject_ids, reason, now)
     audit.insert_entries(tx, [_ending(session_id, of, reason, now, actor) for session_id, of in ended.items()])
     visited = grants.end_of_sessions(tx, list(ended), reason, now, offline_too=True)
@@ -82,9 +84,10 @@ def end_people(
 def end_other_sessions(tx: Tx, keyring: Keyring, session: Session, now: datetime, *, actor: str) -> int:
     """End all sessions of a person but this one, with all that was given in them; gives how many.
 
-    A screen that waits to go on with what was lent to it does not.
+    A screen that waits to go on with what was lent to it does not, and no other browser is known any more.
     """
     other_screens.end_of_people(tx, [session.subject_id])
+    credentials.end_devices_of_sessions(tx, session.subject_id, now, but=session.id)
     others = [each for each in sessions.list_live(tx, session.subject_id) if each.id != session.id]
     for each in others:
         end_session(tx, keyring, each, EndReason.REVOKED, now, actor=actor, offline_too=True)

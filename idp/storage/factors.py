@@ -277,6 +277,22 @@ def end_all(tx: Tx, subject_id: UUID, now: datetime) -> None:
     tx.execute(update(recovery_codes).where(*_unused(subject_id, now)).values(used_at=now))
 
 
+def end_added_since(tx: Tx, subject_id: UUID, since: datetime, now: datetime) -> list[Way]:
+    """No passkey, app or code one printed that came from this moment on counts any more; gives what there was."""
+    ended = []
+    for way, table in ((Way.PASSKEY, passkeys), (Way.TOTP, totp_secrets)):
+        where = (*_in_force(table, subject_id), table.c.created_at >= since)
+        ended += [way] * tx.execute(update(table).where(*where).values(ended_at=now)).rowcount
+    printed = (
+        *_unused(subject_id, now),
+        recovery_codes.c.kind == Way.RECOVERY_CODE,
+        recovery_codes.c.created_at >= since,
+    )
+    if tx.execute(update(recovery_codes).where(*printed).values(used_at=now)).rowcount:
+        ended.append(Way.RECOVERY_CODE)
+    return ended
+
+
 def _in_force(table: Table, subject_id: UUID) -> tuple[ColumnElement[bool], ...]:
     return (table.c.subject_id == subject_id, table.c.ended_at.is_(None))
 

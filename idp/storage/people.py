@@ -5,9 +5,10 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from idp.domain.accounts import SubjectKind
+from idp.domain.accounts import Subject, SubjectKind
+from idp.domain.identifiers import IdentifierKind
 from idp.runtime.keyring import Keyring
-from idp.storage import accounts
+from idp.storage import accounts, sign_in_names
 from idp.storage.database import Tx
 from idp.storage.tables import contacts, data_keys, identifiers, name_words, profiles, subjects
 
@@ -27,6 +28,27 @@ def list_subjects_by_name(tx: Tx, keyring: Keyring, words: Iterable[str], *, lim
     for table, word in zip(tables, wanted, strict=True):
         statement = statement.where(table.c.word_index.in_(keyring.indexes("name", word)))
     return list(tx.scalars(statement.distinct().order_by(tables[0].c.subject_id).limit(limit)))
+
+
+def find_by_number(tx: Tx, keyring: Keyring, number: str) -> Subject | None:
+    """Whose personal number this is: who signs in with it, else who had it last on record, a closed account too."""
+    kind = IdentifierKind.PERSONAL_NUMBER
+    found = sign_in_names.find_subject(tx, keyring, space=SubjectKind.PERSON, kind=kind, value=number)
+    if found is not None:
+        return found
+    statement = (
+        select(*accounts.subject_columns())
+        .join(identifiers, identifiers.c.subject_id == subjects.c.id)
+        .where(
+            subjects.c.kind == SubjectKind.PERSON,
+            identifiers.c.kind == kind,
+            identifiers.c.value_index.in_(keyring.indexes(f"identifier/{kind}", number)),
+        )
+        .order_by(identifiers.c.id.desc())
+        .limit(1)
+    )
+    row = tx.execute(statement).one_or_none()
+    return accounts.subject_of(row) if row else None
 
 
 def list_subjects_by_value(tx: Tx, keyring: Keyring, *, kind: str, value: str, limit: int) -> list[UUID]:

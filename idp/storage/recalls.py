@@ -12,9 +12,8 @@ from idp.domain.levels import AccountLevel, ProofSource
 from idp.domain.recalls import ANCHORS, METHOD, Recall, RecallState, Scope
 from idp.runtime import chance
 from idp.runtime.keyring import Keyring
-from idp.storage.accounts import Record, profile_columns, profile_of, subject_columns, subject_of
+from idp.storage.accounts import SHARED_PROOFS, Record, profile_columns, profile_of, subject_columns, subject_of
 from idp.storage.database import Tx
-from idp.storage.sign_in_names import SHARED_PROOFS
 from idp.storage.tables import data_keys, facts, identifiers, profiles, recalls, sign_in_names, subjects
 
 

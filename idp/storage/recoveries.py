@@ -1,8 +1,9 @@
-"""Recoveries: one open at a time for a person, ready after a while, used once or cancelled."""
+"""Recoveries: one open at a time for a person and a proof, ready after a while, used once or cancelled."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import insert, select, update
@@ -22,17 +23,27 @@ class Recovery:
     opened_at: datetime
     ready_at: datetime
     expires_at: datetime
-    proved: frozenset[str]
+    proved: frozenset[Way]
+    ended_at: datetime | None
+
+    @property
+    def waited(self) -> bool:
+        """Whether time was left to say no."""
+        return self.ready_at > self.opened_at
 
 
-def find_open(tx: Tx, subject_id: UUID, now: datetime) -> Recovery | None:
-    """The recovery of a person that waits or is ready."""
+def find_open(tx: Tx, subject_id: UUID, proved: Collection[Way], now: datetime) -> Recovery | None:
+    """The recovery of a person that waits, or is ready, for just this proof."""
     where = (recoveries.c.subject_id == subject_id, recoveries.c.state == OPEN, recoveries.c.expires_at > now)
-    row = tx.execute(select(recoveries).where(*where).order_by(recoveries.c.id.desc()).limit(1)).one_or_none()
-    if row is None:
-        return None
-    proved = frozenset(row.proved.split())
-    return Recovery(row.id, row.subject_id, row.opened_at, row.ready_at, row.expires_at, proved)
+    found = [_recovery(row) for row in tx.execute(select(recoveries).where(*where).order_by(recoveries.c.id.desc()))]
+    return next((each for each in found if each.proved == frozenset(proved)), None)
+
+
+def find_by_id(tx: Tx, recovery_id: UUID, now: datetime) -> Recovery | None:
+    """A recovery that waits or is ready."""
+    where = (recoveries.c.id == recovery_id, recoveries.c.state == OPEN, recoveries.c.expires_at > now)
+    row = tx.execute(select(recoveries).where(*where)).one_or_none()
+    return _recovery(row) if row else None
 
 
 def insert_recovery(
@@ -65,8 +76,14 @@ def end_of_people(tx: Tx, subject_ids: Sequence[UUID], now: datetime) -> None:
     tx.execute(update(recoveries).where(*where).values(state=CANCELLED, ended_at=now))
 
 
-def count_used_since(tx: Tx, subject_id: UUID, since: datetime) -> int:
-    """How often the account was got back since from afar: who was seen at a counter may clear out at once."""
-    afar = recoveries.c.proved.not_like(f"%{Way.COUNTER_CODE}%")
-    where = (recoveries.c.subject_id == subject_id, recoveries.c.state == USED, recoveries.c.ended_at > since, afar)
-    return len(tx.execute(select(recoveries.c.id).where(*where)).all())
+def list_used_since(tx: Tx, subject_id: UUID, since: datetime) -> list[Recovery]:
+    """By what the account was got back since then, the newest first."""
+    where = (recoveries.c.subject_id == subject_id, recoveries.c.state == USED, recoveries.c.ended_at > since)
+    return [
+        _recovery(row) for row in tx.execute(select(recoveries).where(*where).order_by(recoveries.c.ended_at.desc()))
+    ]
+
+
+def _recovery(row: Any) -> Recovery:
+    proved = frozenset(Way(way) for way in row.proved.split())
+    return Recovery(row.id, row.subject_id, row.opened_at, row.ready_at, row.expires_at, proved, row.ended_at)

@@ -4,7 +4,6 @@ to own.
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, delete, select
@@ -14,12 +13,9 @@ from idp.domain.accounts import Subject, SubjectKind
 from idp.runtime import chance
 from idp.runtime.data_keys import DataKey
 from idp.runtime.keyring import Keyring
-from idp.storage.accounts import subject_columns, subject_of
+from idp.storage.accounts import SHARED_PROOFS, subject_columns, subject_of
 from idp.storage.database import Tx
 from idp.storage.tables import contacts, credentials, data_keys, devices, sign_in_names, subjects
-
-# How a name to sign in with came to be: what one says of oneself, or a contact proved by a code, several may have.
-SHARED_PROOFS: Final = ("self", "code")
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +177,11 @@ def end_declared(tx: Tx, keyring: Keyring, *, kind: str, value: str) -> None:
 def end_name(tx: Tx, keyring: Keyring, subject_id: UUID, *, kind: str, value: str) -> None:
     """A name of this person is none any more."""
     tx.execute(delete(sign_in_names).where(*_of(keyring, kind, value), sign_in_names.c.subject_id == subject_id))
+
+
+def end_all(tx: Tx, subject_id: UUID) -> None:
+    """This subject has no names any more: they are free for whoever proves or says them next."""
+    tx.execute(delete(sign_in_names).where(sign_in_names.c.subject_id == subject_id))
 
 
 def _of(keyring: Keyring, kind: str, value: str) -> tuple[ColumnElement[bool], ...]:

@@ -24,7 +24,11 @@ LANGUAGE: Final = "idp_language"
 TEXT: Final = "idp_text"
 BROWSER_STATE: Final = "idp_browser_state"
 COUNTER: Final = "idp_counter"
+# On the screen of a counter: when a page was shown there last.
+ATTENDED: Final = "idp_attended"
 _OF_ONE_PERSON: Final = (SESSION, DEVICE, PAGE, LANGUAGE, TEXT)
+# Seconds after which a page that nobody touched is gone for sure, and the sign-in with it, once its time is over.
+AFTERWARDS: Final = 5
 _LONGEST: Final = 64
 _LONGEST_SETTING: Final = 512
 _SECRET: Final = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -68,8 +72,14 @@ def forget(response: Response, name: str) -> None:
 
 def page_secret() -> tuple[str, bool]:
     """The secret that binds pages to this browser, and whether it is new and must be set."""
-    value = read(PAGE)
+    value = bound_page()
     return (value, False) if value else (chance.new_secret(), True)
+
+
+def bound_page() -> str:
+    """The secret that pages of this browser are bound to, '' where there is none: of a counter's screen before which
+    nobody is any more, however it was left."""
+    return read(PAGE) if _is_attended() else ""
 
 
 def device_secret() -> str:
@@ -97,6 +107,28 @@ def _read_setting() -> CounterScreen | None:
         return None
     screen = CounterScreen(name, datetime.fromtimestamp(since, UTC))
     return screen if screen.is_current(runtime.clock.now()) else None
+
+
+def note_attended(response: Response) -> None:
+    """On the screen of a counter, write when somebody was before it."""
+    if counter_screen() is None:
+        return
+    runtime: Runtime = current_app.extensions["idp"]
+    moment = str(int(runtime.clock.now().timestamp())).encode()
+    write(response, ATTENDED, runtime.keyring.seal_text("counter screen", moment))
+
+
+def _is_attended() -> bool:
+    """Whether a page was shown here as lately as a person may sit before it; everywhere but at a counter, always."""
+    if counter_screen() is None:
+        return True
+    runtime: Runtime = current_app.extensions["idp"]
+    value = request.cookies.get(name_of(ATTENDED), "")
+    try:
+        shown_at = int(runtime.keyring.open_text("counter screen", value)) if len(value) <= _LONGEST_SETTING else 0
+    except (Unsealable, ValueError):
+        return False
+    return runtime.clock.now().timestamp() - shown_at <= runtime.settings.counter_mode.idle_for + AFTERWARDS
 
 
 def make_counter_screen(response: Response, name: str) -> None:

@@ -11,8 +11,6 @@ from idp.storage.sessions import SignedIn
 from idp.web import cookies, forms, given
 
 DOOR: Final = "counter_mode.finish"
-# After the sign-in has ended for sure.
-AFTERWARDS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,4 +48,4 @@ def _find_person() -> SignedIn | None:
 
 def closes_after() -> int | None:
     """Seconds after which a page goes from the screen by itself, whatever is on it."""
-    return given.runtime().settings.counter_mode.idle_for + AFTERWARDS if cookies.counter_screen() else None
+    return given.runtime().settings.counter_mode.idle_for + cookies.AFTERWARDS if cookies.counter_screen() else None

@@ -96,7 +96,7 @@ def is_ours(parked: Parked) -> bool:
     """Whether the page was shown to this browser, not too long ago."""
     runtime = given.runtime()
     age = runtime.clock.now() - parked.at
-    binding = _binding(cookies.read(cookies.PAGE))
+    binding = _binding(cookies.bound_page())
     is_bound = bool(parked.binding) and chance.equal(parked.binding.encode(), binding.encode())
     return is_bound and timedelta() <= age <= timedelta(seconds=runtime.settings.sessions.page_for)
 
@@ -111,6 +111,7 @@ def go(endpoint: str, parked: Parked) -> Response:
     secret, is_new = cookies.page_secret()
     sealed = seal(replace(parked, binding=_binding(secret)))
     response = make_response(redirect(url_for(endpoint, parked=sealed), 303))
+    cookies.note_attended(response)
     if is_new:
         cookies.write(response, cookies.PAGE, secret)
     return response
@@ -161,7 +162,7 @@ def own_page(door: str, session_id: UUID) -> Parked | None:
 
 def bound(parked: Parked) -> Parked:
     """The same, bound to the page cookie that this browser has; to none where it has none."""
-    return replace(parked, binding=_binding(cookies.read(cookies.PAGE)))
+    return replace(parked, binding=_binding(cookies.bound_page()))
 
 
 def challenge_of(sealed: str) -> bytes:

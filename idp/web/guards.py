@@ -12,6 +12,7 @@ from idp.domain.officers import FRESH_FOR, SENSITIVE, Permission
 from idp.domain.refusals import Refusal
 from idp.storage.sessions import SignedIn
 from idp.web import forms, given
+from idp.web.pages import shown_at
 
 Guard = Callable[[], ResponseReturnValue | None]
 View = Callable[..., ResponseReturnValue]
@@ -27,10 +28,10 @@ def services() -> None:
 
 
 def signed_in_person() -> ResponseReturnValue | None:
-    """A page of a person's own: a stranger is sent to sign in, and comes back."""
+    """A page of a person's own: a stranger is sent to sign in, and comes back; after a post, to the page it was on."""
     found = given.signed_in()
     if found is None:
-        door = str(request.endpoint)
+        door, _ = current_app.url_map.bind("").match(shown_at(request.path), "GET")
         return forms.go("sign_in.sign_in", forms.Parked(door=door, at=given.runtime().clock.now()))
     g.signed_in = found
     _note_use(found)

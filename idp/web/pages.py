@@ -62,6 +62,7 @@ def page(
     g.frame_sources = sorted({origin_of(urlsplit(frame)) for frame in frames})
     response = make_response(render_template(template, nonce=nonce, frames=tuple(frames), **values), status)
     response.headers["Cache-Control"] = "no-store"
+    cookies.note_attended(response)
     if closes_after := counter_bar.closes_after():
         response.headers["Refresh"] = f"{closes_after}; url={url_for('sign_out.signed_out')}"
     return response
@@ -141,12 +142,12 @@ def _this_page() -> str:
         given = request.form if request.method == "POST" else request.args
     except HTTPException:  # the body is too large or ends too early, and the page that says so is on its way
         return request.path
-    place = _shown_at(request.path)
+    place = shown_at(request.path)
     kept = {name: given[name] for name in _COMES_AGAIN if name in given} if place == request.path else {}
     return f"{place}?{urlencode(kept)}" if kept else place
 
 
-def _shown_at(path: str) -> str:
+def shown_at(path: str) -> str:
     """An address that shows a page: this one, or where it is merely posted to the nearest above it."""
     addresses = current_app.url_map.bind("")
     while path != "/" and not addresses.test(path, "GET"):

@@ -464,6 +464,7 @@ _EVENTS = {
     "second_factor.failed": N_("A wrong second step"),
     "factor.added": N_("A way to sign in was added"),
     "factor.removed": N_("A way to sign in was removed"),
+    "device.forgotten": N_("A known browser was forgotten"),
     "contact.added": N_("A phone or e-mail was added"),
     "contact.removed": N_("A phone or e-mail was removed"),
     "printed_codes.issued": N_("New codes on paper"),

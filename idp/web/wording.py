@@ -50,6 +50,21 @@ def new_device() -> Notice:
     )
 
 
+def asked_back() -> Notice:
+    """What contacts are told when somebody asks for an account; {token} stands where that of the link belongs."""
+    address = f"{given.runtime().settings.issuer}{url_for('recover.cancel')}?token={{token}}"
+    return Notice(
+        str(gettext("Somebody asks for your account back")),
+        str(
+            gettext(
+                "Somebody who can read a phone or mailbox of your account asks to get it back. If this was not you, "
+                "sign in and change your password, lock your account, or call us."
+            )
+        ),
+        in_mail=f"{gettext('To say no, open this page:')} {address}",
+    )
+
+
 def opened_again() -> Notice:
     """What contacts are told when a lock has ended with its ground."""
     return Notice(

@@ -156,7 +156,7 @@ def test_for_a_name_that_nobody_has_the_same_rows_come_to_be_and_no_code_is_righ
     assert count_rows() == {
         **known,
         **{name: 2 * known[name] for name in ("one_time_codes", "messages")},
-        "throttles": 4,
+        "throttles": 6,
     }
     message = messages(app)[1]
     assert message.to == ""

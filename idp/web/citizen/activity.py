@@ -16,9 +16,11 @@ from idp.domain.claims import CLAIM_NAMES
 from idp.domain.factors import Way
 from idp.domain.officers import read_actor
 from idp.domain.refusals import Refusal
+from idp.runtime import chance
 from idp.storage.audit import Receipt
+from idp.storage.credentials import Device
 from idp.storage.sessions import Seen
-from idp.web import forms, given, language
+from idp.web import cookies, forms, given, language
 from idp.web.actors import Actors
 from idp.web.browsers import device_name
 from idp.web.forms import Parked
@@ -38,6 +40,17 @@ class Place:
     id: str
     device: str
     address: str
+    since: str
+    last: str
+    is_here: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A browser that is known, as the page lists it."""
+
+    id: str
+    device: str
     since: str
     last: str
     is_here: bool
@@ -76,6 +89,21 @@ def end() -> ResponseReturnValue:
     return forms.here(_park(), lambda bound: _page(bound, done))
 
 
+@blueprint.post("/account/activity/forget")
+def forget() -> ResponseReturnValue:
+    """A browser in which the password alone is enough is one of those no more."""
+    if forms.own_page(DOOR, g.signed_in.session.id) is None:
+        return forms.here(_park(), _page)
+    try:
+        device_id = UUID(request.form.get("device", ""))
+    except ValueError:
+        raise Refusal("not_found", "no browser of this person") from None
+    with storage.begin() as tx:
+        is_forgotten = flows.sign_out.forget_device(tx, given.runtime(), g.signed_in, device_id)
+    done = str(gettext("It is forgotten: who signs in there is asked for a second step.")) if is_forgotten else ""
+    return forms.here(_park(), lambda bound: _page(bound, done))
+
+
 @blueprint.get("/account/activity/proof")
 def proof() -> ResponseReturnValue:
     """An entry of one's own as it is stored, with the proof that it is in the log; nobody looked at anybody."""
@@ -98,6 +126,9 @@ def _page(parked: Parked, done: str = "") -> ResponseReturnValue:
         key = storage.data_keys.find_data_key(tx, runtime.keyring, subject.id)
         seen = storage.sessions.list_open(tx, key, subject.id, now=now, idle_for=idle_for) if key else []
         entries = storage.audit.list_entries(tx, key, subject.id, limit=MOST) if key else []
+        since = now - timedelta(seconds=runtime.settings.sessions.device_for)
+        known = storage.credentials.list_devices(tx, key, subject.id, since) if key else []
+        here = storage.credentials.find_device(tx, subject.id, chance.digest(cookies.read(cookies.DEVICE)))
         looks = storage.audit.list_looks(tx, key, subject.id, limit=MOST) if key else []
         receipts = storage.audit.list_receipts(tx, subject.id, limit=MOST)
         by_officers = any(read_actor(each.actor) for each in (*entries, *looks))
@@ -109,6 +140,7 @@ def _page(parked: Parked, done: str = "") -> ResponseReturnValue:
         person=person_of(g.signed_in.profile),
         parked=forms.seal(parked),
         places=[_place(each) for each in seen],
+        known=[_known(each, here) for each in known],
         history=[_line(each, actors, _proof(each.id, sealed)) for each in entries],
         looks=[
             Line(each.details, _moment(each.at), "", actors.name(each.actor), _proof(each.id, sealed)) for each in looks
@@ -126,6 +158,16 @@ def _place(seen: Seen) -> Place:
         since=_moment(seen.at),
         last=_moment(seen.seen_at),
         is_here=seen.id == g.signed_in.session.id,
+    )
+
+
+def _known(device: Device, here: UUID | None) -> Known:
+    return Known(
+        device.id.hex,
+        device_name(device.agent),
+        _moment(device.first_seen_at),
+        _moment(device.seen_at),
+        device.id == here,
     )
 
 

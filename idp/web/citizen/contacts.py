@@ -47,6 +47,9 @@ def add() -> ResponseReturnValue:
     if parked is None:
         return forms.here(_park(), _page)
     typed = request.form.get("contact", "").strip()[:254]
+    with storage.once() as tx:
+        if flows.factors.is_cooling_down(tx, given.runtime(), g.signed_in):
+            return _page(parked, error=_cooling(), status=400)
     try:
         target = Target(*identifiers.recognise_contact(typed), g.signed_in.subject.id)
     except Refusal:
@@ -80,10 +83,11 @@ def confirm() -> ResponseReturnValue:
     )
     with storage.begin() as tx:
         is_right = flows.one_time_codes.use(tx, runtime, code_id, CodePurpose.ADD_CONTACT, target, typed)
-        if is_right:
-            flows.contacts.add(tx, runtime, g.signed_in, kind, value, notice)
+        is_added = is_right and flows.contacts.add(tx, runtime, g.signed_in, kind, value, notice)
     if not is_right:
         return _code_page(parked, wording.wrong_code(), status=401)
+    if not is_added:
+        return forms.here(_park(), lambda bound: _page(bound, error=_cooling(), status=400))
     done = str(gettext("It is added: codes and notices go there too, and it signs you in."))
     return forms.here(_park(), lambda bound: _page(bound, done=done))
 
@@ -105,11 +109,17 @@ def remove() -> ResponseReturnValue:
     with storage.begin() as tx:
         is_removed = flows.contacts.remove(tx, given.runtime(), g.signed_in, contact_id, notice)
     if not is_removed:
-        text = str(
-            gettext("It cannot be removed now. After an account was got back nothing is removed for three days.")
-        )
-        return forms.here(_park(), lambda bound: _page(bound, error=text, status=400))
+        return forms.here(_park(), lambda bound: _page(bound, error=_cooling(), status=400))
     return forms.here(_park(), lambda bound: _page(bound, done=str(gettext("It is removed."))))
+
+
+def _cooling() -> str:
+    return str(
+        gettext(
+            "That cannot be done now. After an account was got back no phone or mailbox is added or removed for three "
+            "days, so that its owner can still say no. At a counter it can be done at once."
+        )
+    )
 
 
 def _send(target: Target) -> UUID | NotSent:

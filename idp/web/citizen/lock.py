@@ -5,6 +5,7 @@ The pages are the same for what nobody has.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 from uuid import UUID
 
 from flask import Blueprint, redirect, request, url_for
@@ -13,6 +14,7 @@ from flask_babel import gettext
 
 from idp import flows, storage
 from idp.domain import identifiers
+from idp.domain.identifiers import SignInKind
 from idp.domain.notices import Notice
 from idp.domain.one_time_codes import CodePurpose, NotSent
 from idp.domain.refusals import Refusal
@@ -25,6 +27,7 @@ from idp.web.release_texts import written
 
 blueprint = Blueprint("lock", __name__)
 WHO, CODE = "lock.lock", "lock.code"
+NAMED_BY: Final = (SignInKind.PERSONAL_NUMBER, SignInKind.PASSPORT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,8 @@ def lock() -> ResponseReturnValue:
         return forms.here(Parked(WHO, at=given.runtime().clock.now()), lambda bound: _who_page(bound, {}))
     typed = {name: request.form.get(name, "").strip()[:254] for name in ("identifier", "contact")}
     named, errors = identifiers.recognise(typed["identifier"]), []
+    if named is not None and named[0] not in NAMED_BY:
+        named = None  # who has found a phone must not lock its owner out by it twice
     if named is None:
         errors.append(FieldError("identifier", gettext("Enter your personal ID number, as on the ID card.")))
     contact = _contact(typed["contact"])
@@ -105,21 +110,19 @@ def not_me() -> ResponseReturnValue:
     if request.method != "POST":
         return page("lock/not_me.html", token=token)
     with storage.begin() as tx:
-        if not flows.account_care.lock_by_link(tx, runtime, subject_id, token, _notice()):
+        if not flows.account_care.lock_by_link(tx, runtime, subject_id, token, _notice_of_link()):
             raise Refusal("link_expired", "the link was used before")
-    return page("lock/locked.html")
+    return page("lock/locked.html", by_link=True)
 
 
-def _notice() -> Notice:
-    return Notice(
-        str(gettext("Your account is locked")),
-        str(
-            gettext(
-                "Your account was locked by who holds this phone or mailbox. Nobody can sign in with it. "
-                "It opens again at any Public Administration Service Centre, with your ID card."
-            )
-        ),
-    )
+def _notice(how_it_opens: str = "") -> Notice:
+    opens = gettext("It opens again at any Public Administration Service Centre, with your ID card.")
+    told = gettext("Your account was locked by who holds this phone or mailbox. Nobody can sign in with it.")
+    return Notice(str(gettext("Your account is locked")), f"{told} {how_it_opens or opens}")
+
+
+def _notice_of_link() -> Notice:
+    return _notice(str(gettext("You get it back with a new password, from the page to sign in, or at a counter.")))
 
 
 def _send(tx: storage.Tx, asked: Asked) -> UUID | NotSent:

@@ -16,13 +16,15 @@ from flask_babel import format_datetime, gettext
 
 from idp import flows, storage
 from idp.domain import factors, identifiers
+from idp.domain import recovery as rules
 from idp.domain.factors import Way
 from idp.domain.identifiers import SignInKind
 from idp.domain.notices import Notice
 from idp.domain.one_time_codes import CodePurpose, NotSent
 from idp.domain.refusals import Refusal
 from idp.flows.one_time_codes import Target
-from idp.flows.recovery import WAY_OF, NotEnough, Outcome, Owner, Ready, Wait
+from idp.flows.recovery import WAY_OF, NotEnough, Outcome, Ready, Wait
+from idp.flows.second_factor import Proof
 from idp.runtime import mail_tokens
 from idp.web import cookies, forms, given, wording
 from idp.web.forms import Parked
@@ -32,7 +34,6 @@ from idp.web.sign_in.sign_in import browser_of, busy_text, is_remembered, welcom
 
 blueprint = Blueprint("recover", __name__)
 WHO, CODES, PASSWORD = (f"recover.{name}" for name in ("who", "codes", "new_password"))
-CANCEL_DEED: Final = "cancel"
 FIELDS: Final = ("identifier", "contact", "other", "paper")
 
 
@@ -108,10 +109,22 @@ def codes() -> ResponseReturnValue:
         # Looked up once all was right: a wrong code must not cost more where there is an account.
         owner = flows.recovery.find_owner(tx, runtime, claim.owner) if claim.owner and not wrong else None
         if owner:
-            outcome = flows.recovery.open_recovery(tx, runtime, owner, ways, _opened_notice(owner))
+            outcome = flows.recovery.open_recovery(tx, runtime, owner, ways, wording.asked_back())
     if wrong or claim.owner is None:
-        return _codes_page(parked, claim, wrong or [FieldError("contact-code", wording.wrong_code())], status=401)
+        return _wrong(parked, claim, ways, wrong or [FieldError("contact-code", wording.wrong_code())])
     return _onward(claim, ways, outcome)
+
+
+def _wrong(parked: Parked, claim: Claim, ways: tuple[Way, ...], errors: list[FieldError]) -> ResponseReturnValue:
+    """The page again; where the codes that were sent were right, and are spent by it, new ones are on their way."""
+    if ways:
+        with storage.begin() as tx:
+            sent = _send(tx, claim)
+        if not isinstance(sent, NotSent):
+            anew = gettext("The codes that were sent were right. New ones are on their way: enter them as well.")
+            errors = [*errors, FieldError("contact-code", str(anew))]
+            return forms.here(_park(CODES, sent), lambda bound: _codes_page(bound, sent, errors, status=401))
+    return _codes_page(parked, claim, errors, status=401)
 
 
 def _onward(claim: Claim, ways: tuple[Way, ...], outcome: Outcome | None) -> ResponseReturnValue:
@@ -147,21 +160,20 @@ def new_password() -> ResponseReturnValue:
         str(gettext("Your account was got back")),
         str(gettext("A new password was set for your account. If this was not you, lock your account now or call us.")),
     )
-    methods = [method for way in claim.proved.split() for method in factors.METHODS[Way(way)]]
+    methods = rules.methods_of([Way(way) for way in claim.proved.split()])
     browser = browser_of(cookies.device_secret())
     with storage.begin() as tx:
         owner = flows.recovery.find_owner(tx, runtime, UUID(claim.subject))
         recovery_id = UUID(claim.recovery)
         if owner is None or not flows.recovery.complete(tx, runtime, owner, recovery_id, hashed, notice):
             raise Refusal("page_expired", "this recovery was used or cancelled")
-        had = flows.sign_in.PASSWORD_METHODS
         entered = flows.sign_in.begin(
             tx,
             runtime,
             owner.subject,
             owner.key,
             browser,
-            factors.amr(had, methods),
+            methods,
             before=before,
             remember=is_remembered(),
         )
@@ -172,13 +184,13 @@ def new_password() -> ResponseReturnValue:
 def cancel() -> ResponseReturnValue:
     """From a link in a mail: opens a page, and acts when its button is pressed."""
     token = request.values.get("token", "")
-    subject_id = mail_tokens.open_(given.runtime(), CANCEL_DEED, token)
-    if subject_id is None:
+    recovery_id = mail_tokens.open_(given.runtime(), flows.recovery.CANCEL, token)
+    if recovery_id is None:
         raise Refusal("link_expired", "the link is none of ours, or too old")
     if request.method != "POST":
         return page("recover/cancel.html", token=token, done=False)
     with storage.begin() as tx:
-        is_stopped = flows.recovery.cancel(tx, given.runtime(), subject_id, how="by the link in a mail")
+        is_stopped = flows.recovery.cancel(tx, given.runtime(), recovery_id, how="by the link in a mail")
     return page("recover/cancel.html", token=token, done=True, is_stopped=is_stopped)
 
 
@@ -259,6 +271,12 @@ def _prove(tx: storage.Tx, claim: Claim) -> tuple[tuple[Way, ...], list[FieldErr
             proved.append(WAY_OF[target.kind])
         else:
             wrong.append(FieldError(f"{name}-code", wording.wrong_code()))
+    if proved and not wrong and (code := request.form.get("app-code", "").strip()[:32]):
+        # Looked at once the contacts were right: whose account it is, is known to who types by then.
+        if _has_app(tx, claim, code):
+            proved.append(Way.TOTP)
+        else:
+            wrong.append(FieldError("app-code", gettext("That is not the code that the app shows now.")))
     if claim.paper and not wrong:
         paper = flows.recovery.use_paper(tx, runtime, claim.owner, claim.paper, beside_contact=bool(proved))
         if paper is None:
@@ -268,20 +286,11 @@ def _prove(tx: storage.Tx, claim: Claim) -> tuple[tuple[Way, ...], list[FieldErr
     return tuple(dict.fromkeys(proved)), wrong
 
 
-def _opened_notice(owner: Owner) -> Notice:
-    runtime = given.runtime()
-    sealed = mail_tokens.seal(runtime, CANCEL_DEED, owner.subject.id)
-    address = f"{runtime.settings.issuer}{url_for('recover.cancel', token=sealed)}"
-    return Notice(
-        str(gettext("Somebody asks for your account back")),
-        str(
-            gettext(
-                "Somebody who can read a phone or mailbox of your account asks to get it back. If this was not you, "
-                "sign in and change your password, lock your account, or call us."
-            )
-        ),
-        in_mail=f"{gettext('To say no, open this page:')} {address}",
-    )
+def _has_app(tx: storage.Tx, claim: Claim, code: str) -> bool:
+    runtime, address = given.runtime(), request.remote_addr or ""
+    person = flows.second_factor.find_person(tx, runtime, claim.owner) if claim.owner else None
+    proof = Proof(Way.TOTP, code)
+    return person is not None and flows.second_factor.check(tx, runtime, person, proof, address=address) is not None
 
 
 # -- pages ---------------------------------------------------------------------------------------------------------

@@ -25,7 +25,15 @@ HOME = "home.home"
 COOKIE_COMES_BACK_WITHIN = timedelta(seconds=10)
 PHONE = "phone.phone"
 # Views that a person may come back to after signing in; anything else goes home.
-LOCAL_DOORS = {"home.home", "account.account", "activity.activity", "contacts.contacts", "security.security"}
+LOCAL_DOORS = {
+    "home.home",
+    "account.account",
+    "activity.activity",
+    "contacts.contacts",
+    "own_data.data",
+    "rights.rights",
+    "security.security",
+}
 
 
 @blueprint.get("/sign-in")

@@ -214,6 +214,8 @@ def test_after_a_recovery_nothing_is_removed_for_three_days(app: Flask, clock: F
     key, owner = Authenticator(), app.test_client()
     sign_in(owner, citizen)
     add_passkey(owner, key)
+    assert 'id="wait"' in by_both(app, browser).text, "what guards an account is not gone round at once"
+    clock.advance(hours=24)
     set_password(browser, by_both(app, browser))
     page = open_page(browser)
     factor = re.search(r'name="factor" value="(\w+)"', page.text)
