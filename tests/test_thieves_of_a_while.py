@@ -222,7 +222,7 @@ def test_who_was_seen_at_the_counter_after_a_thief_s_recovery_clears_out_at_once
     add_passkey(owner, key)
     factor = re.search(r'name="factor" value="(\w+)"', open_page(owner).text)
     assert factor
-    done = post_security(owner, open_page(owner), "/remove", way="passkey", factor=factor[1])
+    done = post_security(owner, open_page(owner), "/remove", sure="yes", way="passkey", factor=factor[1])
     assert done.status_code == 200
     assert enter_with_passkey(app.test_client(), key).status_code == 401
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, Select, bindparam, func, insert, literal_column, select
+from sqlalchemy import Boolean, ColumnElement, Select, bindparam, func, insert, literal_column, select
 
 from idp.domain import claims
 from idp.domain.audit import Entry, Event, Kind, hash_of
@@ -98,25 +98,30 @@ class Receipt:
     legal_basis: str | None
 
 
-def list_receipts(tx: Tx, subject_id: UUID, *, limit: int) -> list[Receipt]:
-    """Who received facts of a person, the newest first."""
-    statement = select(releases).where(releases.c.subject_id == subject_id).order_by(releases.c.id.desc()).limit(limit)
+def list_receipts(tx: Tx, subject_id: UUID, *, limit: int, below: UUID | None = None) -> list[Receipt]:
+    """Who received facts of a person, the newest first, from below an id on."""
+    where = [releases.c.subject_id == subject_id, *([releases.c.id < below] if below else [])]
+    statement = select(releases).where(*where).order_by(releases.c.id.desc()).limit(limit)
     return [
         Receipt(row.id, row.service_id, row.at, claims.from_bits(row.name_bits), row.legal_basis)
         for row in tx.execute(statement)
     ]
 
 
-def list_looks(tx: Tx, key: DataKey, subject_id: UUID, *, limit: int) -> list[Entry]:
-    """Who looked at a person's record, the newest first; `details` is the purpose."""
-    where = (audit.c.subject_id == subject_id, audit.c.event == Event.RECORD_READ)
+def list_looks(tx: Tx, key: DataKey, subject_id: UUID, *, limit: int, below: UUID | None = None) -> list[Entry]:
+    """Who looked at a person's record, the newest first, from below an id on; `details` is the purpose."""
+    where = [audit.c.subject_id == subject_id, audit.c.event == Event.RECORD_READ, *_below(below)]
     return _entries(tx, key, select(audit).where(*where).order_by(audit.c.id.desc()).limit(limit))
 
 
-def list_entries(tx: Tx, key: DataKey, subject_id: UUID, *, limit: int) -> list[Entry]:
-    """The newest entries about a person, what is sealed in them opened."""
-    statement = select(audit).where(audit.c.subject_id == subject_id).order_by(audit.c.id.desc()).limit(limit)
-    return _entries(tx, key, statement)
+def list_entries(tx: Tx, key: DataKey, subject_id: UUID, *, limit: int, below: UUID | None = None) -> list[Entry]:
+    """The entries about a person, the newest first, from below an id on; what is sealed in them is opened."""
+    statement = select(audit).where(audit.c.subject_id == subject_id, *_below(below)).order_by(audit.c.id.desc())
+    return _entries(tx, key, statement.limit(limit))
+
+
+def _below(id_: UUID | None) -> list[ColumnElement[bool]]:
+    return [audit.c.id < id_] if id_ else []
 
 
 @dataclass(frozen=True, slots=True)

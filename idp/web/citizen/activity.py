@@ -3,6 +3,7 @@
 from collections.abc import Container
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any, TypedDict
 from uuid import UUID
 
 import orjson
@@ -31,6 +32,13 @@ from idp.web.texts import event_text, ground_text
 blueprint = Blueprint("activity", __name__)
 DOOR = "activity.activity"
 MOST = 50
+
+
+class Asked(TypedDict):
+    """One page of a list."""
+
+    limit: int
+    below: UUID | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +133,13 @@ def _page(parked: Parked, done: str = "") -> ResponseReturnValue:
     with storage.once() as tx:
         key = storage.data_keys.find_data_key(tx, runtime.keyring, subject.id)
         seen = storage.sessions.list_open(tx, key, subject.id, now=now, idle_for=idle_for) if key else []
-        entries = storage.audit.list_entries(tx, key, subject.id, limit=MOST) if key else []
+        entries = storage.audit.list_entries(tx, key, subject.id, **_asked("history")) if key else []
         since = now - timedelta(seconds=runtime.settings.sessions.device_for)
         known = storage.credentials.list_devices(tx, key, subject.id, since) if key else []
         here = storage.credentials.find_device(tx, subject.id, chance.digest(cookies.read(cookies.DEVICE)))
-        looks = storage.audit.list_looks(tx, key, subject.id, limit=MOST) if key else []
-        receipts = storage.audit.list_receipts(tx, subject.id, limit=MOST)
+        looks = storage.audit.list_looks(tx, key, subject.id, **_asked("looks")) if key else []
+        receipts = storage.audit.list_receipts(tx, subject.id, **_asked("received"))
+        older = {"history": _older(entries), "looks": _older(looks), "received": _older(receipts)}
         by_officers = any(read_actor(each.actor) for each in (*entries, *looks))
         actors = Actors(storage.agencies.list_agencies(tx) if by_officers else ())
         ids = [*(each.id for each in (*entries, *looks)), *(each.id for each in receipts)]
@@ -146,8 +155,28 @@ def _page(parked: Parked, done: str = "") -> ResponseReturnValue:
             Line(each.details, _moment(each.at), "", actors.name(each.actor), _proof(each.id, sealed)) for each in looks
         ],
         received=[_received(each, _proof(each.id, sealed)) for each in receipts],
+        older=older,
+        paged=[name for name in older if request.args.get(name)],
         done=done,
     )
+
+
+def _asked(name: str) -> Asked:
+    """The page of a list that is asked for: one line more than it shows tells whether there are older ones."""
+    try:
+        below = UUID(request.args.get(name, ""))
+    except ValueError:
+        below = None
+    return {"limit": MOST + 1, "below": below}
+
+
+def _older(found: list[Any]) -> str:
+    """The id from below which the next page begins, '' where this is the last; takes the line too many away."""
+    if len(found) <= MOST:
+        return ""
+    del found[MOST:]
+    last: UUID = found[-1].id
+    return last.hex
 
 
 def _place(seen: Seen) -> Place:

@@ -106,11 +106,37 @@ def remove() -> ResponseReturnValue:
         contact_id = UUID(request.form.get("contact", ""))
     except ValueError:
         return forms.here(_park(), _page)
+    if request.form.get("sure") != "yes":
+        return _sure(contact_id)
     with storage.begin() as tx:
         is_removed = flows.contacts.remove(tx, given.runtime(), g.signed_in, contact_id, notice)
     if not is_removed:
         return forms.here(_park(), lambda bound: _page(bound, error=_cooling(), status=400))
     return forms.here(_park(), lambda bound: _page(bound, done=str(gettext("It is removed."))))
+
+
+def _sure(contact_id: UUID) -> ResponseReturnValue:
+    """Ask once more, with the number or address that would go."""
+    with storage.once() as tx:
+        own = flows.factors.find_own(tx, given.runtime(), g.signed_in).contacts
+    found = next((each for each in own if each.id == contact_id), None)
+    if found is None:
+        return forms.here(_park(), _page)
+    return forms.here(
+        _park(),
+        lambda bound: page(
+            "account/sure.html",
+            person=person_of(g.signed_in.profile),
+            parked=forms.seal(bound),
+            action="/account/contacts/remove",
+            back="/account/contacts",
+            fields=[("contact", contact_id.hex)],
+            heading=gettext("Remove this phone or e-mail?"),
+            name=written(found.value),
+            what_follows=gettext("No code and no notice goes there any more, and it does not sign you in."),
+            is_last=len(own) == 1,
+        ),
+    )
 
 
 def _cooling() -> str:

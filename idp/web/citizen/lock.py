@@ -97,7 +97,7 @@ def code() -> ResponseReturnValue:
             flows.account_care.lock_own(tx, runtime, asked.owner, _notice())
     if not is_right:
         return _code_page(parked, asked, wording.wrong_code(), status=401)
-    return page("lock/locked.html")
+    return page("lock/locked.html", by_link=False)
 
 
 @blueprint.route("/lock/not-me", methods=["GET", "POST"])

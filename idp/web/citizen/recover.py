@@ -276,7 +276,9 @@ def _prove(tx: storage.Tx, claim: Claim) -> tuple[tuple[Way, ...], list[FieldErr
         if _has_app(tx, claim, code):
             proved.append(Way.TOTP)
         else:
-            wrong.append(FieldError("app-code", gettext("That is not the code that the app shows now.")))
+            wrong.append(
+                FieldError("app-code", gettext("That is not the code the app shows now. Please enter the newest one."))
+            )
     if claim.paper and not wrong:
         paper = flows.recovery.use_paper(tx, runtime, claim.owner, claim.paper, beside_contact=bool(proved))
         if paper is None:

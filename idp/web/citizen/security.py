@@ -148,12 +148,38 @@ def remove() -> ResponseReturnValue:
         way, factor_id = Way(request.form.get("way", "")), UUID(request.form.get("factor", ""))
     except ValueError:
         return _page_anew()
+    if request.form.get("sure") != "yes":
+        return _sure(way, factor_id)
     with storage.begin() as tx:
         is_removed = flows.factors.remove(tx, given.runtime(), g.signed_in, way, factor_id, notice)
         cooling = not is_removed and flows.factors.is_cooling_down(tx, given.runtime(), g.signed_in)
     if cooling:
         return _page_anew(_fault("", _cooling()))
     return _page_anew(done=gettext("It is removed.") if is_removed else "")
+
+
+def _sure(way: Way, factor_id: UUID) -> ResponseReturnValue:
+    """Ask once more, with the name of what would go."""
+    of_kind = g.own.passkeys if way is Way.PASSKEY else g.own.totp
+    found = next((each for each in of_kind if each.id == factor_id), None)
+    if found is None:
+        return _page_anew()
+    name = found.name if way is Way.PASSKEY else str(gettext("Authenticator app"))
+    return forms.here(
+        _park(),
+        lambda bound: page(
+            "account/sure.html",
+            person=person_of(g.signed_in.profile),
+            parked=forms.seal(bound),
+            action="/account/security/remove",
+            back="/account/security",
+            fields=[("way", way.value), ("factor", factor_id.hex)],
+            heading=gettext("Remove this way to sign in?"),
+            name=f"{name} ({_day(found.created_at)})",
+            what_follows=gettext("Nobody signs in with it any more. Every phone and mailbox of the account is told."),
+            is_last=len(of_kind) == 1,
+        ),
+    )
 
 
 @blueprint.post("/account/security/password")

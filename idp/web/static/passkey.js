@@ -1,5 +1,6 @@
 // Passkeys: hands the browser the options that the page carries, and sends its answer with the form. Three kinds of form:
-// "get" proves a passkey when its button is pressed, "create" makes one, "autofill" offers it in the sign-in field.
+// "get" proves a passkey when its button is pressed, "create" makes one, "autofill" offers it in the sign-in field. Where one can be made, the device also learns which of
+// the person's it holds are still in force, so that it offers none that was removed (WebAuthn 5.1.10).
 (() => {
   const forms = [...document.querySelectorAll("form[data-passkey]")];
   const isThere = window.PublicKeyCredential
@@ -33,6 +34,14 @@
       }
     });
   });
+
+  const create = forms.find((form) => form.dataset.passkey === "create");
+  if (create && PublicKeyCredential.signalAllAcceptedCredentials) {
+    const { rp, user, excludeCredentials = [] } = JSON.parse(create.dataset.options);
+    const allAcceptedCredentialIds = excludeCredentials.map((each) => each.id);
+    // Nobody waits for it: a device that cannot be told offers a passkey that opens nothing.
+    PublicKeyCredential.signalAllAcceptedCredentials({ rpId: rp.id, userId: user.id, allAcceptedCredentialIds }).catch(() => {});
+  }
 
   const autofill = forms.find((form) => form.dataset.passkey === "autofill");
   if (autofill && PublicKeyCredential.isConditionalMediationAvailable) {

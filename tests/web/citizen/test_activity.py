@@ -292,3 +292,22 @@ def test_nobody_takes_the_proof_of_another_persons_entry(app: Flask, browser: Fl
     wrong = [f"/account/activity/proof{query}" for query in ("", "?entry=x", f"?entry={nobodys}", f"?entry={'0' * 32}")]
     assert {stranger.get(address).status_code for address in [*addresses, *wrong]} == {404}
     assert {app.test_client().get(address).status_code for address in addresses} == {303}
+
+
+def test_long_lists_are_read_page_by_page(
+    app: Flask, browser: FlaskClient, citizen: Citizen, clock: FixedClock
+) -> None:
+    runtime = app.extensions["idp"]
+    for number in range(60):
+        clock.advance(seconds=1)
+        with app.app_context(), storage.begin() as tx:
+            person = flows.account_care.find_person(tx, runtime, citizen.number)
+            flows.people.look(tx, runtime, person, purpose=f"Lý do thứ {number}.", actor="quan.tri@H05")
+    newest = browser.get("/account/activity")
+    assert "Lý do thứ 59." in newest.text and "Lý do thứ 9." not in newest.text
+    older = re.search(r'id="older-looks" href="/account/activity\?(looks=\w+)#looks"', newest.text)
+    assert older
+    page = browser.get(f"/account/activity?{older[1]}")
+    assert "Lý do thứ 9." in page.text and "Lý do thứ 59." not in page.text
+    assert 'id="older-looks"' not in page.text
+    assert browser.get("/account/activity?looks=x&history=&received=%00").status_code == 200

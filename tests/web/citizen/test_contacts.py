@@ -67,11 +67,11 @@ def contact_ids(page: TestResponse) -> list[str]:
 def test_one_that_was_removed_is_nothing_any_more(app: Flask, browser: FlaskClient, citizen: Citizen) -> None:
     page = add(app, browser)
     phone, first, new = contact_ids(page)
-    gone = post(browser, page, "/remove", contact=new)
+    gone = post(browser, page, "/remove", sure="yes", contact=new)
     assert gone.status_code == 200
     assert not enters_by(app, NEW, citizen)
     assert told(app, browser)["email"] == "nguyen.thi.mau@nguoi-mau.example"
-    gone = post(browser, gone, "/remove", contact=first)
+    gone = post(browser, gone, "/remove", sure="yes", contact=first)
     assert "email" not in told(app, browser)
     assert contact_ids(gone) == [phone]
     assert messages(app)[-1].to == "nguyen.thi.mau@nguoi-mau.example", "who was removed hears of it"
@@ -82,7 +82,7 @@ def test_after_a_recovery_nothing_is_removed_for_three_days(app: Flask, clock: F
     browser = app.test_client()
     recovery.set_password(browser, recovery.by_both(app, browser))
     page = browser.get("/account/contacts")
-    assert post(browser, page, "/remove", contact=contact_ids(page)[0]).status_code == 400
+    assert post(browser, page, "/remove", sure="yes", contact=contact_ids(page)[0]).status_code == 400
 
 
 def test_nobody_removes_another_person_s_nor_posts_from_elsewhere(app: Flask, browser: FlaskClient) -> None:
@@ -90,8 +90,10 @@ def test_nobody_removes_another_person_s_nor_posts_from_elsewhere(app: Flask, br
     sign_in(other, a_citizen(app, "003085000021"))
     theirs = browser.get("/account/contacts")
     own = other.get("/account/contacts")
-    assert post(other, own, "/remove", contact=contact_ids(theirs)[0]).status_code == 400
-    browser.post("/account/contacts/remove", data={"parked": parked_in(own), "contact": contact_ids(theirs)[0]})
+    assert post(other, own, "/remove", sure="yes", contact=contact_ids(theirs)[0]).status_code == 400
+    browser.post(
+        "/account/contacts/remove", data={"parked": parked_in(own), "sure": "yes", "contact": contact_ids(theirs)[0]}
+    )
     browser.post("/account/contacts", data={"contact": NEW})
     assert messages(app) == []
     assert len(contact_ids(browser.get("/account/contacts"))) == 2
@@ -113,3 +115,13 @@ def test_five_are_enough(app: Flask, browser: FlaskClient) -> None:
 def test_an_old_sign_in_is_taken_anew_first(browser: FlaskClient, clock: FixedClock) -> None:
     clock.advance(minutes=6)
     assert browser.get("/account/contacts").location.startswith("/sign-in?")
+
+
+def test_a_removal_is_asked_about_first_by_its_name(app: Flask, browser: FlaskClient, citizen: Citizen) -> None:
+    page = add(app, browser)
+    *_, new = contact_ids(page)
+    asked = post(browser, page, "/remove", contact=new)
+    assert 'id="sure"' in asked.text and NEW in asked.text
+    assert enters_by(app, NEW, citizen), "nothing was removed yet"
+    post(browser, asked, "/remove", sure="yes", contact=new)
+    assert not enters_by(app, NEW, citizen)

@@ -220,13 +220,13 @@ def test_after_a_recovery_nothing_is_removed_for_three_days(app: Flask, clock: F
     page = open_page(browser)
     factor = re.search(r'name="factor" value="(\w+)"', page.text)
     assert factor
-    refused = post_security(browser, page, "/remove", way="passkey", factor=factor[1])
+    refused = post_security(browser, page, "/remove", sure="yes", way="passkey", factor=factor[1])
     assert refused.status_code == 400
     assert enter_with_passkey(app.test_client(), key).status_code == 303
     clock.advance(hours=73)
     back = app.test_client()
     enter_with_passkey(back, key)
-    post_security(back, open_page(back), "/remove", way="passkey", factor=factor[1])
+    post_security(back, open_page(back), "/remove", sure="yes", way="passkey", factor=factor[1])
     assert enter_with_passkey(app.test_client(), key).status_code == 401
 
 
@@ -241,7 +241,7 @@ def test_who_was_seen_at_the_counter_clears_out_at_once(app: Flask) -> None:
     page = open_page(browser)
     factor = re.search(r'name="factor" value="(\w+)"', page.text)
     assert factor
-    post_security(browser, page, "/remove", way="passkey", factor=factor[1])
+    post_security(browser, page, "/remove", sure="yes", way="passkey", factor=factor[1])
     assert enter_with_passkey(app.test_client(), key).status_code == 401
 
 
@@ -287,7 +287,7 @@ def test_who_is_seen_at_a_counter_while_a_recovery_waits_clears_out_at_once(app:
     page = browser.get("/account/contacts")
     found = re.search(r'name="contact" value="(\w{32})"', page.text)
     assert found
-    typed = {"parked": parked_in(page), "contact": found[1]}
+    typed = {"parked": parked_in(page), "sure": "yes", "contact": found[1]}
     assert browser.post("/account/contacts/remove", data=typed).status_code == 200
 
 

@@ -174,7 +174,7 @@ def test_a_removed_passkey_opens_nothing(app: Flask, browser: FlaskClient) -> No
     page = open_page(owner)
     with app.app_context():
         [row] = rows_of("passkeys")
-    post(owner, page, "/remove", way="passkey", factor=row.id.hex)
+    post(owner, page, "/remove", sure="yes", way="passkey", factor=row.id.hex)
     assert enter_with_passkey(app.test_client(), key).status_code == 401
     with app.app_context():
         assert events()["factor.removed"] == 1
@@ -414,3 +414,17 @@ def test_oidc_core_3_1_2_1_a_level_that_is_wished_for_is_asked_of_who_can_reach_
     assert "code=" in walk(client, ask(client, service, **wish), bare).location
     silent = follow(browser, ask(browser, service, prompt="none", **wish))
     assert "code=" in silent.location
+
+
+def test_a_removal_is_asked_about_first_by_its_name(app: Flask, browser: FlaskClient) -> None:
+    key = Authenticator()
+    add_passkey(browser, key, "Điện thoại của mẹ")
+    owner = app.test_client()
+    enter_with_passkey(owner, key)
+    with app.app_context():
+        [row] = rows_of("passkeys")
+    asked = post(owner, open_page(owner), "/remove", way="passkey", factor=row.id.hex)
+    assert 'id="sure"' in asked.text and "Điện thoại của mẹ" in asked.text
+    assert enter_with_passkey(app.test_client(), key).status_code == 303, "nothing was removed yet"
+    post(owner, asked, "/remove", sure="yes", way="passkey", factor=row.id.hex)
+    assert enter_with_passkey(app.test_client(), key).status_code == 401
