@@ -26,7 +26,7 @@ BROWSER_STATE: Final = "idp_browser_state"
 COUNTER: Final = "idp_counter"
 # On the screen of a counter: when a page was shown there last.
 ATTENDED: Final = "idp_attended"
-_OF_ONE_PERSON: Final = (SESSION, DEVICE, PAGE, LANGUAGE, TEXT)
+_OF_ONE_PERSON: Final = (SESSION, DEVICE, PAGE, ATTENDED, LANGUAGE, TEXT)
 # Seconds after which a page that nobody touched is gone for sure, and the sign-in with it, once its time is over.
 AFTERWARDS: Final = 5
 _LONGEST: Final = 64

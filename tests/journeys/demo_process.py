@@ -58,6 +58,13 @@ class DemoProcess:
         """What was printed so far."""
         return "".join(self._lines)
 
+    def flask(self, *arguments: str) -> str:
+        """What an operator's command says, run beside the demo."""
+        command = [sys.executable, "-m", "flask", "--app", "wsgi", *arguments]
+        environment = {**os.environ, **self.settings, "IDP_PORT": str(self.port), "IDP_PROFILE": "development"}
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+        return done.stdout
+
     def code_sent_to(self, contact: str, after: int = 0) -> str:
         """The code in the newest message to a phone or mailbox, once one more than `after` has come."""
         pattern = re.compile(rf"→ {re.escape(contact)}\s+(\d{{6}})")

@@ -141,3 +141,44 @@ def test_a_locked_identity_is_out_everywhere_at_once(
     visitor.wait_until_out(demo.portal)
     visitor.page.goto(f"{demo.provider}/account")
     assert visitor.path == "/sign-in"
+
+
+def test_a_passkey_is_lost_the_account_got_back_and_locked_and_all_of_it_is_in_the_history(
+    visitor: Visitor, authenticator: CDPSession, new_visitor: Callable[..., Visitor]
+) -> None:
+    mailbox, number, page, demo = "lua-ca-doi@nguoi-mau.example", "003199000151", visitor.page, visitor.demo
+    page.goto(f"{demo.provider}/register")
+    register(visitor, mailbox, number)
+    page.goto(f"{demo.provider}/account/security")
+    page.fill("#name", "Điện thoại sẽ mất")
+    visitor.press("#add-passkey")
+    page.goto(f"{demo.provider}/account/security")
+    visitor.press("#verify")
+    visitor.press("#print-codes")
+    paper = page.locator(".codes li").first.inner_text()
+    elsewhere = new_visitor()
+    there = elsewhere.page
+    there.goto(f"{demo.provider}/recover")
+    for field, value in (("identifier", number), ("contact", mailbox), ("paper", paper)):
+        there.fill(f"#{field}", value)
+    elsewhere.press("#continue")
+    there.fill("#contact-code", demo.code_sent_to(mailbox, after=1))
+    elsewhere.press("#verify")
+    there.fill("#password", f"{PASSWORD} moi")
+    elsewhere.press("#recover")
+    page.goto(f"{demo.provider}/account")
+    assert visitor.path == "/sign-in", "signed out by the recovery"
+    there.goto(f"{demo.provider}/lock")
+    there.fill("#identifier", number)
+    there.fill("#contact", mailbox)
+    elsewhere.press("#continue")
+    there.fill("#code", demo.code_sent_to(mailbox, after=2))
+    elsewhere.press("#verify")
+    expect(there.locator("#locked")).to_be_visible()
+    demo.flask("accounts", "unlock", "--number", number, "--reason", "seen in person")
+    there.goto(f"{demo.provider}/sign-in")
+    elsewhere.fill_in(number, f"{PASSWORD} moi")
+    there.goto(f"{demo.provider}/account/activity")
+    told = there.locator("section[aria-labelledby=history]")
+    for what in ("Đã thêm một cách đăng nhập", "Tài khoản được lấy lại", "Tài khoản bị khóa", "Tài khoản được mở lại"):
+        expect(told).to_contain_text(what)

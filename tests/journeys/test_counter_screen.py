@@ -3,17 +3,14 @@
 WCAG 2.2 AA on every page of the way; 2.2.1: a page closes by itself, and says when.
 """
 
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser import axe, screenshot
-from tests.journeys.demo_process import ROOT, DemoProcess
+from tests.journeys.demo_process import DemoProcess
 from tests.journeys.visitor import Person, Visitor
 
 pytestmark = [pytest.mark.journey, pytest.mark.postgres]
@@ -22,11 +19,9 @@ NAME = "Trung tâm PVHCC phường Kinh Bắc, quầy 3"
 
 def a_code(demo: DemoProcess) -> str:
     """As an operator has it printed."""
-    command = [sys.executable, "-m", "flask", "--app", "wsgi", "counter", "screen", "--name", NAME]
-    environment = {**os.environ, **demo.settings, "IDP_PORT": str(demo.port), "IDP_PROFILE": "development"}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
-    found = re.search(r"/counter-mode there and type: (\d{5} \d{5})\n", done.stdout)
-    assert found, done.stdout
+    said = demo.flask("counter", "screen", "--name", NAME)
+    found = re.search(r"/counter-mode there and type: (\d{5} \d{5})\n", said)
+    assert found, said
     return found[1]
 
 

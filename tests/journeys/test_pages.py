@@ -158,6 +158,12 @@ def recover_codes(scene: Scene) -> Visitor:
     return visitor
 
 
+def contacts_sure(scene: Scene) -> Visitor:
+    visitor = scene.open(scene.member, "/account/contacts")
+    visitor.press("form[action='/account/contacts/remove'] button >> nth=0")
+    return visitor
+
+
 def second_step(scene: Scene) -> Visitor:
     return scene.ask(scene.member, acr_values="urn:bacninh:xacthuc:2")
 
@@ -251,6 +257,7 @@ PAGES: dict[str, Callable[[Scene], Visitor]] = {
     "phone_wrong": phone_wrong,
     "phone_refused": phone_refused,
     "phone_over": lambda scene: scene.open(scene.stranger, "/phone?code=cu"),
+    "contacts_sure": contacts_sure,
     "contacts": lambda scene: scene.open(scene.member, "/account/contacts"),
     "activity": lambda scene: scene.open(scene.member, "/account/activity"),
     "data": lambda scene: scene.open(scene.member, "/account/data"),
@@ -266,6 +273,8 @@ PAGES: dict[str, Callable[[Scene], Visitor]] = {
     "account": account,
 }
 WANTED = {
+    "contacts_sure": "Gỡ điện thoại hoặc hộp thư này?",
+    "activity": "Trình duyệt đã quen",
     "register_contact_doubtful": "không có trong danh sách tỉnh",
     "register_code": "đã gửi 6 chữ số",
     "register_code_wrong": "Mã không đúng",
