@@ -26,7 +26,8 @@ from sqlalchemy.engine import make_url
 from idp import flows, storage
 from idp.cli.demo import PASSWORD, PEOPLE
 from idp.cli.worker import Worker
-from idp.domain import identifiers, names
+from idp.domain import bulk_files, identifiers, names
+from idp.domain.bulk_jobs import JobKind
 from idp.domain.cases import CaseKind, Hand
 from idp.domain.officers import Role
 from idp.flows.recall import Approved
@@ -108,6 +109,7 @@ def live(app: Flask, clock: FixedClock) -> None:
         sign_out(browser)
         ask_for_it_back(app, browser, citizen)
     work_at_the_console(app, people[0])
+    hand_over_a_file(app)
     Worker(app, runtime).run(Event(), once=True)
 
 
@@ -131,6 +133,16 @@ def work_at_the_console(app: Flask, citizen: Citizen) -> None:
         hand = Hand(made.subject.id, "can.bo@H05.14", chance.new_id(now), chance.digest("a browser"))
         body = {"name": str(claims["name"]), "number": citizen.number, "document": "CCCD"}
         flows.cases.ask(tx, runtime, hand, unit.id, CaseKind.CORRECT, body, citizen.id)
+
+
+def hand_over_a_file(app: Flask) -> None:
+    """Of an old portal, with everybody in it: it is checked, and waits for a second officer."""
+    lines = [f"{number},{each['name']},{each['birthdate']},{each['email']}" for number, each in PEOPLE.items()]
+    raw = "\n".join(("so_dinh_danh,ho_ten,ngay_sinh,email", *lines)).encode()
+    read = bulk_files.read(raw, bulk_files.OF_PEOPLE)
+    with app.app_context(), storage.begin() as tx:
+        runtime, said = app.extensions["idp"], {"reason": "CV 9/2026"}
+        flows.bulk_jobs.hand_over(tx, runtime, JobKind.IMPORT, raw, read, said, actor="an.hd@H05")
 
 
 def add_factors(app: Flask, browser: Any, clock: FixedClock) -> None:
@@ -164,12 +176,13 @@ def ask_for_a_right(app: Flask, browser: Any, citizen: Citizen) -> None:
 
 
 def ask_for_it_back(app: Flask, browser: Any, citizen: Citizen) -> None:
-    """By one mailbox: it waits."""
-    page = browser.get("/recover")
-    contact = str(PEOPLE[citizen.number]["email"])
-    form = {"parked": page_state(page.text), "identifier": citizen.number, "contact": contact}
+    """By mailbox and phone: it waits, since there are a passkey and an app."""
+    page, claims = browser.get("/recover"), PEOPLE[citizen.number]
+    form = {"parked": page_state(page.text), "identifier": citizen.number}
+    form |= {"contact": str(claims["email"]), "other": str(claims["phone_number"])}
     codes = browser.post("/recover", data=form, follow_redirects=True)
-    form = {"parked": page_state(codes.text), "contact-code": messages(app)[-1].code}
+    form = {"parked": page_state(codes.text)}
+    form |= {"contact-code": messages(app)[-2].code, "other-code": messages(app)[-1].code}
     assert 'id="wait"' in browser.post("/recover/codes", data=form).text
 
 

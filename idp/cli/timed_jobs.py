@@ -64,6 +64,7 @@ class TimedJobs:
         with storage.begin() as tx:
             is_more = bool(self._reopen(tx)) or is_more
         is_more = self._take_checks_back() or is_more
+        is_more = self._work_in_bulk() or is_more
         return self._tidy() or is_more
 
     def _reopen(self, tx: storage.Tx) -> int:
@@ -73,6 +74,11 @@ class TimedJobs:
         """One batch of a recall; what else is due has its turn between two of them."""
         with storage.begin() as tx:
             return flows.recall.work_off(tx, self._runtime, wording.proof_recalled())
+
+    def _work_in_bulk(self) -> bool:
+        """One part of a deed for many people."""
+        with storage.begin() as tx:
+            return flows.bulk_jobs.work_off(tx, self._runtime, wording.locked_with_many())
 
     def leave(self) -> None:
         """Give the lease back, so that another worker need not wait for its end."""
@@ -105,6 +111,7 @@ class TimedJobs:
             self._make_months,
             self._care_for_keys,
             self._end_cases,
+            self._drop_unwanted_files,
             self._remind_of_secrets,
             self._watch_clocks,
         )
@@ -154,6 +161,10 @@ class TimedJobs:
         """What no second officer decided in time."""
         with storage.begin() as tx:
             return flows.cases.expire(tx, self._runtime, limit=AT_ONCE) == AT_ONCE
+
+    def _drop_unwanted_files(self) -> bool:
+        with storage.begin() as tx:
+            return flows.bulk_jobs.drop_unwanted(tx, self._runtime, limit=AT_ONCE) == AT_ONCE
 
     def _remind_of_secrets(self) -> bool:
         with storage.begin() as tx:

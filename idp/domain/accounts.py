@@ -3,13 +3,15 @@
 Staff and citizens live in separate identifier spaces; one human being with both has two subjects, never merged.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 from uuid import UUID
+
+import orjson
 
 from idp.domain.levels import AccountLevel, ProofSource
 from idp.domain.refusals import Refusal
@@ -173,6 +175,10 @@ class Profile:
         return str(self.claims.get("name", ""))
 
 
+# How facts of an account came to us that nobody has claimed yet.
+TAKEN_OVER: Final = "taken over from an old portal"
+
+
 @dataclass(frozen=True, slots=True)
 class Fact:
     """One attribute with its provenance: who says so, how it was checked, by whom and when."""
@@ -188,6 +194,32 @@ class Fact:
     evidence: str
     valid_from: datetime
     valid_until: datetime | None
+
+
+def as_text(value: object) -> str:
+    """A fact's value as it is kept: texts as they are, anything else as JSON."""
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+def facts_of(profile: Profile, *, method: str, actor: str, now: datetime, new_id: Callable[[], UUID]) -> list[Fact]:
+    """The facts of a new profile, a fact a claim, as `actor` entered or declared them."""
+    return [
+        Fact(
+            id=new_id(),
+            subject_id=profile.subject_id,
+            name=name,
+            value=as_text(value),
+            source=profile.proof_source,
+            method=method,
+            verified_by=actor,
+            verified_at=None if profile.proof_source is ProofSource.SELF else now,
+            evidence="",
+            valid_from=now,
+            valid_until=None,
+        )
+        for name, value in profile.claims.items()
+        if not name.endswith("_verified") and name != "updated_at"
+    ]
 
 
 def proved_by_code(id_: UUID, subject_id: UUID, claim: str, contact: str, now: datetime) -> Fact:

@@ -38,6 +38,7 @@ class Permission(StrEnum):
     DECIDE_CASES = "cases.decide"
     CAPTURE_PROOFING = "proofing.capture"
     RECALL_PROOFING = "proofing.recall"
+    ACT_IN_BULK = "accounts.bulk"
     MANAGE_SERVICES = "services.manage"
     DECIDE_SERVICES = "services.decide"
     MANAGE_OFFICERS = "officers.manage"
@@ -55,7 +56,13 @@ class Role(StrEnum):
 
 PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
     Role.SYSTEM_ADMINISTRATOR: frozenset(
-        {Permission.ENTER, Permission.MANAGE_OFFICERS, Permission.ASK_CASES, Permission.RECALL_PROOFING}
+        {
+            Permission.ENTER,
+            Permission.MANAGE_OFFICERS,
+            Permission.ASK_CASES,
+            Permission.RECALL_PROOFING,
+            Permission.ACT_IN_BULK,
+        }
     ),
     Role.REGISTRAR: frozenset(
         {
@@ -78,12 +85,13 @@ SENSITIVE: Final = frozenset(
         Permission.CLOSE_ACCOUNTS,
         Permission.DECIDE_CASES,
         Permission.RECALL_PROOFING,
+        Permission.ACT_IN_BULK,
         Permission.DECIDE_SERVICES,
         Permission.MANAGE_OFFICERS,
     }
 )
 # What is decided for the whole province: these need an assignment at the root of the tree.
-OF_THE_PROVINCE: Final = frozenset({Permission.DECIDE_SERVICES, Permission.RECALL_PROOFING})
+OF_THE_PROVINCE: Final = frozenset({Permission.DECIDE_SERVICES, Permission.RECALL_PROOFING, Permission.ACT_IN_BULK})
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from idp.flows import (
     account_care,
     auditing,
+    bulk_jobs,
     capture,
     cases,
     consent,
@@ -36,6 +37,7 @@ from idp.flows import (
 __all__ = [
     "account_care",
     "auditing",
+    "bulk_jobs",
     "capture",
     "cases",
     "consent",

@@ -24,7 +24,7 @@ def find_person(tx: storage.Tx, runtime: Runtime, personal_number: str) -> UUID:
     number = identifiers.check_personal_number(personal_number, today=runtime.today).value
     found = storage.people.find_by_number(tx, runtime.keyring, number)
     if found is None:
-        raise Refusal("no_such_account", "nobody has this number")
+        raise Refusal("no_such_account", "nobody signs in with this number")
     return found.id
 
 

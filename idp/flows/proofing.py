@@ -12,7 +12,7 @@ from uuid import UUID
 
 from idp import storage
 from idp.domain import birth_dates, factors, identifiers, names
-from idp.domain.accounts import AccountState, Fact, Profile, Subject, SubjectKind
+from idp.domain.accounts import AccountState, Fact, Profile, Subject, SubjectKind, as_text
 from idp.domain.audit import Entry, Event
 from idp.domain.claims import NUMBER_VERIFIED
 from idp.domain.factors import Way
@@ -251,7 +251,7 @@ def _fact(subject_id: UUID, name: str, value: object, check: CounterCheck, now: 
         id=chance.new_id(now),
         subject_id=subject_id,
         name=name,
-        value=storage.accounts.as_text(value),
+        value=as_text(value),
         source=ProofSource.COUNTER,
         method=METHOD,
         verified_by=check.officer,

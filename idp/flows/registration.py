@@ -10,7 +10,17 @@ from datetime import datetime, timedelta
 
 from idp import storage
 from idp.domain import identifiers, names
-from idp.domain.accounts import AccountState, Deed, Fact, Profile, Subject, SubjectKind, move, proved_by_code
+from idp.domain.accounts import (
+    TAKEN_OVER,
+    AccountState,
+    Deed,
+    Profile,
+    Subject,
+    SubjectKind,
+    facts_of,
+    move,
+    proved_by_code,
+)
 from idp.domain.audit import Entry, Event
 from idp.domain.claims import NUMBER_VERIFIED
 from idp.domain.identifiers import CONTACT_CLAIMS, ContactKind, IdentifierKind
@@ -189,7 +199,7 @@ def preload(
         plain,
         (IdentifierKind.PERSONAL_NUMBER, number),
         "VN",
-        method="taken over from an old portal",
+        method=TAKEN_OVER,
         actor=actor,
         state=AccountState.PENDING,
     )
@@ -257,30 +267,10 @@ def _insert(
 
 
 def _insert_facts(tx: storage.Tx, key: DataKey, profile: Profile, method: str, actor: str, now: datetime) -> None:
-    for name, value in profile.claims.items():
-        if name.endswith("_verified") or name == "updated_at":
-            continue
-        if actor == PERSON and profile.claims.get(f"{name}_verified") and name in CONTACT_CLAIMS.values():
-            fact = proved_by_code(chance.new_id(now), profile.subject_id, name, str(value), now)
-            storage.accounts.insert_fact(tx, key, fact)
-            continue
-        storage.accounts.insert_fact(
-            tx,
-            key,
-            Fact(
-                id=chance.new_id(now),
-                subject_id=profile.subject_id,
-                name=name,
-                value=storage.accounts.as_text(value),
-                source=profile.proof_source,
-                method=method,
-                verified_by=actor,
-                verified_at=None if profile.proof_source is ProofSource.SELF else now,
-                evidence="",
-                valid_from=now,
-                valid_until=None,
-            ),
-        )
+    for fact in facts_of(profile, method=method, actor=actor, now=now, new_id=lambda: chance.new_id(now)):
+        is_contact = fact.name in CONTACT_CLAIMS.values() and profile.claims.get(f"{fact.name}_verified")
+        by_code = proved_by_code(fact.id, profile.subject_id, fact.name, fact.value, now)
+        storage.accounts.insert_fact(tx, key, by_code if actor == PERSON and is_contact else fact)
 
 
 def _note(tx: storage.Tx, runtime: Runtime, found: Registered, event: Event, actor: str) -> None:

@@ -1,10 +1,12 @@
 """The schema and all SQL: takes and gives domain values. Two doors: `begin()` and `once()`."""
 
 from idp.storage import (
+    account_rows,
     account_states,
     accounts,
     agencies,
     audit,
+    bulk_jobs,
     cases,
     consents,
     credentials,
@@ -19,6 +21,7 @@ from idp.storage import (
     leases,
     logos,
     machine_grants,
+    many_rows,
     merkle_log,
     officers,
     one_time_codes,
@@ -57,11 +60,13 @@ from idp.storage.database import (
 __all__ = [
     "Tx",
     "Unavailable",
+    "account_rows",
     "account_states",
     "accounts",
     "agencies",
     "audit",
     "begin",
+    "bulk_jobs",
     "cases",
     "check_durable",
     "consents",
@@ -80,6 +85,7 @@ __all__ = [
     "leases",
     "logos",
     "machine_grants",
+    "many_rows",
     "merkle_log",
     "officers",
     "once",

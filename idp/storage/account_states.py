@@ -1,5 +1,6 @@
 """The state of an account and the lock that is on it: read, changed by a guarded UPDATE, found when it is over."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -26,6 +27,18 @@ def find_lock(tx: Tx, subject_id: UUID) -> Lock | None:
     return _lock(row) if row else None
 
 
+def list_locks(tx: Tx, subject_ids: Collection[UUID]) -> dict[UUID, Lock]:
+    """The locks that are on these accounts, by whose they are."""
+    where = (subjects.c.id.in_(list(subject_ids)), subjects.c.state == AccountState.LOCKED)
+    return {row.id: _lock(row) for row in tx.execute(select(subjects.c.id, *_LOCK).where(*where))}
+
+
+def save_locks(tx: Tx, subject_ids: Collection[UUID], lock: Lock, now: datetime) -> None:
+    """Put one lock on many accounts, which are held and may be locked."""
+    values = {"state": AccountState.LOCKED, "state_reason": lock.ground, **_lock_values(lock), "updated_at": now}
+    tx.execute(update(subjects).where(subjects.c.id.in_(list(subject_ids))).values(values))
+
+
 def list_run_out_locks(tx: Tx, now: datetime, *, limit: int) -> list[tuple[Subject, Lock]]:
     """Locks whose end has come, held for this worker alone."""
     where = (subjects.c.state == AccountState.LOCKED, subjects.c.state_until <= now)
@@ -44,6 +57,14 @@ def _lock(row: Any) -> Lock:
     )
 
 
+def _lock_values(lock: Lock | None) -> dict[str, object]:
+    return {
+        "state_source": lock.source[:64] or None if lock else None,
+        "state_legal_basis": lock.legal_basis[:200] or None if lock else None,
+        "state_until": lock.until if lock else None,
+    }
+
+
 def save_state(
     tx: Tx,
     subject_id: UUID,
@@ -58,9 +79,7 @@ def save_state(
     values = {
         "state": state,
         "state_reason": reason,
-        "state_source": lock.source[:64] or None if lock else None,
-        "state_legal_basis": lock.legal_basis[:200] or None if lock else None,
-        "state_until": lock.until if lock else None,
+        **_lock_values(lock),
         "updated_at": now,
     }
     where = (subjects.c.id == subject_id, subjects.c.state == was)

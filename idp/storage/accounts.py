@@ -1,20 +1,19 @@
 """Subjects with their identifiers, contacts, sign-in names, facts and the one-row profile."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 
-import orjson
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from idp.domain.accounts import AccountState, Fact, Profile, Subject, SubjectKind
 from idp.domain.levels import AccountLevel, ProofSource
-from idp.runtime import chance
 from idp.runtime.data_keys import DataKey
 from idp.runtime.keyring import Keyring
+from idp.storage import account_rows
 from idp.storage import data_keys as data_key_rows
 from idp.storage.database import Tx
 from idp.storage.tables import (
@@ -160,17 +159,7 @@ def verify_contact(tx: Tx, keyring: Keyring, subject_id: UUID, kind: str, value:
 
 def insert_subject(tx: Tx, keyring: Keyring, subject: Subject, now: datetime) -> DataKey:
     """A new subject and its data key, under which all its values are sealed."""
-    tx.execute(
-        insert(subjects).values(
-            id=subject.id,
-            kind=subject.kind,
-            state=subject.state,
-            account_level=subject.account_level,
-            proof_source=subject.proof_source,
-            created_at=now,
-            updated_at=now,
-        )
-    )
+    tx.execute(insert(subjects).values(account_rows.subject_row(subject, now)))
     return data_key_rows.insert_data_key(tx, keyring, subject.id, now)
 
 
@@ -189,62 +178,32 @@ def insert_identifier(
     valid_until: date | None,
     now: datetime,
 ) -> None:
-    id_ = chance.new_id(now)
-    tx.execute(
-        insert(identifiers).values(
-            id=id_,
-            subject_id=subject.id,
-            space=subject.kind,
-            kind=kind,
-            country=country,
-            value_sealed=key.seal("identifiers.value_sealed", id_, value),
-            value_index=keyring.index(f"identifier/{kind}", value),
-            source=source,
-            verified_at=now if verified_by else None,
-            verified_by=verified_by,
-            valid_from=valid_from,
-            valid_until=valid_until,
-            created_at=now,
-        )
+    row = account_rows.identifier_row(
+        keyring,
+        key,
+        subject,
+        kind=kind,
+        country=country,
+        value=value,
+        source=source,
+        verified_by=verified_by,
+        valid_from=valid_from,
+        valid_until=valid_until,
+        now=now,
     )
+    tx.execute(insert(identifiers).values(row))
 
 
 def insert_contact(
     tx: Tx, keyring: Keyring, key: DataKey, subject_id: UUID, *, kind: str, value: str, is_verified: bool, now: datetime
 ) -> None:
     """A phone or e-mail address; one contact may serve many accounts."""
-    id_ = chance.new_id(now)
-    tx.execute(
-        insert(contacts).values(
-            id=id_,
-            subject_id=subject_id,
-            kind=kind,
-            value_sealed=key.seal("contacts.value_sealed", id_, value),
-            value_index=keyring.index(f"contact/{kind}", value),
-            last_four_index=keyring.index("contact/last-four", value[-4:]) if kind == "phone" else None,
-            verified_at=now if is_verified else None,
-            is_shared=False,
-            created_at=now,
-        )
-    )
+    row = account_rows.contact_row(keyring, key, subject_id, kind=kind, value=value, is_verified=is_verified, now=now)
+    tx.execute(insert(contacts).values(row))
 
 
 def insert_fact(tx: Tx, key: DataKey, fact: Fact) -> None:
-    tx.execute(
-        insert(facts).values(
-            id=fact.id,
-            subject_id=fact.subject_id,
-            name=fact.name,
-            value_sealed=key.seal("facts.value_sealed", fact.id, fact.value),
-            source=fact.source,
-            method=fact.method,
-            verified_by=fact.verified_by,
-            verified_at=fact.verified_at,
-            evidence_sealed=key.seal("facts.evidence_sealed", fact.id, fact.evidence) if fact.evidence else None,
-            valid_from=fact.valid_from,
-            valid_until=fact.valid_until,
-        )
-    )
+    tx.execute(insert(facts).values(account_rows.fact_row(key, fact)))
 
 
 def list_facts(tx: Tx, key: DataKey, subject_id: UUID) -> list[Fact]:
@@ -270,18 +229,11 @@ def list_facts(tx: Tx, key: DataKey, subject_id: UUID) -> list[Fact]:
 
 def save_profile(tx: Tx, key: DataKey, profile: Profile, now: datetime) -> None:
     """Write the projection of a person's facts that the hot path reads."""
-    values = {
-        "claims_sealed": key.seal(
-            "profiles.claims_sealed", profile.subject_id, orjson.dumps(dict(profile.claims)).decode()
-        ),
-        "updated_at": now,
-    }
+    row = account_rows.profile_row(key, profile, now)
     dialect = postgresql if tx.dialect.name == "postgresql" else sqlite
-    tx.execute(
-        dialect.insert(profiles)
-        .values(subject_id=profile.subject_id, **values)
-        .on_conflict_do_update(index_elements=["subject_id"], set_=values)
-    )
+    statement = dialect.insert(profiles).values(row)
+    fresh = {name: row[name] for name in ("claims_sealed", "updated_at")}
+    tx.execute(statement.on_conflict_do_update(index_elements=["subject_id"], set_=fresh))
 
 
 def insert_name_words(tx: Tx, keyring: Keyring, key: DataKey, subject_id: UUID, words: Iterable[str]) -> None:
@@ -289,14 +241,7 @@ def insert_name_words(tx: Tx, keyring: Keyring, key: DataKey, subject_id: UUID, 
 
     A name without Latin letters has none.
     """
-    rows = [
-        {
-            "subject_id": subject_id,
-            "word_index": keyring.index("name", word),
-            "word_sealed": key.seal("name_words.word_sealed", subject_id, word),
-        }
-        for word in sorted(set(words))
-    ]
+    rows = account_rows.name_word_rows(keyring, key, subject_id, words)
     if rows:
         tx.execute(insert(name_words), rows)
 
@@ -326,13 +271,8 @@ def profile_of(keyring: Keyring, row: Any) -> Profile:
     """A Profile from a row that carries the columns of `profile_columns`."""
     key = keyring.unwrap(row.wrapped, row.subject_id)
     text = key.open("profiles.claims_sealed", row.subject_id, row.claims_sealed)
-    claims: Mapping[str, object] = orjson.loads(text)
+    claims = account_rows.claims_of(text)
     return Profile(subject_id=row.subject_id, claims=claims, proof_source=ProofSource(row.proof_source))
-
-
-def as_text(value: object) -> str:
-    """A fact's value as it is sealed: texts as they are, anything else as JSON."""
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
 def profile_columns() -> tuple[Any, ...]:

@@ -14,6 +14,7 @@ from idp.runtime.data_keys import DataKey, Unsealable
 from idp.runtime.keyring import Keyring
 from idp.storage import tables
 from idp.storage.database import Tx
+from idp.storage.many_rows import insert_rows
 from idp.storage.partitions import lowest_id
 from idp.storage.tables import Moment, audit, releases
 
@@ -27,8 +28,7 @@ def insert_entries(tx: Tx, entries: Sequence[Entry], keys: Mapping[UUID, DataKey
     """Write many lines; `keys` are those of the persons concerned, for details."""
     found = keys or {}
     rows = [_values(entry, found.get(entry.subject_id) if entry.subject_id else None) for entry in entries]
-    if rows:
-        tx.execute(insert(audit), rows)
+    insert_rows(tx, audit, rows)
 
 
 def _values(entry: Entry, key: DataKey | None) -> dict[str, object]:

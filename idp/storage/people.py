@@ -1,16 +1,38 @@
 """Finding people, for officers: by a whole number, phone or e-mail, or by words of the name; by no part of a number."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import select
 
-from idp.domain.accounts import Subject, SubjectKind
-from idp.domain.identifiers import IdentifierKind
+from idp.domain.accounts import Fact, Profile, Subject, SubjectKind
+from idp.domain.identifiers import ContactKind, IdentifierKind
+from idp.runtime.data_keys import DataKey
 from idp.runtime.keyring import Keyring
-from idp.storage import accounts, sign_in_names
+from idp.storage import account_rows, accounts, sign_in_names
 from idp.storage.database import Tx
-from idp.storage.tables import contacts, data_keys, identifiers, name_words, profiles, subjects
+from idp.storage.many_rows import insert_rows
+from idp.storage.tables import contacts, data_keys, facts, identifiers, name_words, profiles, subjects
+from idp.storage.tables import sign_in_names as sign_in_name_rows
+
+# In the order in which one points to another.
+_OF_A_PERSON: Final = (subjects, data_keys, identifiers, contacts, facts, profiles, name_words)
+
+
+@dataclass(frozen=True, slots=True)
+class NewPerson:
+    """A person's account that is to be made. `contacts` by their kinds; `words` are those of the name, to search by."""
+
+    subject: Subject
+    key: DataKey
+    number: str
+    profile: Profile
+    facts: Sequence[Fact]
+    contacts: Mapping[ContactKind, str]
+    words: Collection[str]
 
 
 def list_subjects_by_name(tx: Tx, keyring: Keyring, words: Iterable[str], *, limit: int = 50) -> list[UUID]:
@@ -49,6 +71,77 @@ def find_by_number(tx: Tx, keyring: Keyring, number: str) -> Subject | None:
     )
     row = tx.execute(statement).one_or_none()
     return accounts.subject_of(row) if row else None
+
+
+def list_on_record(tx: Tx, keyring: Keyring, numbers: Collection[str]) -> set[str]:
+    """Those of these personal numbers that are on somebody's record today, proved or not, or sign somebody in."""
+    of_record = _by_index(keyring, f"identifier/{IdentifierKind.PERSONAL_NUMBER}", numbers)
+    living = (
+        identifiers.c.space == SubjectKind.PERSON,
+        identifiers.c.kind == IdentifierKind.PERSONAL_NUMBER,
+        identifiers.c.ended_at.is_(None),
+        identifiers.c.value_index.in_(list(of_record)),
+    )
+    found = {of_record[bytes(index)] for index in tx.scalars(select(identifiers.c.value_index).where(*living))}
+    return found | set(list_owners_of(tx, keyring, numbers))
+
+
+def list_owners_of(
+    tx: Tx, keyring: Keyring, numbers: Collection[str], *, held: bool = False
+) -> dict[str, list[Subject]]:
+    """Everybody who may sign in with these personal numbers, by number; `held`, until the transaction ends."""
+    names = _by_index(keyring, f"sign-in/{SubjectKind.PERSON}/{IdentifierKind.PERSONAL_NUMBER}", numbers)
+    statement = (
+        select(*accounts.subject_columns(), sign_in_name_rows.c.value_index)
+        .join(sign_in_name_rows, sign_in_name_rows.c.subject_id == subjects.c.id)
+        .where(
+            sign_in_name_rows.c.space == SubjectKind.PERSON,
+            sign_in_name_rows.c.kind == IdentifierKind.PERSONAL_NUMBER,
+            sign_in_name_rows.c.value_index.in_(list(names)),
+        )
+        .order_by(subjects.c.id)
+    )
+    found: dict[str, list[Subject]] = {}
+    for row in tx.execute(statement.with_for_update(of=subjects) if held else statement):
+        found.setdefault(names[bytes(row.value_index)], []).append(accounts.subject_of(row))
+    return found
+
+
+def _by_index(keyring: Keyring, purpose: str, values: Collection[str]) -> dict[bytes, str]:
+    return {index: value for value in values for index in keyring.indexes(purpose, value)}
+
+
+def insert_people(tx: Tx, keyring: Keyring, people: Sequence[NewPerson], now: datetime) -> None:
+    """The rows of many people's accounts at once, but for names to sign in with and passwords."""
+    rows = {table: list[account_rows.Row]() for table in _OF_A_PERSON}
+    for each in people:
+        subject, key = each.subject, each.key
+        rows[subjects].append(account_rows.subject_row(subject, now))
+        rows[data_keys].append(account_rows.data_key_row(keyring, key, subject.id, now))
+        rows[identifiers].append(
+            account_rows.identifier_row(
+                keyring,
+                key,
+                subject,
+                kind=IdentifierKind.PERSONAL_NUMBER,
+                country="VN",
+                value=each.number,
+                source=subject.proof_source,
+                verified_by=None,
+                valid_from=None,
+                valid_until=None,
+                now=now,
+            )
+        )
+        rows[contacts] += [
+            account_rows.contact_row(keyring, key, subject.id, kind=kind, value=value, is_verified=False, now=now)
+            for kind, value in each.contacts.items()
+        ]
+        rows[facts] += [account_rows.fact_row(key, fact) for fact in each.facts]
+        rows[profiles].append(account_rows.profile_row(key, each.profile, now))
+        rows[name_words] += account_rows.name_word_rows(keyring, key, subject.id, each.words)
+    for table, of_table in rows.items():
+        insert_rows(tx, table, of_table)
 
 
 def list_subjects_by_value(tx: Tx, keyring: Keyring, *, kind: str, value: str, limit: int) -> list[UUID]:

@@ -516,6 +516,37 @@ recalls = _table(
     _at("created_at"),
     _at("ended_at", nullable=True),
 )
+bulk_jobs = _table(
+    "bulk_jobs",
+    _id(),
+    _text("kind", 8),
+    _text("state", 12),
+    sa.Column("said", sa.JSON, nullable=False),
+    _text("digest", 64),
+    _number("lines"),
+    _number("done"),
+    _number("good"),
+    _number("part"),
+    _text("asked_as", 64),
+    _text("approved_as", 64),
+    _at("created_at"),
+    _at("ended_at", nullable=True),
+    sa.Index(
+        "ix_bulk_jobs_at_work",
+        "id",
+        postgresql_where=sa.text("state IN ('checking', 'running')"),
+        sqlite_where=sa.text("state IN ('checking', 'running')"),
+    ),
+)
+bulk_parts = _table(
+    "bulk_parts",
+    _id(),
+    _to("job_id", "bulk_jobs.id"),
+    _number("number"),
+    _sealed("lines_sealed", nullable=True),
+    sa.Column("passed", sa.JSON, nullable=False),
+    sa.UniqueConstraint("job_id", "number"),
+)
 relying_services = _table(
     "relying_services",
     _id(),

@@ -12,7 +12,7 @@ from idp.storage.officers import Officer
 from idp.web import language
 from idp.web.chip_texts import step_lines
 from idp.web.release_texts import shown_date
-from idp.web.texts import N_
+from idp.web.texts import GROUNDS, N_
 
 _ROLES: Final = {
     "system_administrator": N_("System administrator"),
@@ -27,6 +27,7 @@ _KINDS: Final = {
     "correct": N_("Correction of a person’s data"),
     "close": N_("Closing an account"),
     "merge": N_("Merging two accounts"),
+    "import": N_("Taking over many accounts"),
     "bulk_lock": N_("Locking many accounts"),
     "recall": N_("Taking back checks of people"),
     "grant_role": N_("A role for an officer"),
@@ -60,6 +61,12 @@ _BODY: Final = {
     "recall_until": N_("To"),
     "persons": N_("People, when it was asked"),
     "reason": N_("Why, and by which document"),
+    "ground": N_("Ground"),
+    "source": N_("Document"),
+    "legal_basis": N_("Legal basis"),
+    "file": N_("Fingerprint of the file (SHA-256)"),
+    "lines": N_("Lines of the file"),
+    "good": N_("Lines that would be done"),
 }
 _CONTACT_PROOFS: Final = {
     "code": N_("by a code that was sent there"),
@@ -162,6 +169,7 @@ def _lines(body: Mapping[str, str], more: Mapping[str, Callable[[str], str]]) ->
     shown: dict[str, Callable[[str], str]] = {
         "because": lambda value: gettext(_BECAUSE[value]),
         **dict.fromkeys(("birthdate", "until", "recall_from", "recall_until"), shown_date),
+        "ground": lambda value: gettext(GROUNDS[value]),
         "document": document_text,
         "contact_proof": lambda value: gettext(_CONTACT_PROOFS[value]),
         "recall_source": source_text,

@@ -10,8 +10,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from idp.protocol.registry import Registry
 from idp.protocol.token import build_server
 from idp.runtime.runtime import Runtime
-from idp.web import cors, errors, guards, headers, lane, language, pages, watching
-from idp.web.admin import cases, console, history, officers, people, recall, services
+from idp.web import cors, errors, guards, headers, lane, language, pages, uploads, watching
+from idp.web.admin import bulk, cases, console, history, officers, people, recall, services
 from idp.web.assets import Assets
 from idp.web.citizen import (
     account,
@@ -86,6 +86,7 @@ DOORS: tuple[tuple[Blueprint, Guard], ...] = (
     (cases.blueprint, guards.officer),
     (officers.blueprint, guards.officer),
     (recall.blueprint, guards.officer),
+    (bulk.blueprint, guards.officer),
     (history.blueprint, guards.officer),
     (services.blueprint, guards.officer),
     (vendor.blueprint, guards.anyone),
@@ -105,6 +106,7 @@ def mount(app: Flask, runtime: Runtime, registry: Registry) -> None:
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.config["MAX_FORM_MEMORY_SIZE"] = LARGEST_BODY
     app.config["MAX_FORM_PARTS"] = 100
+    app.request_class = uploads.Request
     app.jinja_env.auto_reload = False
     app.url_map.merge_slashes = False  # an address that is not ours is a 404, not a redirect to one that is
     language.install(app, runtime.settings.province.time_zone)

@@ -93,6 +93,18 @@ def secret_ends(service: RelyingService, term: SecretTerm) -> Notice:
     )
 
 
+def locked_with_many() -> Notice:
+    """What contacts are told when an account is locked together with many others, after a leak."""
+    return Notice(
+        gettext("Your account is locked"),
+        gettext(
+            "To protect you, the authority has locked your account together with others. Nobody can sign in with it. "
+            "It opens again at any Public Administration Service Centre, with your ID card. Questions: %(hotline)s.",
+            hotline=given.runtime().settings.province.hotline,
+        ),
+    )
+
+
 def proof_recalled() -> Notice:
     """What contacts are told when the check of the person was taken back."""
     hotline = given.runtime().settings.province.hotline

@@ -95,6 +95,49 @@ def _person(**changed: object) -> dict[str, object]:
     return context | changed
 
 
+BULK_ROWS = [
+    SimpleNamespace(
+        id="1",
+        what="Tiếp nhận: CV 9",
+        state="đang thực hiện",
+        progress="2 trên 5 dòng",
+        percent=40,
+        begun="08:00",
+        by="A",
+        at_work=True,
+    ),
+    SimpleNamespace(
+        id="2",
+        what="Khóa: CV 12",
+        state="đã kiểm tra",
+        progress="5 trên 5 dòng",
+        percent=100,
+        begun="08:00",
+        by="A",
+        at_work=False,
+    ),
+]
+
+
+def _bulk_job(**changed: object) -> dict[str, object]:
+    context: dict[str, object] = {
+        "me": ME,
+        "parked": "P",
+        "row": BULK_ROWS[1],
+        "lines": [("Mã băm của tệp (SHA-256)", "0f" * 32)],
+        "looked_at": 5,
+        "good": 3,
+        "passed_over": 2,
+        "passed": [("4", "Số định danh không đúng cấu trúc")],
+        "before": "/admin/bulk/2?page=1",
+        "further": "/admin/bulk/2?page=3",
+        "report": "/admin/bulk/2/report.csv",
+        "is_checked": True,
+        "done": "Đã giao.",
+    }
+    return context | changed
+
+
 def _case(**changed: object) -> dict[str, object]:
     context: dict[str, object] = {
         "me": ME,
@@ -360,6 +403,39 @@ PAGES: dict[str, tuple[str, str | None, frozenset[str], dict[str, object]]] = {
         "/admin/sign-out",
         frozenset({"ask", "in_person"}),
         {**CAPTURED, "is_sent": False, "errors": [error("in_person", "Không gửi được")]},
+    ),
+    "bulk": (
+        "admin/bulk.html",
+        "/admin/sign-out",
+        frozenset({"hand-over", "to-lock", "look-again"}),
+        {
+            "me": ME,
+            "parked": "P",
+            "typed": SimpleNamespace(reason="CV 9"),
+            "rows": BULK_ROWS,
+            "most": 9,
+            "megabytes": 16,
+            "errors": [error("file", "Tệp trống")],
+        },
+    ),
+    "bulk_lock": (
+        "admin/bulk_lock.html",
+        "/admin/sign-out",
+        frozenset({"check-list"}),
+        {
+            "me": ME,
+            "parked": "P",
+            "typed": SimpleNamespace(reason="lộ", ground="misuse", source="CV", legal_basis="", numbers="003156000127"),
+            "grounds": [("misuse", "để ngăn lạm dụng")],
+            "errors": [error("source", "Xin nêu văn bản")],
+        },
+    ),
+    "bulk_job": ("admin/bulk_job.html", "/admin/sign-out", frozenset({"ask", "report"}), _bulk_job()),
+    "bulk_job_running": (
+        "admin/bulk_job.html",
+        "/admin/sign-out",
+        frozenset({"look-again"}),
+        _bulk_job(row=BULK_ROWS[0], is_checked=False, passed=[], done=""),
     ),
     "recall": (
         "admin/recall.html",

@@ -86,6 +86,10 @@ def _recall(tx: storage.Tx, case: Case, approver: str) -> None:
     flows.recall.start(tx, given.runtime(), Approved(case.body, case.asked.actor, approver))
 
 
+def _bulk(tx: storage.Tx, case: Case, approver: str) -> None:
+    flows.bulk_jobs.start(tx, given.runtime(), case.body, asked_as=case.asked.actor, approved_as=approver)
+
+
 def _service(tx: storage.Tx, case: Case, approver: str) -> None:
     agency = storage.agencies.find_agency(tx, case.agency_id)
     if agency is None:
@@ -103,6 +107,8 @@ DEEDS: Final[dict[CaseKind, Callable[[storage.Tx, Case, str], None]]] = {
     CaseKind.SERVICE: _service,
     CaseKind.PROOF: _prove,
     CaseKind.RECALL: _recall,
+    CaseKind.IMPORT: _bulk,
+    CaseKind.BULK_LOCK: _bulk,
 }
 
 

@@ -26,6 +26,13 @@ ROOMS: Final = (
     (Permission.ENTER, "/admin/cases", "tick", N_("Cases"), N_("What waits for a second officer")),
     (Permission.RECALL_PROOFING, "/admin/recall", "warning", N_("Recall"), N_("Take back checks that were wrong")),
     (
+        Permission.ACT_IN_BULK,
+        "/admin/bulk",
+        "list",
+        N_("Many accounts"),
+        N_("Take over from a file, or lock after a leak"),
+    ),
+    (
         Permission.MANAGE_SERVICES,
         "/admin/services",
         "building",
