@@ -105,6 +105,7 @@ class TimedJobs:
             self._make_months,
             self._care_for_keys,
             self._end_cases,
+            self._end_undo,
             self._remind_of_secrets,
             self._watch_clocks,
         )
@@ -154,6 +155,12 @@ class TimedJobs:
         """What no second officer decided in time."""
         with storage.begin() as tx:
             return flows.cases.expire(tx, self._runtime, limit=AT_ONCE) == AT_ONCE
+
+    def _end_undo(self) -> bool:
+        """Merges that are final now."""
+        with storage.begin() as tx:
+            flows.merging.end_undo(tx, self._runtime)
+        return False
 
     def _remind_of_secrets(self) -> bool:
         with storage.begin() as tx:

@@ -29,6 +29,7 @@ class CaseKind(StrEnum):
     CORRECT = "correct"
     CLOSE = "close"
     MERGE = "merge"
+    UNMERGE = "unmerge"
     BULK_LOCK = "bulk_lock"
     RECALL = "recall"
     GRANT_ROLE = "grant_role"

@@ -6,7 +6,7 @@ from sqlalchemy import text
 
 from idp.storage.database import Tx
 
-NEWEST: Final = "0013"
+NEWEST: Final = "0014"
 
 
 def find_step(tx: Tx) -> str | None:

@@ -27,6 +27,7 @@ _KINDS: Final = {
     "correct": N_("Correction of a person’s data"),
     "close": N_("Closing an account"),
     "merge": N_("Merging two accounts"),
+    "unmerge": N_("Undoing the merging of two accounts"),
     "bulk_lock": N_("Locking many accounts"),
     "recall": N_("Taking back checks of people"),
     "grant_role": N_("A role for an officer"),
@@ -96,8 +97,8 @@ def account_states() -> dict[str, str]:
 
 
 def closings() -> list[tuple[str, str]]:
-    """Why a person's account may be closed."""
-    return [(because, str(gettext(text))) for because, text in _BECAUSE.items() if because != "dissolved"]
+    """Why a person's account may be closed; a second one of the same person is merged."""
+    return [(because, str(gettext(_BECAUSE[because]))) for because in ("died", "withdrawn")]
 
 
 def document_text(seen: str) -> str:
