@@ -23,9 +23,9 @@ _HINDRANCES: Final = {
         "other account would open to whoever made this one."
     ),
     "merged_proved_better": N_("The other account is proved better. Keep that one instead."),
-    "merged_closed": N_("The account that would be merged is closed already."),
+    "merged_closed": N_("The account that would be closed is closed already."),
     "merged_locked": N_(
-        "The account that would be merged was locked by a decision. Lift the lock first, if that may be."
+        "The account that would be closed was locked by a decision. Lift the lock first, if that may be."
     ),
     "merged_may_be_undone": N_(
         "Another account was merged into the one that would be closed, and that can still be undone. Keep that one "

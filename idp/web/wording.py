@@ -97,9 +97,8 @@ def accounts_merged() -> Notice:
     return Notice(
         gettext("Two accounts of yours were merged"),
         gettext(
-            "Two accounts were made one, because they are the same person’s. The account that was checked stays; with the "
-            "other one nobody signs in any more. If they are not both yours, call %(hotline)s within %(days)s days: "
-            "it can be undone.",
+            "Two accounts were made one, because they are the same person’s. The one that was checked stays; with the "
+            "other one nobody signs in any more. If they are not both yours, call %(hotline)s within %(days)s days.",
             hotline=given.runtime().settings.province.hotline,
             days=UNDO_FOR.days,
         ),

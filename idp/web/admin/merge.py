@@ -1,4 +1,4 @@
-"""Merging two accounts of one person: from a record the other account is searched for, both are shown side by side, with
+"""Merging two accounts of one person: from a record the other one is searched for, both are shown side by side with
 what each service will see, and a second officer decides.
 
 Both records are looked at, for the purpose for which the first one was opened; both persons read that.
