@@ -105,6 +105,29 @@ def test_hot_requests_keep_their_round_trips_on_postgresql(on_postgres: Warm, wi
 
 
 @pytest.mark.postgres
+def test_who_was_merged_costs_no_trip_more(on_postgres: Warm, wire: WireCounter) -> None:
+    """The `sub` that an earlier account left behind stands in a row that is joined anyway."""
+    app, browser, service = on_postgres.app, on_postgres.browser, on_postgres.service
+    with app.app_context(), storage.begin() as tx:
+        found = storage.relying_services.find_service(tx, service.id)
+        person = tx.scalar(sessions.select().with_only_columns(sessions.c.subject_id).limit(1))
+        assert found is not None and person is not None
+        storage.merges.give_sub(tx, found.sector, "so-cu-4711", of=found.id, to=person)
+    wire.reset()
+    code = on_postgres.code()
+    assert wire.round_trips == 2, wire.statements
+    wire.reset()
+    tokens = spend(browser, service, code).get_json()
+    assert wire.round_trips == 1, wire.statements
+    wire.reset()
+    assert userinfo(browser, tokens["access_token"]).get_json()["sub"] == "so-cu-4711"
+    assert wire.round_trips == 1, wire.statements
+    wire.reset()
+    assert refresh(browser, service, tokens["refresh_token"]).status_code == 200
+    assert wire.round_trips == 1, wire.statements
+
+
+@pytest.mark.postgres
 def test_a_token_for_an_interface_costs_no_trip_more(on_postgres: Warm, wire: WireCounter) -> None:
     """Who guards it, and whom the guard lets in, is in memory; what was agreed to stands in the row read anyway."""
     browser, service, resource = on_postgres.browser, on_postgres.service, "https://kho.example/api"

@@ -33,6 +33,7 @@ NOT_TOLD = {
     "*.token_digest": "a digest of a cookie",
     "*.leaf_hash": "proves that nobody changed the row, which is told",
     "assignments": "of officers, who are nobody's own account",
+    "merges": "that it was done, by whom and why stands in the history; what an undo needs are values that are told",
     "cases": "what officers asked each other; that they did, and what came of it, stands in the history",
     "sessions.assignment_id": "for whom an officer works; of a person there is none",
     "contacts.last_four_index": "a digest of the end of a number that is told",

@@ -29,13 +29,16 @@ from idp.cli.worker import Worker
 from idp.domain import bulk_files, identifiers, names
 from idp.domain.bulk_jobs import JobKind
 from idp.domain.cases import CaseKind, Hand
+from idp.domain.levels import ProofSource
+from idp.domain.notices import Notice
 from idp.domain.officers import Role
+from idp.flows.merging import Wanted
 from idp.flows.recall import Approved
 from idp.flows.registration import NewAccount
 from idp.runtime import chance
 from idp.storage import tables
 from idp.web import rights_texts
-from tests.builders import Citizen, a_service, obtain_tokens
+from tests.builders import Citizen, a_citizen, a_service, obtain_tokens
 from tests.doubles import FixedClock, RecordingOutbound
 from tests.mailbag import messages
 from tests.soft_authenticator import Authenticator
@@ -52,6 +55,7 @@ RECALL = {
     "recall_until": "2026-03-31",
     "reason": "QĐ 12/2026",
 }
+MERGED_NUMBERS = ("003199000088", "003199000089")
 LOGOUT = "https://dich-vu.example/backchannel-logout"
 
 
@@ -71,6 +75,7 @@ def lived_in(request: pytest.FixtureRequest, stores: Stores) -> Iterator[LivedIn
     url, clock, outbound = stores.fresh(request.param), FixedClock(), RecordingOutbound()
     app = create_app(testing_settings(url), clock=clock, outbound=outbound)
     live(app, clock)
+    merge_two(app)
     yield LivedIn(app, url, outbound)
     close(app)
     stores.discard(url)
@@ -111,6 +116,19 @@ def live(app: Flask, clock: FixedClock) -> None:
     work_at_the_console(app, people[0])
     hand_over_a_file(app)
     Worker(app, runtime).run(Event(), once=True)
+
+
+def merge_two(app: Flask) -> None:
+    """Two more accounts, with the first person's name and contacts, made one."""
+    runtime, claims = app.extensions["idp"], next(iter(PEOPLE.values()))
+    said = {name: value for name, value in claims.items() if name not in ("personal_id_number", "updated_at")}
+    kept, merged = (a_citizen(app, number, claims=said, proof_source=ProofSource.COUNTER) for number in MERGED_NUMBERS)
+    service = a_service(app, client_name="Cổng khác", redirect_uris=["https://cong-khac.example/cb"])
+    obtain_tokens(app.test_client(), service, merged)
+    wanted = Wanted("an.hd@H05", "duyet@H05", f"{claims['name']}; CCCD {MERGED_NUMBERS[1]}", Notice("Gộp", "Đã gộp."))
+    with app.app_context(), storage.begin() as tx:
+        seen = flows.merging.preview(tx, runtime, kept.id, merged.id)
+        flows.merging.merge(tx, runtime, kept.id, merged.id, seen.digest(), wanted)
 
 
 def work_at_the_console(app: Flask, citizen: Citizen) -> None:
@@ -210,7 +228,7 @@ def sign_out(browser: Any) -> None:
 
 def test_the_database_was_lived_in(lived_in: LivedIn) -> None:
     assert len(lived_in.outbound.calls_to(LOGOUT)) == 2
-    still_empty = {"large_requests", "logos", "subs", "identity_links"}
+    still_empty = {"large_requests", "logos", "identity_links"}
     # What services do in their own names holds nothing of people: no column of these could.
     still_empty |= {"machine_grants", "service_resources", "initial_access_tokens", "leases"}
     # Hashes of 256 entries and more.
@@ -226,7 +244,7 @@ def test_the_database_was_lived_in(lived_in: LivedIn) -> None:
 
 def personal_values() -> set[str]:
     """Every value of the two people that tells of them, and each form in which it might be kept."""
-    values = {ADDRESS, ADDRESS_6, AGENT, PASSWORD, "sai-mat-khau-roi", OFFICER_NAME, OFFICER_NUMBER}
+    values = {ADDRESS, ADDRESS_6, AGENT, PASSWORD, "sai-mat-khau-roi", OFFICER_NAME, OFFICER_NUMBER, *MERGED_NUMBERS}
     for number, claims in PEOPLE.items():
         values |= {number, *each_text(claims)}
         name, phone = str(claims["name"]), str(claims["phone_number"])

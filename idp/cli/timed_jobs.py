@@ -112,6 +112,7 @@ class TimedJobs:
             self._care_for_keys,
             self._end_cases,
             self._drop_unwanted_files,
+            self._end_undo,
             self._remind_of_secrets,
             self._watch_clocks,
         )
@@ -165,6 +166,12 @@ class TimedJobs:
     def _drop_unwanted_files(self) -> bool:
         with storage.begin() as tx:
             return flows.bulk_jobs.drop_unwanted(tx, self._runtime, limit=AT_ONCE) == AT_ONCE
+
+    def _end_undo(self) -> bool:
+        """Merges that are final now."""
+        with storage.begin() as tx:
+            flows.merging.end_undo(tx, self._runtime)
+        return False
 
     def _remind_of_secrets(self) -> bool:
         with storage.begin() as tx:

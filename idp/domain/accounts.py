@@ -23,7 +23,7 @@ class SubjectKind(StrEnum):
 
 
 class AccountState(StrEnum):
-    """pending (not yet usable), active, locked (comes back), closed (never comes back)."""
+    """pending (not yet usable), active, locked (comes back), closed (never comes back, but by undoing a merge)."""
 
     PENDING = "pending"
     ACTIVE = "active"

@@ -23,6 +23,8 @@ class Event(StrEnum):
     ACCOUNT_CLOSED = "account.closed"
     ACCOUNT_ERASED = "account.erased"
     ACCOUNT_UNLOCKED = "account.unlocked"
+    ACCOUNT_MERGED = "account.merged"
+    ACCOUNT_UNMERGED = "account.unmerged"
     SIGNED_IN = "sign_in.succeeded"
     SIGN_IN_FAILED = "sign_in.failed"
     SIGN_IN_THROTTLED = "sign_in.throttled"

@@ -30,6 +30,7 @@ class CaseKind(StrEnum):
     CLOSE = "close"
     MERGE = "merge"
     IMPORT = "import"
+    UNMERGE = "unmerge"
     BULK_LOCK = "bulk_lock"
     RECALL = "recall"
     GRANT_ROLE = "grant_role"

@@ -95,8 +95,9 @@ def find(tx: storage.Tx, runtime: Runtime, case_id: UUID, *, held: bool = False)
 def concerns(
     tx: storage.Tx, runtime: Runtime, officer_id: UUID, subject_id: UUID | None, body: Mapping[str, str]
 ) -> bool:
-    """Whether a case is about the officer's own record, by the person it names or by the number that it carries."""
-    if subject_id is not None and storage.officers.find_own_record(tx, officer_id, subject_id) is not None:
+    """Whether a case is about the officer's own record, by the persons it names or by the number that it carries."""
+    named = [subject_id, UUID(body["merged"]) if "merged" in body else None]
+    if any(each is not None and storage.officers.find_own_record(tx, officer_id, each) is not None for each in named):
         return True
     number = body.get("number")
     return number is not None and storage.officers.find_own_number(tx, runtime.keyring, officer_id, number) is not None

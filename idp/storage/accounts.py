@@ -100,10 +100,11 @@ def end_declared(tx: Tx, keyring: Keyring, subject_id: UUID, *, kept: tuple[str,
     tx.execute(update(contacts).where(*of_contacts).values(ended_at=now))
 
 
-def end_identifiers(tx: Tx, subject_id: UUID, now: datetime) -> None:
-    """No number or paper is this person's any more; they stay on record."""
+def end_identifiers(tx: Tx, subject_id: UUID, now: datetime) -> tuple[UUID, ...]:
+    """No number or paper is this person's any more; they stay on record. Gives which they were."""
     where = (identifiers.c.subject_id == subject_id, identifiers.c.ended_at.is_(None))
-    tx.execute(update(identifiers).where(*where).values(ended_at=now))
+    ended = update(identifiers).where(*where).values(ended_at=now)
+    return tuple(tx.scalars(ended.returning(identifiers.c.id)))
 
 
 def end_identifier(tx: Tx, keyring: Keyring, subject_id: UUID, *, kind: str, value: str, now: datetime) -> None:

@@ -3,12 +3,12 @@
 The grants that end with their session stand under its line of the audit; every other grant that ends has its own.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 
 from idp.domain.audit import Entry, Event
 from idp.domain.grants import Grant
@@ -18,7 +18,7 @@ from idp.runtime.keyring import Keyring
 from idp.storage import audit, credentials, grants, machine_grants, other_screens, outbox, recoveries, sessions
 from idp.storage.database import Tx
 from idp.storage.relying_services import REMOVED
-from idp.storage.tables import relying_services
+from idp.storage.tables import relying_services, subs
 
 EVENTS: Final = {
     EndReason.SIGNED_OUT: Event.SIGNED_OUT,
@@ -51,8 +51,7 @@ def end_session(
     visited = [
         service_id for _, service_id in grants.end_of_sessions(tx, [session.id], reason, now, offline_too=offline_too)
     ]
-    told = _with_logout_address(tx, visited)
-    _queue_logouts(tx, keyring, [(service_id, session.id, session.subject_id) for service_id in told], now)
+    _queue_logouts(tx, keyring, [(service_id, session.id, session.subject_id) for service_id in visited], now)
     return visited
 
 
@@ -75,8 +74,7 @@ def end_people(
     ended = sessions.end_of_people(tx, subject_ids, reason, now)
     audit.insert_entries(tx, [_ending(session_id, of, reason, now, actor) for session_id, of in ended.items()])
     visited = grants.end_of_sessions(tx, list(ended), reason, now, offline_too=True)
-    told = set(_with_logout_address(tx, {service_id for _, service_id in visited}))
-    news = [(service_id, session_id, ended[session_id]) for session_id, service_id in visited if service_id in told]
+    news = [(service_id, session_id, ended[session_id]) for session_id, service_id in visited]
     _queue_logouts(tx, keyring, news, now)
     _end_grants(tx, keyring, grants.end_of_people(tx, subject_ids, reason, now), reason, now, actor)
 
@@ -147,8 +145,7 @@ def _end_grants(tx: Tx, keyring: Keyring, ended: Iterable[Grant], reason: EndRea
     """What follows for grants that just ended: a line each; a logout token once for each service and session."""
     ended = list(ended)
     audit.insert_entries(tx, [_grant_ending(grant, reason, now, actor) for grant in ended])
-    told = _with_logout_address(tx, {grant.service_id for grant in ended})
-    visits = {(grant.service_id, grant.session_id, grant.subject_id) for grant in ended if grant.service_id in told}
+    visits = {(grant.service_id, grant.session_id, grant.subject_id) for grant in ended}
     _queue_logouts(tx, keyring, sorted(visits), now)
 
 
@@ -180,28 +177,50 @@ def _ending(session_id: UUID, subject_id: UUID, reason: EndReason, now: datetime
     )
 
 
-def _queue_logouts(tx: Tx, keyring: Keyring, news: Iterable[tuple[UUID, UUID, UUID]], now: datetime) -> None:
-    """A logout token for each service, session and person."""
-    parcels = [
-        outbox.parcel_values(
-            keyring,
-            outbox.BACKCHANNEL_LOGOUT,
-            {"session": session_id.hex, "subject": subject_id.hex},
-            now=now,
-            service_id=service_id,
-            subject_id=subject_id,
-            session_id=session_id,
+def _queue_logouts(tx: Tx, keyring: Keyring, news: Sequence[tuple[UUID, UUID, UUID]], now: datetime) -> None:
+    """A logout token for each service, session and person, where the service takes them; for none that was removed.
+
+    Where the person's `sub` there is not the derived one, the parcel carries it: a merge, or its undoing, may give it
+    to another account before the token leaves.
+    """
+    told = _with_logout_address(tx, {service_id for service_id, _, _ in news}, {of for _, _, of in news})
+    parcels = []
+    for service_id, session_id, subject_id in news:
+        if service_id not in told:
+            continue
+        sub = told[service_id].get(subject_id)
+        named = {"session": session_id.hex, "subject": subject_id.hex}
+        parcels.append(
+            outbox.parcel_values(
+                keyring,
+                outbox.BACKCHANNEL_LOGOUT,
+                named if sub is None else {**named, "sub": sub},
+                now=now,
+                service_id=service_id,
+                subject_id=subject_id,
+                session_id=session_id,
+            )
         )
-        for service_id, session_id, subject_id in news
-    ]
     outbox.insert_parcels(tx, parcels)
 
 
-def _with_logout_address(tx: Tx, service_ids: Iterable[UUID]) -> list[UUID]:
-    """Those that take logout tokens; none that was removed."""
-    ids = list(service_ids)
-    if not ids:
-        return []
-    where = (relying_services.c.id.in_(ids), relying_services.c.state != REMOVED)
-    statement = select(relying_services.c.id, relying_services.c.metadata).where(*where)
-    return [row.id for row in tx.execute(statement) if row.metadata.get("backchannel_logout_uri")]
+def _with_logout_address(
+    tx: Tx, service_ids: Collection[UUID], subject_ids: Collection[UUID]
+) -> dict[UUID, dict[UUID, str]]:
+    """Those that take logout tokens, each with the `sub`s of these people that are not the derived ones."""
+    if not service_ids:
+        return {}
+    own = and_(subs.c.sector == relying_services.c.sector, subs.c.subject_id.in_(list(subject_ids)))
+    where = (relying_services.c.id.in_(list(service_ids)), relying_services.c.state != REMOVED)
+    statement = (
+        select(relying_services.c.id, relying_services.c.metadata, subs.c.subject_id, subs.c.sub)
+        .outerjoin(subs, own)
+        .where(*where)
+    )
+    found: dict[UUID, dict[UUID, str]] = {}
+    for row in tx.execute(statement):
+        if row.metadata.get("backchannel_logout_uri"):
+            of_service = found.setdefault(row.id, {})
+            if row.sub is not None:
+                of_service[row.subject_id] = row.sub
+    return found

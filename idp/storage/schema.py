@@ -6,7 +6,7 @@ from sqlalchemy import text
 
 from idp.storage.database import Tx
 
-NEWEST: Final = "0015"
+NEWEST: Final = "0016"
 
 
 def find_step(tx: Tx) -> str | None:

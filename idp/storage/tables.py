@@ -547,6 +547,29 @@ bulk_parts = _table(
     sa.Column("passed", sa.JSON, nullable=False),
     sa.UniqueConstraint("job_id", "number"),
 )
+merges = _table(
+    "merges",
+    _id(),
+    _to("kept_id", "subjects.id"),
+    _to("merged_id", "subjects.id"),
+    _at("merged_at"),
+    _at("undo_until"),
+    _sealed("undo_sealed", nullable=True),
+    _text("asked_as", 64),
+    _text("approved_as", 64),
+    _at("undone_at", nullable=True),
+    _text("undone_as", 64, nullable=True),
+    sa.Index("ix_merges_kept_id", "kept_id"),
+    sa.Index("ix_merges_merged_id", "merged_id"),
+    # An account is merged into one other at a time, however many officers want it.
+    sa.Index(
+        "uq_merges_merged",
+        "merged_id",
+        unique=True,
+        postgresql_where=sa.text("undone_at IS NULL"),
+        sqlite_where=sa.text("undone_at IS NULL"),
+    ),
+)
 relying_services = _table(
     "relying_services",
     _id(),

@@ -28,6 +28,7 @@ _KINDS: Final = {
     "close": N_("Closing an account"),
     "merge": N_("Merging two accounts"),
     "import": N_("Taking over many accounts"),
+    "unmerge": N_("Undoing the merging of two accounts"),
     "bulk_lock": N_("Locking many accounts"),
     "recall": N_("Taking back checks of people"),
     "grant_role": N_("A role for an officer"),
@@ -103,8 +104,8 @@ def account_states() -> dict[str, str]:
 
 
 def closings() -> list[tuple[str, str]]:
-    """Why a person's account may be closed."""
-    return [(because, str(gettext(text))) for because, text in _BECAUSE.items() if because != "dissolved"]
+    """Why a person's account may be closed; a second one of the same person is merged."""
+    return [(because, str(gettext(_BECAUSE[because]))) for because in ("died", "withdrawn")]
 
 
 def document_text(seen: str) -> str:

@@ -11,7 +11,7 @@ from idp.protocol.registry import Registry
 from idp.protocol.token import build_server
 from idp.runtime.runtime import Runtime
 from idp.web import cors, errors, guards, headers, lane, language, pages, uploads, watching
-from idp.web.admin import bulk, cases, console, history, officers, people, recall, services
+from idp.web.admin import bulk, cases, console, history, merge, officers, people, recall, services
 from idp.web.assets import Assets
 from idp.web.citizen import (
     account,
@@ -83,6 +83,7 @@ DOORS: tuple[tuple[Blueprint, Guard], ...] = (
     (counter.blueprint, guards.officer),
     (own_factors.blueprint, guards.officer),
     (people.blueprint, guards.officer),
+    (merge.blueprint, guards.officer),
     (cases.blueprint, guards.officer),
     (officers.blueprint, guards.officer),
     (recall.blueprint, guards.officer),

@@ -419,6 +419,8 @@ _EVENTS = {
     "account.preloaded": N_("The account was taken over from an old portal"),
     "account.claimed": N_("The account of the old portal was claimed"),
     "account.locked": N_("The account was locked"),
+    "account.merged": N_("Two accounts of one person were merged"),
+    "account.unmerged": N_("The merging of two accounts was undone"),
     "account.closed": N_("The account was closed"),
     "account.erased": N_("The data were erased"),
     "person.corrected": N_("A document corrected the data"),

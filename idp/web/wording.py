@@ -9,6 +9,7 @@ from flask_babel import format_date, format_datetime, gettext
 from idp import storage
 from idp.domain import passwords
 from idp.domain.identifiers import ContactKind
+from idp.domain.merging import UNDO_FOR
 from idp.domain.notices import Notice
 from idp.domain.one_time_codes import NotSent
 from idp.domain.relying_services import RelyingService
@@ -114,6 +115,31 @@ def proof_recalled() -> Notice:
             "The check of who you are was taken back, and you were signed out everywhere. Your account stays yours. "
             "Come to a counter with your ID card to be checked again. Questions: call %(hotline)s.",
             hotline=hotline,
+        ),
+    )
+
+
+def accounts_merged() -> Notice:
+    """What the contacts of both accounts are told when two officers merged them."""
+    return Notice(
+        gettext("Two accounts of yours were merged"),
+        gettext(
+            "Two accounts were made one, because they are the same person’s. The one that was checked stays; with the "
+            "other one nobody signs in any more. If they are not both yours, call %(hotline)s within %(days)s days.",
+            hotline=given.runtime().settings.province.hotline,
+            days=UNDO_FOR.days,
+        ),
+    )
+
+
+def merge_undone() -> Notice:
+    """What the contacts of both accounts are told when their merging was undone."""
+    return Notice(
+        gettext("Two accounts are two again"),
+        gettext(
+            "The merging of two accounts was undone: each is as it was before. Please sign in anew. "
+            "Questions: call %(hotline)s.",
+            hotline=given.runtime().settings.province.hotline,
         ),
     )
 

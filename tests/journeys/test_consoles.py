@@ -155,6 +155,17 @@ def record(visitor: Visitor) -> None:
     visitor.press('form[action="/admin/people/record"] button')
 
 
+def other_account(visitor: Visitor) -> None:
+    record(visitor)
+    visitor.page.fill("#other", list(seeds.PEOPLE)[1])
+    visitor.press("#find-other")
+
+
+def merge(visitor: Visitor) -> None:
+    other_account(visitor)
+    visitor.press('form[action="/admin/people/merge/preview"] button')
+
+
 def case(visitor: Visitor) -> None:
     record(visitor)
     visitor.page.select_option("#because", "withdrawn")
@@ -197,6 +208,8 @@ PAGES: dict[str, tuple[str, Callable[[Visitor], None]]] = {
     "people_found": ("can.bo", found_people),
     "people_wrong": ("can.bo", people_wrong),
     "record": ("can.bo", record),
+    "merge_found": ("can.bo", other_account),
+    "merge": ("can.bo", merge),
     "case": ("can.bo", case),
     "cases": ("can.bo", cases),
     "officers": ("quan.tri", officers),

@@ -25,7 +25,7 @@ HISTORY = [
     ),
     SimpleNamespace(when="08:00 26/11/2026", what="Đã đăng nhập", more="", by=""),
 ]
-MAY = {"lock": True, "close": True, "correct": True}
+MAY = {"lock": True, "close": True, "correct": True, "merge": True}
 ROW = SimpleNamespace(
     id="0193",
     kind="Sửa dữ liệu của một người",
@@ -71,6 +71,28 @@ def error(field: str, text: str) -> SimpleNamespace:
     return SimpleNamespace(field=field, text=text)
 
 
+MERGES = [
+    SimpleNamespace(id="0193", text="Đã gộp một tài khoản khác vào tài khoản này.", may_undo=True),
+    SimpleNamespace(id="0194", text="Đã gộp một tài khoản khác vào tài khoản này.", may_undo=False),
+]
+MERGE = SimpleNamespace(
+    lines=[
+        SimpleNamespace(
+            label="Họ và tên", kept="Lê Thị Lụa", merged="LE THI LUA", likeness="giống nhau", differs=False
+        ),
+        SimpleNamespace(label="Ngày sinh", kept="1956", merged="1957", likeness="KHÔNG giống", differs=True),
+    ],
+    services=[SimpleNamespace(name="Cổng hồ sơ", knows="cả hai", sees="Zm9vYmFyYmF6", no_more="YmFyYmF6Zm9v")],
+    hindrance="",
+    days=30,
+)
+
+
+def _merge(**changed: object) -> dict[str, object]:
+    typed = {"reason": "Một người", "document": "Thẻ căn cước"}
+    return {"me": ME, "parked": "P", "merge": MERGE, "typed": typed, "errors": []} | changed
+
+
 def _person(**changed: object) -> dict[str, object]:
     context: dict[str, object] = {
         "me": ME,
@@ -84,6 +106,7 @@ def _person(**changed: object) -> dict[str, object]:
         "source": "đã đối chiếu tại quầy",
         "lock": "",
         "history": HISTORY,
+        "merges": MERGES,
         "grounds": [("misuse", "để ngăn lạm dụng")],
         "reasons": [("died", "người này đã mất")],
         "state_names": STATES,
@@ -143,7 +166,9 @@ def _case(**changed: object) -> dict[str, object]:
         "me": ME,
         "parked": "P",
         "row": ROW,
-        "named": "Lê Thị Lụa, 003156000127, 1956",
+        "named": ["Lê Thị Lụa, 003156000127, 1956"],
+        "merge": None,
+        "is_as_asked": True,
         "lines": [("Họ tên", "Lê Thị Lúa"), ("Giấy tờ", "Giấy khai sinh số 4")],
         "decided_by": "",
         "decided_at": "",
@@ -335,19 +360,56 @@ PAGES: dict[str, tuple[str, str | None, frozenset[str], dict[str, object]]] = {
         "admin/case.html",
         "/admin/sign-out",
         frozenset({"withdraw"}),
-        _case(may_decide=False, may_withdraw=True, named=""),
+        _case(may_decide=False, may_withdraw=True, named=[]),
     ),
     "case_service": (
         "admin/case.html",
         "/admin/sign-out",
         frozenset({"approve"}),
-        _case(named="", compared=[SimpleNamespace(label="Mục đích", asked="Nộp hồ sơ", in_force="–", is_new=True)]),
+        _case(named=[], compared=[SimpleNamespace(label="Mục đích", asked="Nộp hồ sơ", in_force="–", is_new=True)]),
     ),
     "case_ended": (
         "admin/case.html",
         "/admin/sign-out",
         frozenset(),
         _case(may_decide=False, decided_by="cán bộ bình", decided_at="09:00 26/11/2026", reason="thiếu"),
+    ),
+    "case_merge": (
+        "admin/case.html",
+        "/admin/sign-out",
+        frozenset({"approve"}),
+        _case(named=["Lê Thị Lụa, 1956", "LE THI LUA, 1957"], merge=MERGE),
+    ),
+    "case_merge_changed": (
+        "admin/case.html",
+        "/admin/sign-out",
+        frozenset({"changed", "refuse"}),
+        _case(merge=None, is_as_asked=False),
+    ),
+    "merge": ("admin/merge.html", "/admin/sign-out", frozenset({"ask", "swap", "reason", "document"}), _merge()),
+    "merge_wrong": (
+        "admin/merge.html",
+        "/admin/sign-out",
+        frozenset({"ask"}),
+        _merge(errors=[error("document", "Xin nêu giấy tờ")]),
+    ),
+    "merge_hindered": (
+        "admin/merge.html",
+        "/admin/sign-out",
+        frozenset({"swap", "hindrance"}),
+        _merge(merge=SimpleNamespace(**{**vars(MERGE), "services": [], "hindrance": "Chưa được"})),
+    ),
+    "merge_found": (
+        "admin/merge_found.html",
+        "/admin/sign-out",
+        frozenset({"found"}),
+        {"me": ME, "parked": "P", "found": FOUND, "state_names": STATES},
+    ),
+    "merge_found_none": (
+        "admin/merge_found.html",
+        "/admin/sign-out",
+        frozenset({"found"}),
+        {"me": ME, "parked": "P", "found": [], "state_names": STATES},
     ),
     "officer_me": (
         "officer/me.html",

@@ -774,6 +774,7 @@ def test_every_template_has_a_case() -> None:
         "layout.html",
         "parts.html",
         "admin/console.html",
+        "admin/merge_sides.html",
         "service_fields.html",
     }
     ours = {path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.html")}
@@ -935,7 +936,7 @@ class Hostile:
             return [(HOSTILE, HOSTILE)]
         if name == "secrets":
             return [(HOSTILE, HOSTILE, HOSTILE)]
-        if name in {"sections", "lines", "said", "menu", "levels", "spans"}:
+        if name in {"sections", "lines", "said", "menu", "levels", "spans", "services"}:
             return [Hostile()]
         return HOSTILE
 

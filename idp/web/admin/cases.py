@@ -15,9 +15,11 @@ from idp.domain.accounts import Closing
 from idp.domain.cases import Case, CaseKind, CaseState
 from idp.domain.officers import Permission, Role
 from idp.domain.refusals import Refusal
+from idp.flows.people import Shown
 from idp.flows.recall import Approved
 from idp.web import forms, given, guards
 from idp.web.actors import Actors
+from idp.web.admin import merge
 from idp.web.admin.console import console_page, own_page
 from idp.web.console_texts import body_lines, kind_text, state_text
 from idp.web.pages import FieldError
@@ -109,6 +111,8 @@ DEEDS: Final[dict[CaseKind, Callable[[storage.Tx, Case, str], None]]] = {
     CaseKind.RECALL: _recall,
     CaseKind.IMPORT: _bulk,
     CaseKind.BULK_LOCK: _bulk,
+    CaseKind.MERGE: merge.enact,
+    CaseKind.UNMERGE: merge.enact_undo,
 }
 
 
@@ -242,7 +246,8 @@ def _decide(shown: Case, decide: Callable[[storage.Tx], object], done: str) -> R
 def _case_page(shown: Case, *, fault: FieldError | None = None, done: str = "") -> ResponseReturnValue:
     runtime, officer = given.runtime(), g.officer
     with storage.begin() as tx:
-        named = _name_of(tx, shown)
+        seen = _look(tx, shown)
+        merged, is_as_asked = merge.of_case(tx, shown, seen)
         agencies = storage.agencies.list_agencies(tx)
         subject_of_role = shown.body.get("officer")
         of_role = (
@@ -261,7 +266,9 @@ def _case_page(shown: Case, *, fault: FieldError | None = None, done: str = "") 
             status=400 if fault else 200,
             parked=forms.seal(bound),
             row=_row(shown, actors),
-            named=named,
+            named=[_named(each) for each in seen.values()],
+            merge=merged,
+            is_as_asked=is_as_asked,
             lines=body_lines(shown, {each.id.hex: each for each in agencies}, of_role),
             compared=_compared(shown),
             decided_by=actors.name(shown.decided_as) if shown.decided_as else "",
@@ -286,15 +293,19 @@ def _compared(shown: Case) -> list[Compared]:
     return compare(shown.body, known if has_force else None)
 
 
-def _name_of(tx: storage.Tx, shown: Case) -> str:
-    """Whom the case is about; that it was seen stands in the person's history."""
-    if shown.subject_id is None:
-        return ""
-    person = storage.accounts.find_subject(tx, shown.subject_id)
-    if person is None:
-        return ""
+def _look(tx: storage.Tx, shown: Case) -> dict[UUID, Shown]:
+    """Whom the case is about, the person of the case first; that it was seen stands in each person's history."""
     purpose = f"{kind_text(shown.kind)} {shown.id}"
-    seen = flows.people.look(tx, given.runtime(), person, purpose=purpose, actor=g.officer.actor)
+    ids = {each for each in (shown.subject_id, *map(UUID, filter(None, [shown.body.get("merged")]))) if each}
+    seen: dict[UUID, Shown] = {}
+    for each in sorted(ids):
+        person = storage.accounts.find_subject(tx, each)
+        if person is not None:
+            seen[each] = flows.people.look(tx, given.runtime(), person, purpose=purpose, actor=g.officer.actor)
+    return dict(sorted(seen.items(), key=lambda pair: pair[0] != shown.subject_id))
+
+
+def _named(seen: Shown) -> str:
     return ", ".join(filter(None, (seen.name, seen.number, shown_date(seen.birthdate))))
 
 

@@ -27,6 +27,7 @@ from idp.web.actors import Actors
 from idp.web.admin.console import console_page, own_page, posted_id
 from idp.web.console_texts import account_states, closings, source_text
 from idp.web.forms import Parked
+from idp.web.merge_texts import merge_lines
 from idp.web.pages import FieldError
 from idp.web.release_texts import shown_date
 from idp.web.texts import GROUNDS, event_text, ground_text
@@ -75,13 +76,13 @@ def open_record() -> ResponseReturnValue:
     subject_id = posted_id("subject")
     if parked is None or not purpose:
         return forms.here(_park(SEARCH), _search_page)
-    return _record(subject_id, purpose)
+    return show_record(subject_id, purpose)
 
 
 @blueprint.post("/admin/people/lock")
 @guards.needs(Permission.LOCK_ACCOUNTS)
 def lock() -> ResponseReturnValue:
-    person, purpose = _person()
+    person, purpose = posted_person()
     try:
         until = _until(request.form.get("until", ""))
         new = Lock(
@@ -92,7 +93,9 @@ def lock() -> ResponseReturnValue:
             until,
         )
     except (ValueError, Refusal):
-        return _record(person.id, purpose, fault=FieldError("ground", gettext("Choose the ground, and a day if any.")))
+        return show_record(
+            person.id, purpose, fault=FieldError("ground", gettext("Choose the ground, and a day if any."))
+        )
     return _do(
         person,
         purpose,
@@ -104,7 +107,7 @@ def lock() -> ResponseReturnValue:
 @blueprint.post("/admin/people/unlock")
 @guards.needs(Permission.LOCK_ACCOUNTS)
 def unlock() -> ResponseReturnValue:
-    person, purpose = _person()
+    person, purpose = posted_person()
     reason = request.form.get("reason", "").strip()[:200]
     return _do(
         person,
@@ -117,7 +120,7 @@ def unlock() -> ResponseReturnValue:
 @blueprint.post("/admin/people/end-sessions")
 @guards.needs(Permission.LOCK_ACCOUNTS)
 def end_sessions() -> ResponseReturnValue:
-    person, purpose = _person()
+    person, purpose = posted_person()
     return _do(
         person,
         purpose,
@@ -129,11 +132,11 @@ def end_sessions() -> ResponseReturnValue:
 @blueprint.post("/admin/people/close")
 @guards.needs(Permission.CLOSE_ACCOUNTS)
 def close() -> ResponseReturnValue:
-    """Closing is for good, so that a second officer decides."""
-    person, purpose = _person()
+    """Closing is for good, so that a second officer decides. A second account of the same person is merged instead."""
+    person, purpose = posted_person()
     because, document = request.form.get("because", ""), request.form.get("paper", "").strip()[:200]
-    if because not in {Closing.DIED, Closing.MERGED, Closing.WITHDRAWN} or not document:
-        return _record(person.id, purpose, fault=FieldError("because", gettext("Say why, and by which document.")))
+    if because not in {Closing.DIED, Closing.WITHDRAWN} or not document:
+        return show_record(person.id, purpose, fault=FieldError("because", gettext("Say why, and by which document.")))
     return _ask(person, purpose, CaseKind.CLOSE, {"because": because, "document": document})
 
 
@@ -141,12 +144,12 @@ def close() -> ResponseReturnValue:
 @guards.needs(Permission.CAPTURE_PROOFING)
 def correct() -> ResponseReturnValue:
     """Another name, birth date or number, with the document that says so: for a second officer to decide."""
-    person, purpose = _person()
+    person, purpose = posted_person()
     said = {name: request.form.get(name, "").strip()[:200] for name in ("name", "birthdate", "number", "document")}
     try:
         body = flows.proofing.check_correction(given.runtime(), said)
     except Refusal as refusal:
-        return _record(person.id, purpose, fault=FieldError("name", _wrong(refusal)))
+        return show_record(person.id, purpose, fault=FieldError("name", _wrong(refusal)))
     return _ask(person, purpose, CaseKind.CORRECT, body)
 
 
@@ -154,7 +157,7 @@ def correct() -> ResponseReturnValue:
 @guards.needs(Permission.CAPTURE_PROOFING)
 def print_code() -> ResponseReturnValue:
     """A code on paper for somebody who stands here with the ID card: sets a new password, once."""
-    person, purpose = _person()
+    person, purpose = posted_person()
     if _is_own(person):
         raise Refusal("own_case", "nobody prints a code for oneself")
     with storage.begin() as tx:
@@ -181,13 +184,13 @@ def _purpose() -> str:
     return request.form.get("purpose", "").strip()[:150]
 
 
-def _person() -> tuple[Subject, str]:
+def posted_person() -> tuple[Subject, str]:
     """Whose record the posted form is of, and why it was opened; raises Refusal('page_expired')."""
     said = dict(own_page(RECORD).pairs)
-    return _find(UUID(said["subject"])), said["purpose"]
+    return find_person(UUID(said["subject"])), said["purpose"]
 
 
-def _find(subject_id: UUID) -> Subject:
+def find_person(subject_id: UUID) -> Subject:
     with storage.once() as tx:
         found = storage.accounts.find_subject(tx, subject_id)
     if found is None or found.kind is not SubjectKind.PERSON:
@@ -227,7 +230,7 @@ def _wrong(refusal: Refusal) -> str:
 def _ask(person: Subject, purpose: str, kind: CaseKind, body: dict[str, str]) -> ResponseReturnValue:
     with storage.begin() as tx:
         flows.cases.ask(tx, given.runtime(), g.officer.hand, g.officer.unit.id, kind, body, person.id)
-    return _record(person.id, purpose, done=gettext("Asked. A second officer decides under Cases."))
+    return show_record(person.id, purpose, done=gettext("Asked. A second officer decides under Cases."))
 
 
 def _do(person: Subject, purpose: str, deed: Callable[[storage.Tx], object], done: str) -> ResponseReturnValue:
@@ -242,16 +245,19 @@ def _do(person: Subject, purpose: str, deed: Callable[[storage.Tx], object], don
         }
         if refusal.code not in texts:
             raise
-        return _record(person.id, purpose, fault=FieldError("reason", texts[refusal.code]))
-    return _record(person.id, purpose, done=done)
+        return show_record(person.id, purpose, fault=FieldError("reason", texts[refusal.code]))
+    return show_record(person.id, purpose, done=done)
 
 
-def _record(subject_id: UUID, purpose: str, *, fault: FieldError | None = None, done: str = "") -> ResponseReturnValue:
+def show_record(
+    subject_id: UUID, purpose: str, *, fault: FieldError | None = None, done: str = ""
+) -> ResponseReturnValue:
     """The record, looked at anew: each showing is a look that the person reads."""
-    person, runtime = _find(subject_id), given.runtime()
+    person, runtime = find_person(subject_id), given.runtime()
     with storage.begin() as tx:
         shown = flows.people.look(tx, runtime, person, purpose=purpose, actor=g.officer.actor)
         actors = Actors(storage.agencies.list_agencies(tx))
+        merges = storage.merges.list_of_person(tx, subject_id)
     pairs = (("subject", person.id.hex), ("purpose", purpose))
     return forms.here(
         _park(RECORD, *pairs),
@@ -268,6 +274,7 @@ def _record(subject_id: UUID, purpose: str, *, fault: FieldError | None = None, 
             source=source_text(shown.subject.proof_source),
             lock=_lock_text(shown),
             history=[_line(each, actors) for each in shown.history],
+            merges=merge_lines(merges, subject_id),
             grounds=[(ground, gettext(text)) for ground, text in GROUNDS.items()],
             reasons=closings(),
             state_names=account_states(),
@@ -285,6 +292,7 @@ def _may() -> dict[str, bool]:
         "lock": officer.may(Permission.LOCK_ACCOUNTS),
         "close": officer.may(Permission.CLOSE_ACCOUNTS),
         "correct": officer.may(Permission.CAPTURE_PROOFING),
+        "merge": officer.may(Permission.ASK_CASES),
     }
 
 
@@ -303,7 +311,7 @@ def _line(entry: Entry, actors: Actors) -> Line:
     return Line(event_text(entry.event), more, when, actors.name(entry.actor))
 
 
-def _found(each: flows.people.Found) -> dict[str, str]:
+def found_row(each: flows.people.Found) -> dict[str, str]:
     return {"id": each.id.hex, "name": each.name, "number": each.number, "born": each.born, "state": str(each.state)}
 
 
@@ -321,7 +329,7 @@ def _search_page(
         parked=forms.seal(parked),
         typed=typed,
         purpose=purpose,
-        found=None if found is None else [_found(each) for each in found],
+        found=None if found is None else [found_row(each) for each in found],
         state_names=account_states(),
         is_cut=found is not None and len(found) >= flows.people.MOST_FOUND,
         errors=errors or [],
