@@ -6,6 +6,7 @@ of any script. The parts serve greeting and sorting; no rule about a person may 
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from idp.domain.refusals import Refusal
@@ -47,11 +48,14 @@ def search_prefixes(text: str, shortest: int = 2, longest: int = 12) -> frozense
 
     At most 16 words count, so at most 16 x (longest - shortest + 2) prefixes come back.
     """
-    prefixes: set[str] = set()
-    for word in fold_words(text)[:MOST_SEARCHED_WORDS]:
-        prefixes.add(word)
-        prefixes.update(word[:length] for length in range(max(1, shortest), min(longest, len(word)) + 1))
-    return frozenset(prefixes)
+    return frozenset().union(*(_beginnings(word, shortest, longest) for word in fold_words(text)[:MOST_SEARCHED_WORDS]))
+
+
+@lru_cache(maxsize=4096)
+def _beginnings(word: str, shortest: int, longest: int) -> frozenset[str]:
+    """Of a thousand people a hundred have the same family name."""
+    lengths = range(max(1, shortest), min(longest, len(word)) + 1)
+    return frozenset({word, *(word[:length] for length in lengths)})
 
 
 def clean_name(text: str) -> str:

@@ -4,6 +4,7 @@ A person has one; erasing it makes all that was sealed with it unreadable, in ev
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -24,17 +25,22 @@ class DataKey:
     id: bytes
     key: bytes = field(repr=False)
 
+    @cached_property
+    def _cipher(self) -> AESGCM:
+        """Made once: a person's record is some fifteen values."""
+        return AESGCM(self.key)
+
     def seal(self, place: str, row: UUID, plain: str) -> bytes:
         """Encrypt `plain`; `place` is table.column. Blob: version, key id (4), nonce (12), ciphertext and tag."""
         nonce = chance.new_bytes(12)
-        return _VERSION + self.id + nonce + AESGCM(self.key).encrypt(nonce, plain.encode(), _context(place, row))
+        return _VERSION + self.id + nonce + self._cipher.encrypt(nonce, plain.encode(), _context(place, row))
 
     def open(self, place: str, row: UUID, sealed: bytes) -> str:
         """Decrypt; raises Unsealable when the blob was made for another place, row or key."""
         if not self.sealed(sealed):
             raise Unsealable
         try:
-            return AESGCM(self.key).decrypt(sealed[5:_HEAD], sealed[_HEAD:], _context(place, row)).decode()
+            return self._cipher.decrypt(sealed[5:_HEAD], sealed[_HEAD:], _context(place, row)).decode()
         except InvalidTag:
             raise Unsealable from None
 

@@ -1,6 +1,6 @@
 """The rows of a person's account as they are stored, made without a statement: for one person, or for many at once."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from uuid import UUID
 
@@ -103,12 +103,12 @@ def profile_row(key: DataKey, profile: Profile, now: datetime) -> Row:
     return {"subject_id": profile.subject_id, "claims_sealed": sealed, "updated_at": now}
 
 
-def name_word_rows(keyring: Keyring, key: DataKey, subject_id: UUID, words: Iterable[str]) -> list[Row]:
+def name_word_rows(index_of: Callable[[str], bytes], key: DataKey, subject_id: UUID, words: Iterable[str]) -> list[Row]:
     """The keyed digests by which a person is found by folded words of the name and their beginnings."""
     return [
         {
             "subject_id": subject_id,
-            "word_index": keyring.index("name", word),
+            "word_index": index_of(word),
             "word_sealed": key.seal("name_words.word_sealed", subject_id, word),
         }
         for word in sorted(set(words))

@@ -242,7 +242,7 @@ def insert_name_words(tx: Tx, keyring: Keyring, key: DataKey, subject_id: UUID, 
 
     A name without Latin letters has none.
     """
-    rows = account_rows.name_word_rows(keyring, key, subject_id, words)
+    rows = account_rows.name_word_rows(lambda word: keyring.index("name", word), key, subject_id, words)
     if rows:
         tx.execute(insert(name_words), rows)
 

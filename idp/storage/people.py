@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Final
 from uuid import UUID
 
@@ -114,6 +115,8 @@ def _by_index(keyring: Keyring, purpose: str, values: Collection[str]) -> dict[b
 def insert_people(tx: Tx, keyring: Keyring, people: Sequence[NewPerson], now: datetime) -> None:
     """The rows of many people's accounts at once, but for names to sign in with and passwords."""
     rows = {table: list[account_rows.Row]() for table in _OF_A_PERSON}
+    # Of a thousand people a hundred have the same family name.
+    index_of = cache(lambda word: keyring.index("name", word))
     for each in people:
         subject, key = each.subject, each.key
         rows[subjects].append(account_rows.subject_row(subject, now))
@@ -139,7 +142,7 @@ def insert_people(tx: Tx, keyring: Keyring, people: Sequence[NewPerson], now: da
         ]
         rows[facts] += [account_rows.fact_row(key, fact) for fact in each.facts]
         rows[profiles].append(account_rows.profile_row(key, each.profile, now))
-        rows[name_words] += account_rows.name_word_rows(keyring, key, subject.id, each.words)
+        rows[name_words] += account_rows.name_word_rows(index_of, key, subject.id, each.words)
     for table, of_table in rows.items():
         insert_rows(tx, table, of_table)
 
