@@ -10,10 +10,12 @@ from idp.runtime import totp
 from idp.runtime.clock import SystemClock
 from tests.journeys.demo_process import DemoProcess
 from tests.journeys.test_pages import LANGUAGES, bars_nobody
-from tests.journeys.visitor import Person, Visitor
+from tests.journeys.visitor import Person, Visitor, until
 
 pytestmark = [pytest.mark.journey, pytest.mark.postgres]
 Officers = Callable[[str], Visitor]
+BULK = ("so_dinh_danh,ho_ten,ngay_sinh", "12345,Sai Số,1999")
+WORKED_OFF_WITHIN = 20  # seconds; the worker looks each second
 
 
 @pytest.fixture(scope="module", params=LANGUAGES)
@@ -120,6 +122,102 @@ def test_two_officers_prove_who_somebody_is(officer: Officers, language: str) ->
     assert len(registrar.page.inner_text("#paper-code").replace(" ", "")) == 10
 
 
+def test_the_help_desk_locks_and_the_person_is_out(
+    browser: Browser, demo: DemoProcess, officer: Officers, a_person: Callable[[], Person]
+) -> None:
+    person, desk = a_person(), officer("ho.tro")
+    context = browser.new_context(locale="vi-VN")
+    own = Visitor(demo, context)
+    own.page.goto(f"{demo.provider}/account")
+    own.sign_in(person)
+    open_record(desk, person, "gọi tổng đài")
+    desk.page.select_option("#ground", "misuse")
+    desk.page.fill("#why", "điện thoại bị mất")
+    desk.press("#lock")
+    expect(desk.page.locator("#unlock")).to_be_visible()
+    own.page.goto(f"{demo.provider}/account")
+    assert own.path == "/sign-in"
+    context.close()
+
+
+def test_a_vendor_connects_a_service_alone_but_for_one_approval(
+    browser: Browser, demo: DemoProcess, officer: Officers, language: str
+) -> None:
+    manager = officer("dich.vu")
+    manager.page.goto(f"{demo.provider}/admin/services")
+    manager.press("#invite")
+    invitation = manager.page.inner_text("#invitation")
+    context = browser.new_context(locale="vi-VN")
+    context.add_cookies([{"name": "idp_language", "value": language, "url": demo.provider}])
+    vendor, host = Visitor(demo, context), f"ho-tich-{language}.example"
+    vendor.page.goto(f"{demo.provider}/vendor")
+    vendor.page.fill("#invitation", invitation)
+    vendor.press("#go-on")
+    bars_nobody(vendor.page, "vendor_form", language)
+    vendor.press("#send")
+    bars_nobody(vendor.page, "vendor_form_wrong", language)
+    for field, value in (
+        ("name_vi", f"Tra cứu hộ tịch {language}"),
+        ("purpose_vi", "Để tìm hồ sơ của ông bà"),
+        ("agreement_number", "12/2026/TT"),
+        ("contacts", f"mot@{host}\nhai@{host}"),
+        ("redirect_uris", f"https://{host}/cb"),
+        ("backchannel_logout_uri", f"https://{host}/out"),
+    ):
+        vendor.page.fill(f"#{field}", value)
+    vendor.page.select_option("#system_security_level", "3")
+    vendor.page.check("#scope-profile")
+    vendor.press("#send")
+    expect(vendor.page.locator("#secret-production")).to_be_visible()
+    bars_nobody(vendor.page, "vendor_made", language)
+    assert vendor.violations == []
+    context.close()
+    cases(manager)
+    with manager.page.expect_navigation():
+        manager.page.locator('td a[href^="/admin/cases/"]').last.click()
+    expect(manager.page.locator("main")).to_contain_text(host)
+    bars_nobody(manager.page, "case_service", language)
+    manager.press("#approve")
+    manager.page.goto(f"{demo.provider}/admin/services")
+    manager.press(f"td a:has-text('Tra cứu hộ tịch {language}')")
+    expect(manager.page.locator("#switch")).to_be_visible()
+    bars_nobody(manager.page, "service", language)
+
+
+def test_a_file_is_handed_over_checked_decided_and_worked_off(officer: Officers, language: str) -> None:
+    administrator, approver = officer("quan.tri"), officer("duyet")
+    page, first = administrator.page, 700 if language == "vi" else 800
+    lines = [f"003199000{first + place},Lê Thị Lụa,1999" for place in range(3)]
+    page.goto(f"{administrator.demo.provider}/admin/bulk")
+    page.set_input_files(
+        "#file", {"name": "x.csv", "mimeType": "text/csv", "buffer": "\n".join([*BULK, *lines]).encode()}
+    )
+    page.fill("#reason", f"CV 9/2026 {language}")
+    administrator.press("#hand-over")
+    until(lambda: _reloaded(administrator, "#ask"), WORKED_OFF_WITHIN)
+    bars_nobody(page, "bulk_job", language)
+    administrator.press("#ask")
+    cases(approver)
+    with approver.page.expect_navigation():
+        approver.page.locator('td a[href^="/admin/cases/"]').last.click()
+    expect(approver.page.locator("main")).to_contain_text(f"CV 9/2026 {language}")
+    bars_nobody(approver.page, "case_bulk", language)
+    approver.press("#approve")
+    done = "đã xong" if language == "vi" else "done"
+    until(lambda: _says(administrator, "#stands", done), WORKED_OFF_WITHIN)
+    assert page.inner_text("#good-lines") == "3"
+
+
+def _reloaded(visitor: Visitor, selector: str) -> bool:
+    visitor.page.reload()
+    return visitor.page.locator(selector).count() == 1
+
+
+def _says(visitor: Visitor, selector: str, words: str) -> bool:
+    visitor.page.reload()
+    return visitor.page.inner_text(selector).strip() == words
+
+
 @pytest.mark.parametrize("name", ["staff_sign_in", "staff_enrol", "staff_wrong"])
 def test_the_officers_door_bars_nobody(browser: Browser, demo: DemoProcess, language: str, name: str) -> None:
     """WCAG 2.2 AA."""
@@ -203,7 +301,38 @@ def counter_wrong(visitor: Visitor) -> None:
     visitor.press("#capture-now")
 
 
+def at(path: str) -> Callable[[Visitor], None]:
+    def lead(visitor: Visitor) -> None:
+        visitor.page.goto(f"{visitor.demo.provider}{path}")
+
+    return lead
+
+
+def bulk_wrong(visitor: Visitor) -> None:
+    at("/admin/bulk")(visitor)
+    visitor.press("#hand-over")
+
+
+def bulk_lock_wrong(visitor: Visitor) -> None:
+    at("/admin/bulk/lock")(visitor)
+    visitor.press("#check-list")
+
+
+def recall_wrong(visitor: Visitor) -> None:
+    at("/admin/recall")(visitor)
+    visitor.press("#count")
+
+
 PAGES: dict[str, tuple[str, Callable[[Visitor], None]]] = {
+    "services_console": ("dich.vu", at("/admin/services")),
+    "service_new": ("dich.vu", at("/admin/services/new")),
+    "recall": ("quan.tri", at("/admin/recall")),
+    "recall_wrong": ("quan.tri", recall_wrong),
+    "bulk": ("quan.tri", at("/admin/bulk")),
+    "bulk_wrong": ("quan.tri", bulk_wrong),
+    "bulk_lock": ("quan.tri", at("/admin/bulk/lock")),
+    "bulk_lock_wrong": ("quan.tri", bulk_lock_wrong),
+    "me": ("can.bo", at("/admin/me")),
     "console": ("can.bo", console),
     "people_found": ("can.bo", found_people),
     "people_wrong": ("can.bo", people_wrong),

@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import format_datetime, gettext
+from flask_babel import format_datetime, format_decimal, gettext
 
 from idp import flows, storage
 from idp.domain import bulk_files, bulk_jobs
@@ -95,7 +95,7 @@ def ask() -> ResponseReturnValue:
         if found is None or found.state is not JobState.CHECKED or found.good == 0:
             raise Refusal("wrong_state", "the job is not one to ask about")
         flows.cases.ask(tx, given.runtime(), officer.hand, officer.unit.id, CASES[found.kind], found.body)
-    return _job_page(found.id, done=gettext("Asked. A second officer decides under Cases."))
+    return redirect(url_for("bulk.job", job_id=found.id, asked=1), 303)
 
 
 @blueprint.get("/admin/bulk/<uuid:job_id>/report.csv")
@@ -135,7 +135,8 @@ def _handed_over(
         return PAGES[kind](typed, _fault(refusal))
     with storage.begin() as tx:
         made = flows.bulk_jobs.hand_over(tx, given.runtime(), kind, raw, lines, said, actor=g.officer.actor)
-    return _job_page(made.id, done=gettext("Handed over. It is being checked; nothing is changed by that."))
+    # Elsewhere, so that looking again hands nothing over again.
+    return redirect(url_for("bulk.job", job_id=made.id), 303)
 
 
 def _fault(refusal: Refusal) -> FieldError:
@@ -161,7 +162,7 @@ def _home(typed: Mapping[str, str], fault: FieldError | None = None) -> Response
             typed={**dict.fromkeys(FIELDS, ""), **typed},
             rows=[_row(each, actors) for each in found],
             errors=[fault] if fault else [],
-            most=bulk_files.MOST_LINES,
+            most=format_decimal(bulk_files.MOST_LINES),
             megabytes=bulk_files.LARGEST // 1024**2,
         ),
     )
@@ -184,7 +185,7 @@ def _lock_page(typed: Mapping[str, str], fault: FieldError | None = None) -> Res
 PAGES: Final = {JobKind.IMPORT: _home, JobKind.LOCK: _lock_page}
 
 
-def _job_page(job_id: UUID, *, done: str = "") -> ResponseReturnValue:
+def _job_page(job_id: UUID) -> ResponseReturnValue:
     number = min(max(1, request.args.get("page", 1, type=int)), 10_000)
     with storage.once() as tx:
         found = _find(tx, job_id)
@@ -198,7 +199,7 @@ def _job_page(job_id: UUID, *, done: str = "") -> ResponseReturnValue:
             "admin/bulk_job.html",
             parked=forms.seal(bound),
             row=_row(found, actors),
-            lines=proof_lines(found.body),
+            lines=proof_lines({**found.said, "file": found.digest}),
             looked_at=found.done,
             good=found.good,
             passed_over=found.done - found.good,
@@ -207,7 +208,7 @@ def _job_page(job_id: UUID, *, done: str = "") -> ResponseReturnValue:
             further=f"{here}?page={number + 1}" if len(passed) > A_PAGE else "",
             report=f"{here}/report.csv",
             is_checked=found.state is JobState.CHECKED,
-            done=done,
+            done=gettext("Asked. A second officer decides under Cases.") if "asked" in request.args else "",
         ),
     )
 

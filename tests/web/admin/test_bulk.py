@@ -105,7 +105,8 @@ def persons(app: Flask) -> int:
 
 def test_people_are_taken_over_once_two_officers_agree(app: Flask, browser: FlaskClient, desk: FlaskClient) -> None:
     handed = import_file(browser)
-    assert "Handed over" in handed.text
+    assert handed.location == f"/admin/bulk/{job_id(app)}"
+    assert "<progress" in browser.get(handed.location).text
     work(app)
     checked = browser.get(f"/admin/bulk/{job_id(app)}").text
     assert 'id="good-lines">2<' in checked
