@@ -65,6 +65,7 @@ class Event(StrEnum):
     REFRESH_REUSED = "grant.refresh_reused"
     SERVICE_REGISTERED = "service.registered"
     SERVICE_INVITED = "service.invited"
+    INVITATION_WITHDRAWN = "service.invitation_withdrawn"
     SERVICE_CHANGED = "service.changed"
     SERVICE_SUSPENDED = "service.suspended"
     SERVICE_RESUMED = "service.resumed"

@@ -3,7 +3,7 @@
 The sandbox's record is also the draft: production takes over what a case asked for, and keeps its secrets and sector.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
@@ -147,6 +147,20 @@ def invite_vendor(tx: storage.Tx, runtime: Runtime, agency: Agency, *, actor: st
     entry = Entry(id=chance.new_id(now), at=now, event=Event.SERVICE_INVITED, actor=actor, details=details)
     storage.audit.insert_entry(tx, entry, runtime.keyring.house_key())
     return token
+
+
+def withdraw_invitation(
+    tx: storage.Tx, runtime: Runtime, invitation_id: UUID, agency_ids: Collection[UUID], *, actor: str
+) -> bool:
+    """An invitation of one of these agencies is good no more; False when there is none such that is good."""
+    now = runtime.clock.now()
+    if not storage.initial_tokens.end_token(tx, invitation_id, agency_ids, now):
+        return False
+    entry = Entry(
+        id=chance.new_id(now), at=now, event=Event.INVITATION_WITHDRAWN, actor=actor, details=str(invitation_id)
+    )
+    storage.audit.insert_entry(tx, entry, runtime.keyring.house_key())
+    return True
 
 
 def find_invited(tx: storage.Tx, runtime: Runtime, token: str) -> Agency:

@@ -432,6 +432,7 @@ _EVENTS = {
     "officer.access_refused": N_("Something was refused to an officer"),
     "service.registered": N_("A service was registered"),
     "service.invited": N_("A service was invited"),
+    "service.invitation_withdrawn": N_("An invitation of a vendor was taken back"),
     "service.changed": N_("A service was changed"),
     "service.suspended": N_("A service was suspended"),
     "service.resumed": N_("A service went on"),

@@ -326,6 +326,7 @@ def recall_wrong(visitor: Visitor) -> None:
 PAGES: dict[str, tuple[str, Callable[[Visitor], None]]] = {
     "services_console": ("dich.vu", at("/admin/services")),
     "service_new": ("dich.vu", at("/admin/services/new")),
+    "invitations": ("dich.vu", at("/admin/services/invitations")),
     "recall": ("quan.tri", at("/admin/recall")),
     "recall_wrong": ("quan.tri", recall_wrong),
     "bulk": ("quan.tri", at("/admin/bulk")),

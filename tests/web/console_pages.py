@@ -525,6 +525,23 @@ PAGES: dict[str, tuple[str, str | None, frozenset[str], dict[str, object]]] = {
         frozenset({"counted"}),
         {"me": ME, "parked": "P", "lines": [], "heading": "0 người", "is_any": False},
     ),
+    "invitations": (
+        "admin/invitations.html",
+        "/admin/sign-out",
+        frozenset({"invitations"}),
+        {
+            "me": ME,
+            "parked": "P",
+            "rows": [SimpleNamespace(id="1", unit="Sở Tư pháp", made="01/11/2026", ends="15/11/2026", uses=1)],
+            "done": "Đã thu hồi.",
+        },
+    ),
+    "invitations_none": (
+        "admin/invitations.html",
+        "/admin/sign-out",
+        frozenset({"invitations"}),
+        {"me": ME, "parked": "P", "rows": [], "done": ""},
+    ),
     "services_console": (
         "admin/services.html",
         "/admin/sign-out",

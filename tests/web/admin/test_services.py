@@ -426,6 +426,29 @@ def test_an_invitation_is_good_once_and_for_fourteen_days(house: House) -> None:
         assert len(rows_of("relying_services")) == 2
 
 
+def invitations_in(page: TestResponse) -> list[str]:
+    return re.findall(r'name="invitation" value="(\w{32})"', page.text)
+
+
+def test_an_invitation_is_listed_and_taken_back_by_its_agency_alone(house: House) -> None:
+    token = invite(house)
+    post(house.other, house.other.get("/admin/services"), "/admin/services/invite")
+    page, others = (each.get("/admin/services/invitations") for each in (house.manager, house.other))
+    [listed] = invitations_in(page)
+    assert token not in page.text and listed not in invitations_in(others)
+    path = "/admin/services/invitations/withdraw"
+    assert post(house.other, others, path, invitation=listed).status_code == 404
+    assert house.manager.post(path, data={"invitation": listed}).status_code == 400, "a post from elsewhere"
+    done = post(house.manager, page, path, invitation=listed)
+    assert done.status_code == 200 and invitations_in(done) == []
+    assert fill_in(house, token).status_code == 400
+    assert post(house.manager, page, path, invitation=listed).status_code == 404, "once"
+    with house.app.app_context():
+        assert events()["service.invitation_withdrawn"] == 1
+    invite(house)
+    assert len(invitations_in(house.province.get("/admin/services/invitations"))) == 2, "the province reaches all"
+
+
 def test_an_invitation_to_the_form_opens_no_registration(house: House) -> None:
     headers = {"Authorization": f"Bearer {invite(house)}"}
     document = {"redirect_uris": ["https://hotich.example/cb"]}
