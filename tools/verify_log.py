@@ -18,7 +18,7 @@ import argparse
 import json
 import sys
 from base64 import b64decode, urlsafe_b64decode
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -310,6 +310,17 @@ def check_proof(proof: Line, keys: Keys, published: Iterable[Head]) -> list[str]
     return said if same else [*said, "that head is not among those of a file, and rests on the signature alone"]
 
 
+def check_proofs(proofs: Iterator[Line], keys: Keys, published: Sequence[Head]) -> list[str]:
+    """Proofs of many entries, a line each; the first that does not hold is named."""
+    said: list[str] = []
+    number = 0
+    for number, proof in enumerate(proofs, start=1):
+        if proof.get("type") != "proof":
+            raise Wrong(f"line {number} is no proof")
+        said += check_proof(proof, keys, published)[1:]
+    return [f"{number} entries are in the log", *dict.fromkeys(said)]
+
+
 # -- from outside ----------------------------------------------------------------------------------------------------
 
 
@@ -318,7 +329,7 @@ def check(arguments: argparse.Namespace) -> list[str]:
     with arguments.file.open(encoding="utf-8") as file:
         first = file.readline()
         file.seek(0)
-        is_export = _is_export(first)
+        is_export = _is_line_of(first, "log")
         if is_export and not arguments.heads:
             raise Wrong("an export is checked against the file of heads: --heads")
         heads: Iterable[Head] = ()
@@ -327,16 +338,18 @@ def check(arguments: argparse.Namespace) -> list[str]:
                 heads = list(read_heads(published, keys))
         if is_export:
             return check_export((json.loads(line) for line in file), keys, heads)
+        if _is_line_of(first, "proof"):
+            return check_proofs((json.loads(line) for line in file), keys, list(heads))
         proof = json.load(file)
         if not isinstance(proof, dict) or proof.get("type") != "proof":
             raise Wrong("the file is neither an export nor a proof of the log")
         return check_proof(proof, keys, heads)
 
 
-def _is_export(line: str) -> bool:
-    """Whether this first line is that of an export; a proof is one document, which may begin with a bracket alone."""
+def _is_line_of(line: str, type_: str) -> bool:
+    """Whether this first line is one of its own, of an export or of proofs; a single proof may be many lines."""
     try:
-        return bool(json.loads(line)["type"] == "log")
+        return bool(json.loads(line)["type"] == type_)
     except (ValueError, KeyError, TypeError):
         return False
 

@@ -5,7 +5,7 @@ reads the log is noted in it, but for people who take the proof of an entry of t
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -72,6 +72,13 @@ def prove_own(tx: storage.Tx, runtime: Runtime, subject_id: UUID, entry_id: UUID
     if entry is None or entry.values["subject_id"] != subject_id:
         raise Refusal("not_found", "no entry of this person")
     return _prove(tx, runtime, entry_id)
+
+
+def prove_many(tx: storage.Tx, runtime: Runtime, entry_ids: Sequence[UUID]) -> Iterator[dict[str, Any]]:
+    """Entries with their proofs, without those of the last seconds, which are in no tree yet. The reader is noted where
+    they were found."""
+    sealed = storage.merkle_log.find_sealed(tx, list(entry_ids))
+    return (_prove(tx, runtime, each) for each in entry_ids if each in sealed)
 
 
 def _prove(tx: storage.Tx, runtime: Runtime, entry_id: UUID) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The audit and the releases: rows are only ever added; each carries the hash a later proof stands on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -111,13 +111,13 @@ def list_receipts(tx: Tx, subject_id: UUID, *, limit: int, below: UUID | None = 
 def list_looks(tx: Tx, key: DataKey, subject_id: UUID, *, limit: int, below: UUID | None = None) -> list[Entry]:
     """Who looked at a person's record, the newest first, from below an id on; `details` is the purpose."""
     where = [audit.c.subject_id == subject_id, audit.c.event == Event.RECORD_READ, *_below(below)]
-    return _entries(tx, key, select(audit).where(*where).order_by(audit.c.id.desc()).limit(limit))
+    return _entries(tx, lambda _: key, select(audit).where(*where).order_by(audit.c.id.desc()).limit(limit))
 
 
 def list_entries(tx: Tx, key: DataKey, subject_id: UUID, *, limit: int, below: UUID | None = None) -> list[Entry]:
     """The entries about a person, the newest first, from below an id on; what is sealed in them is opened."""
     statement = select(audit).where(audit.c.subject_id == subject_id, *_below(below)).order_by(audit.c.id.desc())
-    return _entries(tx, key, statement.limit(limit))
+    return _entries(tx, lambda _: key, statement.limit(limit))
 
 
 def _below(id_: UUID | None) -> list[ColumnElement[bool]]:
@@ -135,7 +135,7 @@ class Search:
     subject_id: UUID | None = None
 
 
-def list_found(tx: Tx, house: DataKey, search: Search, *, limit: int, below: UUID | None = None) -> list[Entry]:
+def list_found(tx: Tx, keyring: Keyring, search: Search, *, limit: int, below: UUID | None = None) -> list[Entry]:
     """Entries of anybody, the newest first, from below an id on; of details only what the house seals for itself."""
     where = [audit.c.id >= lowest_id(search.since), audit.c.id < (below or lowest_id(search.before))]
     if search.event is not None:
@@ -145,7 +145,7 @@ def list_found(tx: Tx, house: DataKey, search: Search, *, limit: int, below: UUI
         where += [audit.c.actor == search.actor, literal_column(tables.BY_OFFICERS, Boolean)]
     if search.subject_id is not None:
         where.append(audit.c.subject_id == search.subject_id)
-    return _entries(tx, house, select(audit).where(*where).order_by(audit.c.id.desc()).limit(limit))
+    return _entries(tx, keyring.house_key_of, select(audit).where(*where).order_by(audit.c.id.desc()).limit(limit))
 
 
 def list_hashes(tx: Tx, entries: Sequence[Entry]) -> list[tuple[Entry, bytes]]:
@@ -157,17 +157,10 @@ def list_hashes(tx: Tx, entries: Sequence[Entry]) -> list[tuple[Entry, bytes]]:
 
 def list_house_entries(tx: Tx, keyring: Keyring, event: Event) -> list[Entry]:
     """All entries of an event that concerns nobody, what the house sealed in them opened; '' where it cannot be."""
-    found = []
-    for row in tx.execute(select(audit).where(audit.c.event == event, audit.c.subject_id.is_(None))):
-        try:
-            details = _open(keyring.house_key_of(row.details_sealed), row.id, row.details_sealed)
-        except Unsealable:
-            details = ""
-        found.append(Entry(row.id, row.at, Event(row.event), actor=row.actor, details=details))
-    return found
+    return _entries(tx, keyring.house_key_of, select(audit).where(audit.c.event == event, audit.c.subject_id.is_(None)))
 
 
-def _entries(tx: Tx, key: DataKey, statement: Select[Any]) -> list[Entry]:
+def _entries(tx: Tx, key_of: Callable[[bytes], DataKey], statement: Select[Any]) -> list[Entry]:
     return [
         Entry(
             id=row.id,
@@ -177,15 +170,15 @@ def _entries(tx: Tx, key: DataKey, statement: Select[Any]) -> list[Entry]:
             service_id=row.service_id,
             session_id=row.session_id,
             actor=row.actor,
-            details=_open(key, row.id, row.details_sealed),
+            details=_open(key_of, row.id, row.details_sealed),
         )
         for row in tx.execute(statement)
     ]
 
 
-def _open(key: DataKey, id_: UUID, sealed: bytes | None) -> str:
-    """What was sealed under the person's key; '' for what the house keeps for itself."""
+def _open(key_of: Callable[[bytes], DataKey], id_: UUID, sealed: bytes | None) -> str:
+    """What was sealed; '' where it was under another's key, or one that is gone."""
     try:
-        return key.open("audit.details_sealed", id_, sealed) if sealed else ""
+        return key_of(sealed).open("audit.details_sealed", id_, sealed) if sealed else ""
     except Unsealable:
         return ""

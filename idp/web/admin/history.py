@@ -6,6 +6,7 @@ from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import orjson
 from flask import Blueprint, g, make_response, request
 from flask.typing import ResponseReturnValue
 from flask_babel import format_datetime, gettext
@@ -78,6 +79,26 @@ def export() -> ResponseReturnValue:
     response = make_response(f"\ufeff{text}")
     response.headers["Content-Type"] = "text/csv; charset=utf-8"
     response.headers["Content-Disposition"] = 'attachment; filename="history.csv"'
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@blueprint.post("/admin/history/proofs")
+@guards.needs(Permission.READ_AUDIT)
+def proofs() -> ResponseReturnValue:
+    """The same, each entry as it is stored and with its proof, a line each, for `tools/verify_log.py`."""
+    typed = _typed()
+    try:
+        wanted = _wanted(typed)
+    except _Wrong as wrong:
+        return _page(typed, fault=wrong.fault)
+    runtime = given.runtime()
+    with storage.begin() as tx:
+        ids = flows.auditing.list_to_prove(tx, runtime, wanted, purpose=typed["purpose"], actor=g.officer.actor)
+        lines = [orjson.dumps(each) for each in flows.log_export.prove_many(tx, runtime, ids)]
+    response = make_response(b"".join(line + b"\n" for line in lines))
+    response.headers["Content-Type"] = "application/jsonl"
+    response.headers["Content-Disposition"] = 'attachment; filename="history-proofs.jsonl"'
     response.headers["Cache-Control"] = "no-store"
     return response
 

@@ -1,8 +1,11 @@
 """Auditors search the history and take it away; reading it stands in it, and in the person's own."""
 
+import argparse
 import csv
 import io
+import json
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -19,6 +22,8 @@ from tests.rows import events, rows_of
 from tests.staff import post
 from tests.web.admin.conftest import SignedIn
 from tests.web.admin.test_people import open_record, sign_in_fully
+from tests.web.citizen.test_activity import seal_all
+from tools import verify_log
 
 
 @pytest.fixture
@@ -125,3 +130,51 @@ def test_a_page_of_another_officers_finds_nothing(app: Flask, auditor: FlaskClie
     page = auditor.get("/admin/history")
     other = signed_in(Role.AUDITOR, "nguoi.khac")
     assert post(other, page, "/admin/history", **form(app)).status_code == 400
+
+
+def take_proofs(app: Flask, auditor: FlaskClient, **typed: str) -> TestResponse:
+    return post(auditor, auditor.get("/admin/history"), "/admin/history/proofs", **form(app, **typed))
+
+
+def verify(folder: Path, auditor: FlaskClient, lines: list[bytes]) -> list[str]:
+    """What the script says that stands alone."""
+    for name in ("keys", "heads"):
+        (folder / name).write_bytes(auditor.get(f"/log/{name}").data)
+    (folder / "proofs.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+    arguments = {"file": folder / "proofs.jsonl", "keys": folder / "keys", "heads": folder / "heads"}
+    return verify_log.check(argparse.Namespace(**arguments))
+
+
+def test_what_was_found_is_taken_away_with_proofs_that_are_checked_offline(
+    app: Flask, registrar: FlaskClient, auditor: FlaskClient, citizen: Citizen, tmp_path: Path
+) -> None:
+    for _ in range(3):
+        open_record(registrar, citizen)
+    assert take_proofs(app, auditor).data == b"", "in its first seconds an entry is in no tree"
+    seal_all(app)
+    taken = take_proofs(app, auditor, event="record.read")
+    lines = taken.data.splitlines()
+    assert len(lines) == 3
+    assert taken.headers["Cache-Control"] == "no-store"
+    assert "hồ sơ".encode() not in taken.data, "what is sealed leaves as it is stored"
+    assert verify(tmp_path, auditor, lines)[0] == "3 entries are in the log"
+    changed = json.loads(lines[1])
+    changed["values"]["actor"] = "nguoi.khac@H05"
+    with pytest.raises(verify_log.Bad, match=changed["id"]):
+        verify(tmp_path, auditor, [lines[0], json.dumps(changed).encode(), lines[2]])
+    with app.app_context():
+        assert events()["log.exported"] == 2
+
+
+def test_proofs_are_for_auditors_and_need_a_purpose(app: Flask, registrar: FlaskClient, auditor: FlaskClient) -> None:
+    assert take_proofs(app, auditor, purpose=" ").status_code == 400
+    assert registrar.post("/admin/history/proofs", data=form(app)).status_code == 403
+
+
+def test_what_an_earlier_house_key_sealed_is_still_read(app: Flask, auditor: FlaskClient) -> None:
+    runtime = runtime_of(app)
+    search(app, auditor, purpose="trước khi đổi khóa")
+    with app.app_context(), storage.begin() as tx:
+        storage.data_keys.insert_data_key(tx, runtime.keyring, None, runtime.clock.now() + timedelta(seconds=1))
+    runtime.keyring.forget()
+    assert "trước khi đổi khóa" in search(app, auditor, event="log.read").text
