@@ -3,7 +3,7 @@
 What is asked is bound by its hash: the decision names what was seen, and holds for nothing else.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -13,10 +13,10 @@ from uuid import UUID
 
 import orjson
 
+from idp.domain import rights
 from idp.domain.officers import Permission
 from idp.domain.refusals import Refusal
 
-EXPIRES_AFTER: Final = timedelta(days=7)
 # The body of a case that is over is kept so long for questions; its hash, and what was done, for good.
 BODY_FOR: Final = timedelta(days=90)
 LONGEST_REASON: Final = 200
@@ -39,6 +39,31 @@ class CaseKind(StrEnum):
 
 # What the second officer must be allowed; DECIDE_CASES for all the others.
 _DECIDED_BY: Final = {CaseKind.SERVICE: Permission.DECIDE_SERVICES}
+
+
+# Working days within which a case wants its decision. Proofs: Decree 69/2024 Art 13 (three for who shows a valid card);
+# locks and their like: Art 30 (two after the request has come); corrections and the rest: the answer to any request,
+# Decree 356/2025 (two). What stops a leak or wrong checks does not wait.
+_WORKING_DAYS: Final = {CaseKind.PROOF: 3, CaseKind.RECALL: 1, CaseKind.BULK_LOCK: 1, CaseKind.IMPORT: 10}
+_USUAL_DAYS: Final = 2
+# The appraisal of a system that wants to connect: Decree 69/2024 Art 18, thirty days.
+_APPRAISED_WITHIN: Final = timedelta(days=30)
+# A case that nobody decides is over after a week, what was seen when it was asked may not be so any more; where its day
+# comes later than that, a little after its day.
+_OVER_AFTER: Final = timedelta(days=7)
+_BEYOND_ITS_DAY: Final = timedelta(days=2)
+
+
+def due_of(kind: CaseKind, asked_on: date, holidays: Collection[date]) -> date:
+    """The last day on which a decision is in time; the day on which it is asked does not count."""
+    if kind is CaseKind.SERVICE:
+        return asked_on + _APPRAISED_WITHIN
+    return rights.add_working_days(asked_on, _WORKING_DAYS.get(kind, _USUAL_DAYS), holidays)
+
+
+def expiry_of(asked_at: datetime, asked_on: date, due_by: date) -> datetime:
+    """When a case is over that nobody has decided; never before it is late."""
+    return asked_at + max(_OVER_AFTER, due_by - asked_on + _BEYOND_ITS_DAY)
 
 
 def decided_by(kind: CaseKind) -> Permission:

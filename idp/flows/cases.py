@@ -7,15 +7,13 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from idp import storage
-from idp.domain import cases, rights
+from idp.domain import cases
 from idp.domain.audit import Entry, Event
-from idp.domain.cases import EXPIRES_AFTER, LONGEST_REASON, Case, CaseKind, CaseState, Hand
+from idp.domain.cases import LONGEST_REASON, Case, CaseKind, CaseState, Hand
 from idp.domain.refusals import Refusal
 from idp.runtime import chance
 from idp.runtime.runtime import Runtime
 
-# Working days within which a case wants its decision (the answer to any request: Decree 356/2025).
-DECIDE_WITHIN = rights.ANSWER_WITHIN
 WORKER = Hand(UUID(int=0), "the worker", UUID(int=0), b"")
 
 
@@ -32,6 +30,7 @@ def ask(
     if concerns(tx, runtime, hand.officer_id, subject_id, body):
         raise Refusal("own_case", "nobody asks for a deed on one's own record")
     now = runtime.clock.now()
+    due_by = cases.due_of(kind, runtime.today, runtime.settings.province.days_off)
     case = Case(
         id=chance.new_id(now),
         kind=kind,
@@ -42,8 +41,8 @@ def ask(
         asked_at=now,
         body=dict(body),
         body_hash=cases.hash_of(kind, subject_id, body),
-        due_by=rights.add_working_days(runtime.today, DECIDE_WITHIN, runtime.settings.province.days_off),
-        expires_at=now + EXPIRES_AFTER,
+        due_by=due_by,
+        expires_at=cases.expiry_of(now, runtime.today, due_by),
     )
     storage.cases.insert_case(tx, runtime.keyring, case)
     _note(tx, runtime, case, Event.CASE_ASKED, hand.actor, "")
