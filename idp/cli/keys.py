@@ -6,7 +6,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from idp import flows, storage
 from idp.cli.refusing import refusals_as_sentences
+from idp.runtime import log
 from idp.runtime.runtime import Runtime
+
+# Whoever has a shell here has the keys; the consoles ask two officers (docs/operate/keys.md).
+ALONE = "keys were changed by one person, from the command line"
+_log = log.get(__name__)
 
 
 def group(runtime: Runtime) -> AppGroup:
@@ -18,6 +23,7 @@ def group(runtime: Runtime) -> AppGroup:
         """Next becomes current, current retires, a new next is published; running workers follow within seconds."""
         with storage.begin() as tx:
             lines = flows.key_care.rotate(tx, runtime, actor="the command line")
+        _log.warning(ALONE, deed="rotate")
         for line in lines:
             click.echo(line)
 
@@ -29,6 +35,7 @@ def group(runtime: Runtime) -> AppGroup:
         """Take the leaked key KID out of use at once; workers follow within five seconds."""
         with storage.begin() as tx:
             lines = flows.key_care.revoke(tx, runtime, kid, actor="the command line")
+        _log.warning(ALONE, deed="revoke", kid=kid)
         for line in lines:
             click.echo(line)
 

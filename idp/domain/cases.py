@@ -30,6 +30,7 @@ class CaseKind(StrEnum):
     CLOSE = "close"
     MERGE = "merge"
     IMPORT = "import"
+    KEYS = "keys"
     UNMERGE = "unmerge"
     BULK_LOCK = "bulk_lock"
     RECALL = "recall"
@@ -44,7 +45,13 @@ _DECIDED_BY: Final = {CaseKind.SERVICE: Permission.DECIDE_SERVICES}
 # Working days within which a case wants its decision. Proofs: Decree 69/2024 Art 13 (three for who shows a valid card);
 # locks and their like: Art 30 (two after the request has come); corrections and the rest: the answer to any request,
 # Decree 356/2025 (two). What stops a leak or wrong checks does not wait.
-_WORKING_DAYS: Final = {CaseKind.PROOF: 3, CaseKind.RECALL: 1, CaseKind.BULK_LOCK: 1, CaseKind.IMPORT: 10}
+_WORKING_DAYS: Final = {
+    CaseKind.PROOF: 3,
+    CaseKind.RECALL: 1,
+    CaseKind.BULK_LOCK: 1,
+    CaseKind.KEYS: 1,
+    CaseKind.IMPORT: 10,
+}
 _USUAL_DAYS: Final = 2
 # The appraisal of a system that wants to connect: Decree 69/2024 Art 18, thirty days.
 _APPRAISED_WITHIN: Final = timedelta(days=30)

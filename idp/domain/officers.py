@@ -39,6 +39,7 @@ class Permission(StrEnum):
     CAPTURE_PROOFING = "proofing.capture"
     RECALL_PROOFING = "proofing.recall"
     ACT_IN_BULK = "accounts.bulk"
+    MANAGE_KEYS = "keys.manage"
     MANAGE_SERVICES = "services.manage"
     DECIDE_SERVICES = "services.decide"
     MANAGE_OFFICERS = "officers.manage"
@@ -62,6 +63,7 @@ PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
             Permission.ASK_CASES,
             Permission.RECALL_PROOFING,
             Permission.ACT_IN_BULK,
+            Permission.MANAGE_KEYS,
         }
     ),
     Role.REGISTRAR: frozenset(
@@ -86,12 +88,15 @@ SENSITIVE: Final = frozenset(
         Permission.DECIDE_CASES,
         Permission.RECALL_PROOFING,
         Permission.ACT_IN_BULK,
+        Permission.MANAGE_KEYS,
         Permission.DECIDE_SERVICES,
         Permission.MANAGE_OFFICERS,
     }
 )
 # What is decided for the whole province: these need an assignment at the root of the tree.
-OF_THE_PROVINCE: Final = frozenset({Permission.DECIDE_SERVICES, Permission.RECALL_PROOFING, Permission.ACT_IN_BULK})
+OF_THE_PROVINCE: Final = frozenset(
+    {Permission.DECIDE_SERVICES, Permission.RECALL_PROOFING, Permission.ACT_IN_BULK, Permission.MANAGE_KEYS}
+)
 
 
 @dataclass(frozen=True, slots=True)

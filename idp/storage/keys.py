@@ -62,6 +62,12 @@ def list_keys(tx: Tx, alg: str, state: str) -> list[str]:
     return list(tx.scalars(select(keys.c.kid).where(*where).order_by(keys.c.created_at)))
 
 
+def list_made_at(tx: Tx) -> dict[str, datetime]:
+    """When each published key was made, by its kid."""
+    where = (keys.c.purpose.in_(_PUBLISHED), keys.c.state != "gone")
+    return {row.kid: row.created_at for row in tx.execute(select(keys.c.kid, keys.c.created_at).where(*where))}
+
+
 def list_log_keys(tx: Tx) -> list[str]:
     """The kid of the key that signs heads of the log now; at most one."""
     return list(tx.scalars(select(keys.c.kid).where(keys.c.purpose == LOG, keys.c.state == "current")))

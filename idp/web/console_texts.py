@@ -28,6 +28,7 @@ _KINDS: Final = {
     "close": N_("Closing an account"),
     "merge": N_("Merging two accounts"),
     "import": N_("Taking over many accounts"),
+    "keys": N_("The keys that sign for everybody"),
     "unmerge": N_("Undoing the merging of two accounts"),
     "bulk_lock": N_("Locking many accounts"),
     "recall": N_("Taking back checks of people"),
@@ -62,12 +63,23 @@ _BODY: Final = {
     "recall_until": N_("To"),
     "persons": N_("People, when it was asked"),
     "reason": N_("Why, and by which document"),
+    "key_deed": N_("What is to be done"),
+    "kid": N_("Key"),
     "ground": N_("Ground"),
     "source": N_("Document"),
     "legal_basis": N_("Legal basis"),
     "file": N_("Fingerprint of the file (SHA-256)"),
     "lines": N_("Lines of the file"),
     "good": N_("Lines that would be done"),
+}
+_KEY_DEEDS: Final = {
+    "rotate": N_("Rotate: each next key signs, and a new one is published"),
+    "revoke": N_("Revoke one that leaked, at once"),
+}
+_KEY_STATES: Final = {
+    "next": N_("signs next"),
+    "current": N_("signs"),
+    "retired": N_("retired, still published"),
 }
 _CONTACT_PROOFS: Final = {
     "code": N_("by a code that was sent there"),
@@ -130,6 +142,16 @@ def documents() -> list[tuple[str, str]]:
     return [(kind, str(gettext(name))) for kind, name in _DOCUMENTS.items()]
 
 
+def key_deeds_to_choose() -> list[tuple[str, str]]:
+    """What may be done to the keys."""
+    return [(deed, str(gettext(text))) for deed, text in _KEY_DEEDS.items()]
+
+
+def key_state_text(state: str) -> str:
+    """How a key stands."""
+    return str(gettext(_KEY_STATES[state]))
+
+
 def role_text(role: str) -> str:
     """What an officer is at a unit."""
     return str(gettext(_ROLES[role]))
@@ -171,6 +193,7 @@ def _lines(body: Mapping[str, str], more: Mapping[str, Callable[[str], str]]) ->
         "because": lambda value: gettext(_BECAUSE[value]),
         **dict.fromkeys(("birthdate", "until", "recall_from", "recall_until"), shown_date),
         "ground": lambda value: gettext(GROUNDS[value]),
+        "key_deed": lambda value: gettext(_KEY_DEEDS[value]),
         "document": document_text,
         "contact_proof": lambda value: gettext(_CONTACT_PROOFS[value]),
         "recall_source": source_text,

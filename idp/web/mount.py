@@ -11,7 +11,7 @@ from idp.protocol.registry import Registry
 from idp.protocol.token import build_server
 from idp.runtime.runtime import Runtime
 from idp.web import cors, errors, guards, headers, lane, language, pages, uploads, watching
-from idp.web.admin import bulk, cases, console, history, invitations, merge, officers, people, recall, services
+from idp.web.admin import bulk, cases, console, history, invitations, keys, merge, officers, people, recall, services
 from idp.web.assets import Assets
 from idp.web.citizen import (
     account,
@@ -88,6 +88,7 @@ DOORS: tuple[tuple[Blueprint, Guard], ...] = (
     (officers.blueprint, guards.officer),
     (recall.blueprint, guards.officer),
     (bulk.blueprint, guards.officer),
+    (keys.blueprint, guards.officer),
     (history.blueprint, guards.officer),
     (services.blueprint, guards.officer),
     (invitations.blueprint, guards.officer),

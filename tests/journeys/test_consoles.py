@@ -330,6 +330,7 @@ PAGES: dict[str, tuple[str, Callable[[Visitor], None]]] = {
     "recall": ("quan.tri", at("/admin/recall")),
     "recall_wrong": ("quan.tri", recall_wrong),
     "bulk": ("quan.tri", at("/admin/bulk")),
+    "keys": ("quan.tri", at("/admin/keys")),
     "bulk_wrong": ("quan.tri", bulk_wrong),
     "bulk_lock": ("quan.tri", at("/admin/bulk/lock")),
     "bulk_lock_wrong": ("quan.tri", bulk_lock_wrong),

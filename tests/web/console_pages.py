@@ -466,6 +466,21 @@ PAGES: dict[str, tuple[str, str | None, frozenset[str], dict[str, object]]] = {
         frozenset({"ask", "in_person"}),
         {**CAPTURED, "is_sent": False, "errors": [error("in_person", "Không gửi được")]},
     ),
+    "keys": (
+        "admin/keys.html",
+        "/admin/sign-out",
+        frozenset({"ask"}),
+        {
+            "me": ME,
+            "parked": "P",
+            "typed": SimpleNamespace(deed="revoke", kid="k1", reason=""),
+            "rows": [SimpleNamespace(kid="k1", alg="ES256", state="đang ký", made="01/11/2026")],
+            "deeds": [("rotate", "Đổi khóa"), ("revoke", "Thu hồi")],
+            "kids": [("k1", "ES256 k1")],
+            "errors": [error("reason", "Xin nêu lý do")],
+            "done": "Đã gửi.",
+        },
+    ),
     "bulk": (
         "admin/bulk.html",
         "/admin/sign-out",

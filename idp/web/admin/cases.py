@@ -19,7 +19,7 @@ from idp.flows.people import Shown
 from idp.flows.recall import Approved
 from idp.web import forms, given, guards
 from idp.web.actors import Actors
-from idp.web.admin import merge
+from idp.web.admin import keys, merge
 from idp.web.admin.console import console_page, own_page
 from idp.web.console_texts import body_lines, kind_text, state_text
 from idp.web.pages import FieldError
@@ -111,6 +111,7 @@ DEEDS: Final[dict[CaseKind, Callable[[storage.Tx, Case, str], None]]] = {
     CaseKind.RECALL: _recall,
     CaseKind.IMPORT: _bulk,
     CaseKind.BULK_LOCK: _bulk,
+    CaseKind.KEYS: keys.enact,
     CaseKind.MERGE: merge.enact,
     CaseKind.UNMERGE: merge.enact_undo,
 }
