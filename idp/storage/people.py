@@ -7,10 +7,11 @@ from functools import cache
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import exists, or_, select
 
-from idp.domain.accounts import Fact, Profile, Subject, SubjectKind
+from idp.domain.accounts import TAKEN_OVER, Fact, Profile, Subject, SubjectKind
 from idp.domain.identifiers import ContactKind, IdentifierKind
+from idp.domain.levels import ProofSource
 from idp.runtime.data_keys import DataKey
 from idp.runtime.keyring import Keyring
 from idp.storage import account_rows, accounts, sign_in_names
@@ -75,16 +76,32 @@ def find_by_number(tx: Tx, keyring: Keyring, number: str) -> Subject | None:
 
 
 def list_on_record(tx: Tx, keyring: Keyring, numbers: Collection[str]) -> set[str]:
-    """Those of these personal numbers that are on somebody's record today, proved or not, or sign somebody in."""
+    """Those of these personal numbers that are somebody's here: proved, or taken over from a portal, claimed or not.
+
+    What people merely say of themselves reserves no number.
+    """
     of_record = _by_index(keyring, f"identifier/{IdentifierKind.PERSONAL_NUMBER}", numbers)
-    living = (
-        identifiers.c.space == SubjectKind.PERSON,
-        identifiers.c.kind == IdentifierKind.PERSONAL_NUMBER,
-        identifiers.c.ended_at.is_(None),
-        identifiers.c.value_index.in_(list(of_record)),
+    taken_over = exists().where(facts.c.subject_id == subjects.c.id, facts.c.method == TAKEN_OVER)
+    somebodys = (
+        select(identifiers.c.value_index)
+        .join(subjects, subjects.c.id == identifiers.c.subject_id)
+        .where(
+            identifiers.c.space == SubjectKind.PERSON,
+            identifiers.c.kind == IdentifierKind.PERSONAL_NUMBER,
+            identifiers.c.ended_at.is_(None),
+            identifiers.c.value_index.in_(list(of_record)),
+            or_(subjects.c.proof_source != ProofSource.SELF, taken_over),
+        )
     )
-    found = {of_record[bytes(index)] for index in tx.scalars(select(identifiers.c.value_index).where(*living))}
-    return found | set(list_owners_of(tx, keyring, numbers))
+    names = _by_index(keyring, f"sign-in/{SubjectKind.PERSON}/{IdentifierKind.PERSONAL_NUMBER}", numbers)
+    proved = select(sign_in_name_rows.c.value_index).where(
+        sign_in_name_rows.c.space == SubjectKind.PERSON,
+        sign_in_name_rows.c.kind == IdentifierKind.PERSONAL_NUMBER,
+        sign_in_name_rows.c.proof.not_in(accounts.SHARED_PROOFS),
+        sign_in_name_rows.c.value_index.in_(list(names)),
+    )
+    found = {of_record[bytes(index)] for index in tx.scalars(somebodys)}
+    return found | {names[bytes(index)] for index in tx.scalars(proved)}
 
 
 def list_owners_of(

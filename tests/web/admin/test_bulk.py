@@ -141,6 +141,19 @@ def test_who_was_taken_over_claims_the_account_by_a_contact_of_the_file(
     with app.app_context():
         assert events()["account.claimed"] == 1
     assert "Lê Thị Lụa" in citizen.get("/account").text
+    import_file(browser, reason="CV 10/2026")
+    work(app)
+    assert 'id="good-lines">0<' in browser.get(f"/admin/bulk/{job_id(app)}").text, "nor again, once it is claimed"
+
+
+def test_who_merely_says_a_number_keeps_nobodys_record_out(app: Flask, browser: FlaskClient) -> None:
+    from tests.web.citizen.test_register import register
+
+    stranger = {"personal_number": "003199000021", "full_name": "Kẻ Khác", "birth_date": "1990"}
+    register(app.test_client(), app, stranger, contact="0912000099")
+    import_file(browser)
+    work(app)
+    assert 'id="good-lines">2<' in browser.get(f"/admin/bulk/{job_id(app)}").text
 
 
 def test_the_report_names_lines_and_reasons_and_nobody(app: Flask, browser: FlaskClient) -> None:
