@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import orjson
@@ -57,6 +57,9 @@ def save_decision(tx: Tx, case_id: UUID, state: CaseState, hand: Hand, reason: s
     return tx.execute(update(cases).where(*where).values(values)).rowcount == 1
 
 
+ORDERS: Final = {"due": cases.c.due_by, "asked": cases.c.asked_at, "kind": cases.c.kind}
+
+
 def list_cases(
     tx: Tx,
     keyring: Keyring,
@@ -67,8 +70,11 @@ def list_cases(
     kinds: Sequence[CaseKind] | None = None,
     limit: int,
     offset: int = 0,
+    by: str = "due",
+    is_descending: bool = False,
 ) -> list[Case]:
-    """Cases of these units and kinds (None: of all), asked by one officer or by anybody, those due first."""
+    """Cases of these units and kinds (None: of all), asked by one officer or by anybody, in the order of one of ORDERS:
+    those due first, unless another is asked for."""
     statement = select(cases).where(cases.c.state.in_(states))
     if asked_by is not None:
         statement = statement.where(cases.c.asked_by == asked_by)
@@ -76,7 +82,9 @@ def list_cases(
         statement = statement.where(cases.c.kind.in_(kinds))
     if agency_ids is not None:
         statement = statement.where(cases.c.agency_id.in_(agency_ids))
-    rows = tx.execute(statement.order_by(cases.c.due_by, cases.c.id).limit(limit).offset(offset))
+    order = [ORDERS[by], cases.c.id]
+    ordered = statement.order_by(*(each.desc() if is_descending else each for each in order))
+    rows = tx.execute(ordered.limit(limit).offset(offset))
     return [_case(keyring, row) for row in rows]
 
 

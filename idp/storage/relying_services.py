@@ -104,11 +104,28 @@ def list_services(tx: Tx) -> list[RelyingService]:
     return [_service(row) for row in tx.execute(select(relying_services).order_by(relying_services.c.client_id))]
 
 
-def list_of_agencies(tx: Tx, agency_ids: Sequence[UUID], *, limit: int, offset: int = 0) -> list[RelyingService]:
-    """The services of these units for production, by client_id."""
+ORDERS: Final = {
+    "client_id": relying_services.c.client_id,
+    "state": relying_services.c.state,
+    "unit": relying_services.c.agency_id,
+}
+
+
+def list_of_agencies(
+    tx: Tx,
+    agency_ids: Sequence[UUID],
+    *,
+    limit: int,
+    offset: int = 0,
+    by: str = "client_id",
+    is_descending: bool = False,
+) -> list[RelyingService]:
+    """The services of these units for production, in the order of one of ORDERS."""
     is_sandbox = relying_services.c.client_id.like(f"%{SANDBOX_SUFFIX}")
     where = (relying_services.c.agency_id.in_(agency_ids), ~is_sandbox)
-    rows = select(relying_services).where(*where).order_by(relying_services.c.client_id).limit(limit).offset(offset)
+    order = [ORDERS[by], relying_services.c.client_id]
+    ordered = [each.desc() if is_descending else each for each in order]
+    rows = select(relying_services).where(*where).order_by(*ordered).limit(limit).offset(offset)
     return [_service(row) for row in tx.execute(rows)]
 
 

@@ -118,6 +118,11 @@ def _person(**changed: object) -> dict[str, object]:
     return context | changed
 
 
+HEADS = [
+    SimpleNamespace(label="Việc", url="/admin/cases?sort=-kind", sorted_as="ascending"),
+    SimpleNamespace(label="Hạn", url="/admin/cases?sort=due", sorted_as=""),
+    SimpleNamespace(label="Tình trạng", url="", sorted_as=""),
+]
 BULK_ROWS = [
     SimpleNamespace(
         id="1",
@@ -347,13 +352,20 @@ PAGES: dict[str, tuple[str, str | None, frozenset[str], dict[str, object]]] = {
         "admin/cases.html",
         "/admin/sign-out",
         frozenset(),
-        {"me": ME, "rows": [ROW], "is_open": True, "before": "/admin/cases?page=1", "further": "/admin/cases?page=3"},
+        {
+            "heads": HEADS,
+            "me": ME,
+            "rows": [ROW],
+            "is_open": True,
+            "before": "/admin/cases?page=1",
+            "further": "/admin/cases?page=3",
+        },
     ),
     "cases_none": (
         "admin/cases.html",
         "/admin/sign-out",
         frozenset(),
-        {"me": ME, "rows": [], "is_open": False, "before": "", "further": ""},
+        {"heads": HEADS, "me": ME, "rows": [], "is_open": False, "before": "", "further": ""},
     ),
     "case": ("admin/case.html", "/admin/sign-out", frozenset({"approve", "refuse", "reason"}), _case()),
     "case_own": (
@@ -562,6 +574,7 @@ PAGES: dict[str, tuple[str, str | None, frozenset[str], dict[str, object]]] = {
         "/admin/sign-out",
         frozenset({"new", "invite", "invitation"}),
         {
+            "heads": HEADS,
             "me": ME,
             "parked": "P",
             "rows": [{"id": "0193", "name": "Cổng", "unit": "Sở Tư pháp", "client_id": "cong", "state": "đang chờ"}],
@@ -575,7 +588,16 @@ PAGES: dict[str, tuple[str, str | None, frozenset[str], dict[str, object]]] = {
         "admin/services.html",
         "/admin/sign-out",
         frozenset({"new"}),
-        {"me": ME, "parked": "P", "rows": [], "before": "", "further": "", "link": "", "invitation": ""},
+        {
+            "heads": HEADS,
+            "me": ME,
+            "parked": "P",
+            "rows": [],
+            "before": "",
+            "further": "",
+            "link": "",
+            "invitation": "",
+        },
     ),
     "service": ("admin/service.html", "/admin/sign-out", frozenset({"change", "ask", "switch-button"}), _service()),
     "service_suspended": (
@@ -655,6 +677,7 @@ PAGES: dict[str, tuple[str, str | None, frozenset[str], dict[str, object]]] = {
         "/admin/sign-out",
         frozenset({"create", "assign"}),
         {
+            "heads": HEADS,
             "me": ME,
             "parked": "P",
             "rows": [OFFICER],

@@ -19,7 +19,7 @@ from idp.flows.people import Shown
 from idp.flows.recall import Approved
 from idp.web import forms, given, guards
 from idp.web.actors import Actors
-from idp.web.admin import keys, merge
+from idp.web.admin import keys, merge, tables
 from idp.web.admin.console import console_page, own_page
 from idp.web.console_texts import body_lines, kind_text, state_text
 from idp.web.pages import FieldError
@@ -28,6 +28,7 @@ from idp.web.service_texts import Compared, compare
 
 blueprint = Blueprint("cases", __name__)
 CASE: Final = "cases.case"
+HERE: Final = "/admin/cases"
 A_PAGE: Final = 25
 ENDED: Final = [CaseState.APPROVED, CaseState.REFUSED, CaseState.WITHDRAWN, CaseState.EXPIRED]
 
@@ -125,6 +126,7 @@ def list_all() -> ResponseReturnValue:
     is_open = request.args.get("ended") != "1"
     number = min(max(1, request.args.get("page", 1, type=int)), 10_000)
     states = [CaseState.WAITING] if is_open else ENDED
+    order = tables.order_asked(list(storage.cases.ORDERS), tables.Order("due"))
     with storage.once() as tx:
         found = storage.cases.list_cases(
             tx,
@@ -135,15 +137,28 @@ def list_all() -> ResponseReturnValue:
             kinds=officer.decides or None,
             limit=A_PAGE + 1,
             offset=(number - 1) * A_PAGE,
+            by=order.by,
+            is_descending=order.is_descending,
         )
         actors = Actors(storage.agencies.list_agencies(tx))
     return console_page(
         "admin/cases.html",
         rows=[_row(each, actors) for each in found[:A_PAGE]],
         is_open=is_open,
-        before=_address(is_open, number - 1) if number > 1 else "",
-        further=_address(is_open, number + 1) if len(found) > A_PAGE else "",
+        heads=tables.heads(_labels(), list(storage.cases.ORDERS), order, HERE if is_open else f"{HERE}?ended=1"),
+        before=_address(is_open, number - 1, order) if number > 1 else "",
+        further=_address(is_open, number + 1, order) if len(found) > A_PAGE else "",
     )
+
+
+def _labels() -> dict[str, str]:
+    return {
+        "kind": gettext("What"),
+        "by": gettext("Asked by"),
+        "asked": gettext("When"),
+        "due": gettext("Due by"),
+        "state": gettext("Stands"),
+    }
 
 
 @blueprint.get("/admin/cases/<uuid:case_id>")
@@ -187,8 +202,8 @@ def withdraw() -> ResponseReturnValue:
     )
 
 
-def _address(is_open: bool, number: int) -> str:
-    return f"/admin/cases?page={number}" if is_open else f"/admin/cases?ended=1&page={number}"
+def _address(is_open: bool, number: int, order: tables.Order) -> str:
+    return f"/admin/cases?{'' if is_open else 'ended=1&'}page={number}&sort={order.sign}"
 
 
 def reach(tx: storage.Tx, officer: given.Officer) -> list[UUID] | None:

@@ -15,12 +15,14 @@ from idp.domain.cases import CaseKind
 from idp.domain.officers import Permission, Role
 from idp.domain.refusals import Refusal
 from idp.web import forms, given, guards, language
+from idp.web.admin import tables
 from idp.web.admin.console import console_page, own_page, posted_id
 from idp.web.console_texts import role_text, roles
 from idp.web.pages import FieldError
 
 blueprint = Blueprint("officers", __name__)
 DOOR: Final = "officers.list_all"
+SORTABLE: Final = ("name", "code", "role", "unit")
 
 
 @blueprint.get("/admin/officers")
@@ -144,6 +146,12 @@ def _fault(refusal: Refusal) -> FieldError:
     return FieldError(refusal.field or "staff_code", str(texts[refusal.code]))
 
 
+def _labels() -> dict[str, str]:
+    labels = {"name": gettext("Name"), "code": gettext("Staff code"), "role": gettext("Role"), "unit": gettext("Unit")}
+    more = {"until": gettext("Until"), "change": gettext("Change")}
+    return {name: str(label) for name, label in (labels | more).items()}
+
+
 def _page(
     typed: dict[str, str] | None = None, *, fault: FieldError | None = None, done: str = ""
 ) -> ResponseReturnValue:
@@ -151,6 +159,7 @@ def _page(
     with storage.once() as tx:
         below = storage.agencies.list_below(tx, unit.id)
         found = storage.officers.list_officers(tx, runtime.keyring, below, runtime.today)
+    order = tables.order_asked(SORTABLE, tables.Order("code"))
     rows = [
         {
             "officer": each.subject.id.hex,
@@ -165,6 +174,7 @@ def _page(
         for held in each.assignments
         if held.agency.id in set(below)
     ]
+    rows.sort(key=lambda row: (row[order.by], row["code"]), reverse=order.is_descending)
     return forms.here(
         forms.of_session(DOOR, g.officer.session.id),
         lambda bound: console_page(
@@ -172,6 +182,7 @@ def _page(
             status=400 if fault else 200,
             parked=forms.seal(bound),
             rows=rows,
+            heads=tables.heads(_labels(), SORTABLE, order, "/admin/officers"),
             roles=roles(),
             typed={"staff_code": "", "name": "", "number": "", **(typed or {})},
             unit_code=unit.code,

@@ -15,6 +15,7 @@ from idp.domain.officers import Permission
 from idp.domain.refusals import Refusal
 from idp.domain.relying_services import RelyingService
 from idp.web import forms, given, guards, language, service_pages
+from idp.web.admin import tables
 from idp.web.admin.console import console_page, own_page
 from idp.web.pages import FieldError
 from idp.web.service_health import environment
@@ -240,9 +241,17 @@ def _target(found: RelyingService) -> tuple[str, RelyingService]:
 
 def _list_page(*, link: str = "", invitation: str = "") -> ResponseReturnValue:
     number = min(max(1, request.args.get("page", 1, type=int)), 10_000)
+    order = tables.order_asked(list(storage.relying_services.ORDERS), tables.Order("client_id"))
     with storage.once() as tx:
         units = storage.agencies.list_below(tx, g.officer.unit.id)
-        found = storage.relying_services.list_of_agencies(tx, units, limit=A_PAGE + 1, offset=(number - 1) * A_PAGE)
+        found = storage.relying_services.list_of_agencies(
+            tx,
+            units,
+            limit=A_PAGE + 1,
+            offset=(number - 1) * A_PAGE,
+            by=order.by,
+            is_descending=order.is_descending,
+        )
         agencies = {each.id: each.name(language.current()) for each in storage.agencies.list_agencies(tx)}
     code = language.current()
     rows = [
@@ -261,12 +270,18 @@ def _list_page(*, link: str = "", invitation: str = "") -> ResponseReturnValue:
             "admin/services.html",
             parked=forms.seal(bound),
             rows=rows,
-            before=f"/admin/services?page={number - 1}" if number > 1 else "",
-            further=f"/admin/services?page={number + 1}" if len(found) > A_PAGE else "",
+            heads=tables.heads(_labels(), list(storage.relying_services.ORDERS), order, "/admin/services"),
+            before=f"/admin/services?page={number - 1}&sort={order.sign}" if number > 1 else "",
+            further=f"/admin/services?page={number + 1}&sort={order.sign}" if len(found) > A_PAGE else "",
             link=link,
             invitation=invitation,
         ),
     )
+
+
+def _labels() -> dict[str, str]:
+    labels = {"name": gettext("Name"), "unit": gettext("Unit"), "client_id": "client_id", "state": gettext("Stands")}
+    return {name: str(label) for name, label in labels.items()}
 
 
 def _form_page(
