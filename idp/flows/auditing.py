@@ -1,12 +1,9 @@
 """Auditors read the history of everybody; that they read, and what they looked for, stands in it too."""
 
-import csv
-import io
-from collections.abc import Iterable
 from uuid import UUID
 
 from idp import storage
-from idp.domain import identifiers
+from idp.domain import identifiers, spreadsheets
 from idp.domain.audit import Entry, Event
 from idp.domain.refusals import Refusal
 from idp.runtime import chance
@@ -43,23 +40,24 @@ def export(tx: storage.Tx, runtime: Runtime, wanted: Search, *, purpose: str, ac
     """What was found as CSV, at most A_FILE lines, the newest first; a cell never begins a formula."""
     found = _read(tx, runtime, wanted, A_FILE, None)
     _note(tx, runtime, Event.LOG_EXPORTED, wanted, purpose, actor, len(found))
-    text = io.StringIO()
-    lines = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
-    lines.writerow(COLUMNS)
-    for entry, digest in storage.audit.list_hashes(tx, found):
-        cells: Iterable[object] = (
-            entry.id,
-            entry.at.isoformat(),
-            entry.event,
-            entry.actor,
-            entry.subject_id or "",
-            entry.service_id or "",
-            entry.session_id or "",
-            entry.details,
-            digest.hex(),
-        )
-        lines.writerow([_harmless(str(cell)) for cell in cells])
-    return text.getvalue()
+    return spreadsheets.write(
+        COLUMNS, (_cells(entry, digest) for entry, digest in storage.audit.list_hashes(tx, found))
+    )
+
+
+def _cells(entry: Entry, digest: bytes) -> list[str]:
+    cells: tuple[object, ...] = (
+        entry.id,
+        entry.at.isoformat(),
+        entry.event,
+        entry.actor,
+        entry.subject_id or "",
+        entry.service_id or "",
+        entry.session_id or "",
+        entry.details,
+        digest.hex(),
+    )
+    return [str(cell) for cell in cells]
 
 
 def list_to_prove(tx: storage.Tx, runtime: Runtime, wanted: Search, *, purpose: str, actor: str) -> list[UUID]:
@@ -67,11 +65,6 @@ def list_to_prove(tx: storage.Tx, runtime: Runtime, wanted: Search, *, purpose: 
     found = _read(tx, runtime, wanted, PROVED, None)
     _note(tx, runtime, Event.LOG_EXPORTED, wanted, purpose, actor, len(found))
     return [each.id for each in found]
-
-
-def _harmless(cell: str) -> str:
-    """A spreadsheet takes nothing for a formula (CWE-1236)."""
-    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
 
 
 def _read(tx: storage.Tx, runtime: Runtime, wanted: Search, limit: int, below: UUID | None) -> list[Entry]:

@@ -152,6 +152,17 @@ def key_state_text(state: str) -> str:
     return str(gettext(_KEY_STATES[state]))
 
 
+def case_columns() -> dict[str, str]:
+    """The columns of the list of cases, with their heads."""
+    return {
+        "kind": str(gettext("What")),
+        "by": str(gettext("Asked by")),
+        "asked": str(gettext("When")),
+        "due": str(gettext("Due by")),
+        "state": str(gettext("Stands")),
+    }
+
+
 def role_text(role: str) -> str:
     """What an officer is at a unit."""
     return str(gettext(_ROLES[role]))

@@ -2,15 +2,13 @@
 off by the worker. What was passed over is told line by line.
 """
 
-import csv
-import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from flask import Blueprint, Response, g, redirect, request, url_for
+from flask import Blueprint, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import format_datetime, format_decimal, gettext
 
@@ -22,6 +20,7 @@ from idp.domain.officers import Permission
 from idp.domain.refusals import Refusal
 from idp.web import forms, given, guards
 from idp.web.actors import Actors
+from idp.web.admin import tables
 from idp.web.admin.console import console_page, own_page
 from idp.web.bulk_texts import fault_text, file_fault_text, kind_text, said_fault_text, state_text
 from idp.web.console_texts import proof_lines
@@ -105,14 +104,8 @@ def report(job_id: UUID) -> ResponseReturnValue:
     with storage.once() as tx:
         found = _find(tx, job_id)
         passed = storage.bulk_jobs.list_passed(tx, found.id)
-    text = io.StringIO()
-    lines = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
-    lines.writerow((gettext("Line"), gettext("Why it was passed over")))
-    lines.writerows((str(each.line), fault_text(each.fault)) for each in passed)
-    response = Response(text.getvalue().encode("utf-8-sig"), mimetype="text/csv")
-    response.headers["Content-Disposition"] = f"attachment; filename=bao-cao-{found.id.hex}.csv"
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    rows = [(str(each.line), fault_text(each.fault)) for each in passed]
+    return tables.file(f"bao-cao-{found.id.hex}", (gettext("Line"), gettext("Why it was passed over")), rows)
 
 
 def _handed_over(

@@ -21,7 +21,7 @@ from idp.web import forms, given, guards
 from idp.web.actors import Actors
 from idp.web.admin import keys, merge, tables
 from idp.web.admin.console import console_page, own_page
-from idp.web.console_texts import body_lines, kind_text, state_text
+from idp.web.console_texts import body_lines, case_columns, kind_text, state_text
 from idp.web.pages import FieldError
 from idp.web.release_texts import shown_date
 from idp.web.service_texts import Compared, compare
@@ -127,6 +127,7 @@ def list_all() -> ResponseReturnValue:
     number = min(max(1, request.args.get("page", 1, type=int)), 10_000)
     states = [CaseState.WAITING] if is_open else ENDED
     order = tables.order_asked(list(storage.cases.ORDERS), tables.Order("due"))
+    as_file = tables.is_file_asked()
     with storage.once() as tx:
         found = storage.cases.list_cases(
             tx,
@@ -135,30 +136,24 @@ def list_all() -> ResponseReturnValue:
             agency_ids=reach(tx, officer),
             asked_by=None if officer.decides else officer.signed_in.subject.id,
             kinds=officer.decides or None,
-            limit=A_PAGE + 1,
-            offset=(number - 1) * A_PAGE,
+            limit=tables.A_FILE if as_file else A_PAGE + 1,
+            offset=0 if as_file else (number - 1) * A_PAGE,
             by=order.by,
             is_descending=order.is_descending,
         )
         actors = Actors(storage.agencies.list_agencies(tx))
+    if as_file:
+        rows = [_row(each, actors) for each in found]
+        cells = ((row.kind, row.asked_by, row.asked_at, row.due_by, row.state, row.id) for row in rows)
+        return tables.file("cases", [*case_columns().values(), "id"], cells)
     return console_page(
         "admin/cases.html",
         rows=[_row(each, actors) for each in found[:A_PAGE]],
         is_open=is_open,
-        heads=tables.heads(_labels(), list(storage.cases.ORDERS), order, HERE if is_open else f"{HERE}?ended=1"),
+        heads=tables.heads(case_columns(), list(storage.cases.ORDERS), order, HERE if is_open else f"{HERE}?ended=1"),
         before=_address(is_open, number - 1, order) if number > 1 else "",
         further=_address(is_open, number + 1, order) if len(found) > A_PAGE else "",
     )
-
-
-def _labels() -> dict[str, str]:
-    return {
-        "kind": gettext("What"),
-        "by": gettext("Asked by"),
-        "asked": gettext("When"),
-        "due": gettext("Due by"),
-        "state": gettext("Stands"),
-    }
 
 
 @blueprint.get("/admin/cases/<uuid:case_id>")

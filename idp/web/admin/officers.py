@@ -175,6 +175,11 @@ def _page(
         if held.agency.id in set(below)
     ]
     rows.sort(key=lambda row: (row[order.by], row["code"]), reverse=order.is_descending)
+    if tables.is_file_asked():
+        names = [name for name in _labels() if name != "change"]
+        return tables.file(
+            "officers", [_labels()[name] for name in names], ([row[name] for name in names] for row in rows)
+        )
     return forms.here(
         forms.of_session(DOOR, g.officer.session.id),
         lambda bound: console_page(

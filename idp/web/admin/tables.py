@@ -1,9 +1,15 @@
-"""Tables of the consoles that are sorted by the heads of their columns: in the address, so that a page can be kept."""
+"""Tables of the consoles: sorted by the heads of their columns, as the address says; taken away as files."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from flask import request
+from flask import Response, request
+
+from idp.domain import spreadsheets
+
+# Of a list that is taken away as a file, so many lines at most.
+A_FILE: Final = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,19 @@ def order_asked(columns: Sequence[str], usual: Order) -> Order:
 def heads(labels: Mapping[str, str], sortable: Sequence[str], order: Order, address: str) -> list[Head]:
     """The heads in their order, of the table at this address; the one that sorts now sorts the other way round."""
     return [_head(name, label, order, address) if name in sortable else Head(label) for name, label in labels.items()]
+
+
+def is_file_asked() -> bool:
+    """Whether the address asks for the list as a file."""
+    return request.args.get("as") == "csv"
+
+
+def file(name: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> Response:
+    """A list as a file for a spreadsheet."""
+    response = Response(spreadsheets.write(head, rows).encode("utf-8-sig"), mimetype="text/csv")
+    response.headers["Content-Disposition"] = f"attachment; filename={name}.csv"
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def _head(name: str, label: str, order: Order, address: str) -> Head:

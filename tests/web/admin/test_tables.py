@@ -46,3 +46,16 @@ def test_services_and_cases_are_sorted_in_the_database(house: House) -> None:  #
     links = [re.findall(r"/admin/cases/[0-9a-f-]{36}", text) for text in (first, turned)]
     assert links[0] == links[1][::-1] and len(links[0]) == 3
     assert 'href="/admin/cases?sort=-due"' in house.province.get("/admin/cases").text
+
+
+def test_a_list_is_taken_away_as_a_file_in_which_nothing_is_a_formula(signed_in: SignedIn) -> None:
+    browser: FlaskClient = signed_in(Role.SYSTEM_ADMINISTRATOR)
+    taken = browser.get("/admin/officers?as=csv&sort=code")
+    assert taken.headers["Content-Type"].startswith("text/csv")
+    assert (taken.headers["Content-Disposition"], taken.headers["Cache-Control"]) == (
+        *("attachment; filename=officers.csv", "no-store"),
+    )
+    lines = taken.data.decode("utf-8-sig").splitlines()
+    assert len(lines) > 1 and all(line.startswith('"') for line in lines)
+    cases = browser.get("/admin/cases?as=csv").data.decode("utf-8-sig").splitlines()
+    assert len(cases) == 1, "the heads alone, where nothing was asked"
