@@ -5,7 +5,7 @@ with the same person's own account. An assignment reaches its unit and all units
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -145,15 +145,3 @@ def read_actor(actor: str) -> tuple[str, str] | None:
     """Staff code and agency code of an audit's actor; None where no officer acted."""
     staff_code, at, agency_code = actor.partition("@")
     return (staff_code, agency_code) if at and _STAFF_CODE.fullmatch(staff_code) else None
-
-
-def reaches(agencies: Iterable[Agency], from_id: UUID, to_id: UUID | None) -> bool:
-    """Whether a unit is another one or stands above it in the tree."""
-    parents = {each.id: each.parent_id for each in agencies}
-    seen: set[UUID] = set()
-    while to_id is not None and to_id not in seen:
-        if to_id == from_id:
-            return True
-        seen.add(to_id)
-        to_id = parents.get(to_id)
-    return False

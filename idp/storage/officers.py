@@ -154,12 +154,6 @@ def save_choice(tx: Tx, session_id: UUID, assignment_id: UUID) -> None:
     tx.execute(update(sessions).where(sessions.c.id == session_id).values(assignment_id=assignment_id))
 
 
-def list_with_role(tx: Tx, role: Role, day: date) -> list[UUID]:
-    """Who has this role anywhere on this day."""
-    statement = select(assignments.c.subject_id).where(assignments.c.role == role, *_in_force(day)).distinct()
-    return list(tx.scalars(statement))
-
-
 def _in_force(day: date) -> tuple[Any, ...]:
     return (
         assignments.c.ended_at.is_(None),

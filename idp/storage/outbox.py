@@ -64,7 +64,8 @@ def insert_parcel(
     """Queue a delivery in the transaction of the change it tells of; `whose` as in `parcel_values`."""
     values = parcel_values(keyring, kind, body, now=now, **whose)
     insert_parcels(tx, [values])
-    return UUID(int=values["id"].int)
+    id_: UUID = values["id"]
+    return id_
 
 
 def insert_parcels(tx: Tx, parcels: Sequence[Mapping[str, object]]) -> None:

@@ -9,8 +9,6 @@ from flask.typing import ResponseReturnValue
 from flask_babel import format_date, gettext
 
 from idp import flows, storage
-from idp.domain import officers
-from idp.domain.agencies import Agency
 from idp.domain.cases import CaseKind
 from idp.domain.officers import Permission, Role
 from idp.domain.refusals import Refusal
@@ -127,8 +125,7 @@ def _until() -> date | None:
 
 
 def _reaches(tx: storage.Tx, agency_id: UUID) -> bool:
-    agencies: list[Agency] = storage.agencies.list_agencies(tx)
-    return officers.reaches(agencies, g.officer.unit.id, agency_id)
+    return agency_id in storage.agencies.list_below(tx, g.officer.unit.id)
 
 
 def _fault(refusal: Refusal) -> FieldError:
