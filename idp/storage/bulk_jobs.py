@@ -67,8 +67,11 @@ def list_jobs(tx: Tx, *, limit: int) -> list[BulkJob]:
 
 
 def lock_next(tx: Tx) -> BulkJob | None:
-    """The oldest job that wants work, for this worker alone until the transaction ends."""
-    statement = select(bulk_jobs).where(bulk_jobs.c.state.in_(AT_WORK)).order_by(bulk_jobs.c.id).limit(1)
+    """The oldest job that wants work, for this worker alone until the transaction ends: a lock before any import."""
+    is_lock = bulk_jobs.c.kind == JobKind.LOCK
+    statement = (
+        select(bulk_jobs).where(bulk_jobs.c.state.in_(AT_WORK)).order_by(is_lock.desc(), bulk_jobs.c.id).limit(1)
+    )
     row = tx.execute(statement.with_for_update(skip_locked=True)).one_or_none()
     return _job(row) if row else None
 

@@ -64,8 +64,7 @@ def insert_parcel(
     """Queue a delivery in the transaction of the change it tells of; `whose` as in `parcel_values`."""
     values = parcel_values(keyring, kind, body, now=now, **whose)
     insert_parcels(tx, [values])
-    id_: UUID = values["id"]
-    return id_
+    return UUID(int=values["id"].int)
 
 
 def insert_parcels(tx: Tx, parcels: Sequence[Mapping[str, object]]) -> None:

@@ -368,6 +368,14 @@ def test_everybody_of_a_leak_is_locked_out_told_and_signed_out(
     assert "The account is locked already" in browser.get(f"/admin/bulk/{job_id(app)}").text
 
 
+def test_a_lock_does_not_wait_for_an_import_that_runs(app: Flask, browser: FlaskClient) -> None:
+    import_file(browser)
+    hand_over(browser, "/lock", numbers="003199000021\n", **LEAK)
+    with app.app_context(), storage.begin() as tx:
+        first = storage.bulk_jobs.lock_next(tx)
+    assert first is not None and first.kind == "lock"
+
+
 @pytest.mark.parametrize("missing", ["ground", "reason", "source"])
 def test_a_lock_names_ground_reason_and_document(app: Flask, browser: FlaskClient, missing: str) -> None:
     refused = hand_over(browser, "/lock", numbers="003199000021\n", **{**LEAK, missing: ""})
