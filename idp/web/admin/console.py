@@ -39,7 +39,7 @@ ROOMS: Final = (
         N_("Services"),
         N_("Sandbox, production, secrets, how they do"),
     ),
-    (Permission.MANAGE_KEYS, "/admin/keys", "lock", N_("Keys"), N_("Rotate, or revoke what leaked")),
+    (Permission.MANAGE_KEYS, "/admin/keys", "lock", N_("Signing keys"), N_("Rotate, or revoke what leaked")),
     (Permission.MANAGE_OFFICERS, "/admin/officers", "shield", N_("Officers"), N_("Who works where, until when")),
     (
         Permission.READ_AUDIT,
