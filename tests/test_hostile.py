@@ -37,7 +37,7 @@ BOTH = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
 MAY_GO = (REDIRECT_URI, BACK)
 # Seeds, and requests of each.
 NOISE, NOISE_SLOW = (range(6), 300), (range(100, 120), 500)
-MUTATED, MUTATED_SLOW = (range(4), 300), (range(200, 220), 600)
+MUTATED, MUTATED_SLOW = (range(4), 400), (range(200, 220), 600)
 STRANGERS, STRANGERS_SLOW, STRANGERS_TRACED = 1_000, 4_000, 1_500
 # What the memory may have grown by while strangers asked; caches were full before.
 MOST_BYTES = 400_000
@@ -151,7 +151,7 @@ def mutate(household: Household, seed: int, times: int) -> None:
 
 
 @pytest.mark.parametrize("seed", MUTATED[0])
-def test_300_mutations_of_good_requests_are_answered_as_they_should_be(household: Household, seed: int) -> None:
+def test_400_mutations_of_good_requests_are_answered_as_they_should_be(household: Household, seed: int) -> None:
     mutate(household, seed, MUTATED[1])
 
 
